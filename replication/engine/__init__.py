@@ -1,0 +1,1 @@
+"""What every item shares. The engine knows no item."""

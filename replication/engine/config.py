@@ -1,0 +1,227 @@
+"""Settings: what is run. Read from experiments.yaml, resolved once, checked, frozen.
+
+A variant's settings are merged from the general to the particular: ``defaults``, the item's
+``common``, the variant, then the same three under the preset's name. Unknown keys and wrong
+types are errors that name the key.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import UserError
+from .streams import Seed
+
+EXPERIMENTS = Path(__file__).parent.parent / "experiments.yaml"
+PRESETS = ("smoke", "quick", "paper")
+
+Positive = Annotated[int, Field(gt=0)]
+Natural = Annotated[int, Field(ge=0)]
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Optimiser(Strict):
+    """``rate`` maps the first epoch of each stretch to its learning rate."""
+
+    method: Literal["sgd", "adam"] = "sgd"
+    rate: dict[Natural, Annotated[float, Field(ge=0)]]
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+    @model_validator(mode="after")
+    def _starts_at_zero(self) -> "Optimiser":
+        if 0 not in self.rate:
+            raise ValueError("rate must say its value at epoch 0")
+        return self
+
+    def rate_at(self, epoch: int) -> float:
+        """The rate during the epoch with index ``epoch`` (the first is 0)."""
+        return self.rate[max(start for start in self.rate if start <= epoch)]
+
+
+class StylePrior(Strict):
+    kind: Literal["gaussian", "mixture"] = "gaussian"
+    deviation: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Phases(Strict):
+    """The optimisers of the phases; a phase that is absent is not run."""
+
+    reconstruction: Optimiser | None = None
+    discriminator: Optimiser | None = None
+    generator: Optimiser | None = None
+    classification: Optimiser | None = None
+    variational: Optimiser | None = None
+
+    @model_validator(mode="after")
+    def _adversaries_come_in_pairs(self) -> "Phases":
+        if (self.discriminator is None) != (self.generator is None):
+            raise ValueError("discriminator and generator go together")
+        return self
+
+
+class Settings(Strict):
+    """One variant at one preset, every value resolved."""
+
+    data: Literal["digits", "mnist", "svhn"]
+    allow_subset: bool = False
+    labels: Natural | Literal["all"]
+    seeds: Annotated[list[Natural], Field(min_length=1)]
+    label_seeds: list[Natural] | None = None
+
+    hidden: Annotated[list[Positive], Field(min_length=1)]
+    style_size: Natural
+    label_size: Natural
+    output: Literal["sigmoid", "linear"]
+    posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
+    posterior_noise_size: Natural = 0
+    initial_deviation: Annotated[float, Field(gt=0)]
+    style_prior: StylePrior = StylePrior()
+    input_noise: Annotated[float, Field(ge=0)]
+
+    batch_size: Positive
+    epochs: Positive
+    evaluate_every: Positive = 1
+    phases: Phases
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Settings":
+        if self.label_seeds is not None and len(self.label_seeds) != len(self.seeds):
+            raise ValueError("label_seeds must be as many as seeds")
+        if len(set(self.runs)) != len(self.seeds):
+            raise ValueError("seeds must differ")
+        if self.style_prior.kind == "mixture" and self.style_size != 2:
+            raise ValueError("style_size must be 2 with the mixture prior")
+        if self.posterior == "universal" and self.posterior_noise_size == 0:
+            raise ValueError("posterior_noise_size must be positive with the universal posterior")
+        if self.phases.classification and not (self.label_size and self.labels):
+            raise ValueError("classification needs label_size and labels")
+        return self
+
+    @property
+    def runs(self) -> list[Seed]:
+        """The seeds, each with its label seed (its own number where none is given)."""
+        label_seeds = self.seeds if self.label_seeds is None else self.label_seeds
+        return [Seed(s, label) for s, label in zip(self.seeds, label_seeds, strict=True)]
+
+    def hash(self) -> str:
+        """Identifies the settings, whatever the seeds: more seeds may be added later.
+
+        Values left at their default do not count, so that a new setting leaves old hashes alone.
+        """
+        seeds = {"seeds", "label_seeds"}
+        values = self.model_dump(mode="json", exclude=seeds, exclude_defaults=True)
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Later layers win; mappings merge key by key, but for ``rate``, which is one value.
+
+    A value of null stands for the default, so that a preset can switch a phase off.
+    """
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            if isinstance(value, Mapping) and key != "rate":
+                merged[key] = merge(merged.get(key) or {}, value)
+            else:
+                merged[key] = value
+    return merged
+
+
+class Variant(Strict):
+    """Where the paper has it, what is special in it, and what each preset changes."""
+
+    place: str
+    settings: dict[str, Any] = {}
+    smoke: dict[str, Any] = {}
+    quick: dict[str, Any] = {}
+    paper: dict[str, Any] = {}
+    # Shown as "not run", with this reason, until the suite can run it.
+    not_run: str | None = None
+
+
+class Item(Strict):
+    title: str
+    settings: dict[str, Any] = {}
+    smoke: dict[str, Any] = {}
+    quick: dict[str, Any] = {}
+    paper: dict[str, Any] = {}
+    variants: dict[str, Variant]
+
+
+class Experiments(Strict):
+    """The whole of experiments.yaml."""
+
+    settings: dict[str, Any]
+    smoke: dict[str, Any] = {}
+    quick: dict[str, Any] = {}
+    paper: dict[str, Any] = {}
+    items: dict[str, Item]
+
+    def settings_of(self, preset: str, item: str, variant: str) -> Settings:
+        """The resolved settings; a UserError names what is unknown or ill-typed."""
+        known(preset, PRESETS, "preset")
+        known(item, self.items, "item")
+        known(variant, self.items[item].variants, f"variant of {item}")
+        layers = [self, self.items[item], self.items[item].variants[variant]]
+        values = merge(*(x.settings for x in layers), *(getattr(x, preset) for x in layers))
+        return parse(Settings, values, f"{item}/{variant} ({preset})")
+
+    def runnable(self, item: str) -> list[str]:
+        """The variants of ``item`` that the suite trains."""
+        return [name for name, v in self.items[item].variants.items() if v.not_run is None]
+
+
+def known(name: str, names: Any, kind: str) -> None:
+    if name not in names:
+        raise UserError(f"unknown {kind} '{name}'", f"choose one of: {', '.join(names)}")
+
+
+def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
+    """``values`` as ``model``, or a UserError that names the first offending key."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"]) or "value"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise UserError(f"{where}: {key}: {first['msg']}{more}", "correct that key") from None
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML lets a repeated key win in silence; here it is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' is given twice", node.start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def read_yaml(path: Path) -> Any:
+    """The file's content; a UserError names the file and the line of what is wrong."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", "restore the file") from None
+    except yaml.YAMLError as error:
+        text = " ".join(str(error).split())
+        raise UserError(f"{path}: not valid YAML: {text}", "correct the file") from None
+
+
+@cache
+def experiments(path: Path = EXPERIMENTS) -> Experiments:
+    return parse(Experiments, read_yaml(path), path.name)

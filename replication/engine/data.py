@@ -1,0 +1,155 @@
+"""Images and labels as tensors, uint8 at rest, the whole set at once.
+
+``$REPLICATION_DATA`` names the folder (else ``data/``); it is laid out as torchvision does it.
+"""
+
+import gzip
+import hashlib
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .config import Settings
+from .errors import UserError
+from .streams import generator
+
+MNIST_FILES = {  # sha256 of the official files
+    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+}
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images, uint8 [N, pixels], and their labels, int64 [N]."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def to(self, device: torch.device) -> "Split":
+        return Split(self.images.to(device), self.labels.to(device))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set: ``shape`` is (channels, height, width), ``sha256`` covers all of its bytes."""
+
+    name: str
+    shape: tuple[int, int, int]
+    classes: int
+    train: Split
+    test: Split
+    sha256: str
+
+    @property
+    def pixels(self) -> int:
+        return self.train.images.shape[1]
+
+    def to(self, device: torch.device) -> "Dataset":
+        train, test = self.train.to(device), self.test.to(device)
+        return Dataset(self.name, self.shape, self.classes, train, test, self.sha256)
+
+
+def data_root() -> Path:
+    return Path(os.environ.get("REPLICATION_DATA") or "data")
+
+
+def load(settings: Settings) -> Dataset:
+    """The data set that ``settings`` name; a UserError says which file is missing or wrong."""
+    loaders = {"digits": load_digits, "mnist": load_mnist}
+    if settings.data not in loaders:
+        raise UserError(f"data '{settings.data}' cannot be loaded yet", "choose another data set")
+    return loaders[settings.data]()
+
+
+def scaled(images: Tensor) -> Tensor:
+    """uint8 images as floats in [0, 1]."""
+    return images.float().div_(255)
+
+
+def load_digits() -> Dataset:
+    """The 1,797 digits of 8x8 pixels inside scikit-learn: 1,400 to train, 397 to test."""
+    from sklearn.datasets import load_digits as embedded  # 1 s to import
+
+    bunch = embedded()
+    pixels = np.round(bunch.data * (255 / 16)).astype(np.uint8)  # stored as 0..16
+    order = torch.randperm(len(pixels), generator=generator(0, "digits split"))
+    images = torch.from_numpy(pixels)[order]
+    labels = torch.from_numpy(bunch.target.astype(np.int64))[order]
+    train = Split(images[:1400], labels[:1400])
+    test = Split(images[1400:], labels[1400:])
+    return Dataset("digits", (1, 8, 8), 10, train, test, fingerprint(train, test))
+
+
+def load_mnist() -> Dataset:
+    """MNIST, 60,000 images to train and 10,000 to test, from its four official files."""
+    folder = data_root() / "MNIST" / "raw"
+    if not all((folder / name).exists() for name in MNIST_FILES):
+        from .download import download_mnist  # torchvision takes seconds to import
+
+        download_mnist(data_root())
+    arrays = [read_idx(folder / name, digest) for name, digest in MNIST_FILES.items()]
+    train = Split(torch.from_numpy(arrays[0]).flatten(1), torch.from_numpy(arrays[1]).long())
+    test = Split(torch.from_numpy(arrays[2]).flatten(1), torch.from_numpy(arrays[3]).long())
+    return Dataset("mnist", (1, 28, 28), 10, train, test, fingerprint(train, test))
+
+
+def read_idx(path: Path, sha256: str) -> np.ndarray:
+    """The array in a gzipped idx file of unsigned bytes, checked against its official sha256."""
+    remedy = f"delete {path} to download it again, or copy the official file there"
+    try:
+        content = path.read_bytes()
+        raw = gzip.decompress(content)
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        raise UserError(f"{path} is truncated or not a gzip file", remedy) from None
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", "make the file readable") from None
+    dimensions = raw[3] if len(raw) > 3 else 0
+    if raw[:3] != b"\0\0\x08" or dimensions not in (1, 3):
+        raise UserError(f"{path} has a wrong magic number ({raw[:4].hex()})", remedy)
+    header = 4 + 4 * dimensions
+    shape = np.frombuffer(raw[4:header], ">u4").astype(int)
+    if len(raw) != header + shape.prod():
+        raise UserError(f"{path} holds {len(raw) - header} values, not {shape.prod()}", remedy)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError(f"{path} is not the official file (its sha256 differs)", remedy)
+    return np.frombuffer(raw, np.uint8, offset=header).reshape(shape).copy()
+
+
+def fingerprint(*splits: Split) -> str:
+    digest = hashlib.sha256()
+    for split in splits:
+        digest.update(split.images.numpy().tobytes())
+        digest.update(split.labels.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def choose_labelled(labels: Tensor, count: int | str, label_seed: int) -> Tensor:
+    """Indices of ``count`` training images that keep their label, spread evenly over classes.
+
+    ``labels`` is int64 [N] on any device; appendix A.2.1 draws "random but evenly" (memory).
+    A count that the classes do not divide gives the first classes one more.
+    """
+    if count == "all":
+        return torch.arange(len(labels), device=labels.device)
+    classes = int(labels.max()) + 1
+    stream = generator(label_seed, "labels")
+    chosen = []
+    for c in range(classes):
+        members = (labels.cpu() == c).nonzero().flatten()
+        share = int(count) // classes + (c < int(count) % classes)
+        if share > len(members):
+            problem = f"{count} labels need {share} images of class {c}; it has {len(members)}"
+            raise UserError(problem, "ask for fewer labels")
+        chosen.append(members[torch.randperm(len(members), generator=stream)[:share]])
+    return torch.cat(chosen).to(labels.device)

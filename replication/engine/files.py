@@ -1,0 +1,46 @@
+"""Files that are whole or absent: written beside their place, flushed to the disk, then renamed."""
+
+import fcntl
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import UserError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """``content`` as ``path``, or a UserError and no trace (full or read-only disk)."""
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o644)  # mkstemp makes files that only their owner can read
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        remedy = "make the folder writable, or free some space"
+        raise UserError(f"cannot write {path}: {error.strerror}", remedy) from None
+
+
+@contextmanager
+def locked(path: Path, purpose: str) -> Iterator[None]:
+    """Hold ``path`` as a lock; a UserError if another process does. A killed holder frees it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        problem = f"cannot write {path}: {error.strerror}"
+        raise UserError(problem, "make the folder writable") from None
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"another process is {purpose}", "wait until it ends") from None
+        yield

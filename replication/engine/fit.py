@@ -1,0 +1,191 @@
+"""The training loop: epochs of updates over resident data, checkpoints, divergence."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from .data import Split, scaled
+from .phases import Batch, Descent
+from .stack import Stack
+from .streams import Streams
+
+Row = dict[str, float | int]
+
+
+class Monitor(Protocol):
+    """What the loop tells, and asks, the outside world."""
+
+    def resume(self) -> dict[str, Any] | None:
+        """The state of the last checkpoint, if there is one."""
+        ...
+
+    def checkpoint(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Called after each epoch; stores ``state()`` if it is time."""
+        ...
+
+    def step(self, epoch: int, step: int, steps: int) -> None: ...
+
+    def epoch(self, rows: list[Row | None]) -> None: ...
+
+
+class Batches:
+    """Draws S seeds' batches. One epoch is one pass over the *unlabelled* images.
+
+    ``labelled`` holds each seed's own labelled indices [S, L]. Up to a batch of them are taken
+    whole at every update; more are cycled through in a random order, batch by batch.
+    """
+
+    def __init__(self, train: Split, labelled: Tensor | None, batch_size: int, streams: Streams):
+        self.train = train
+        self.labelled = labelled
+        self.batch_size = min(batch_size, len(train))
+        self.streams = streams
+        self.steps = len(train) // self.batch_size
+        self._order: Tensor | None = None
+        self._position = 0
+
+    def epoch(self) -> Iterator[Batch]:
+        order = self.streams.permutation("batches", len(self.train))
+        for step in range(self.steps):
+            index = order[:, step * self.batch_size : (step + 1) * self.batch_size]
+            images = scaled(self.train.images[index])
+            if self.labelled is None:
+                yield Batch(images, images[:, :0], index[:, :0])
+                continue
+            chosen = self._labelled_batch()
+            yield Batch(images, scaled(self.train.images[chosen]), self.train.labels[chosen])
+
+    def _labelled_batch(self) -> Tensor:
+        assert self.labelled is not None
+        count = self.labelled.shape[1]
+        if count <= self.batch_size:
+            return self.labelled
+        if self._order is None or self._position + self.batch_size > count:
+            self._order = self.streams.permutation("labelled batches", count)
+            self._position = 0
+        chosen = self._order[:, self._position : self._position + self.batch_size]
+        self._position += self.batch_size
+        return self.labelled.gather(1, chosen)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"order": self._order, "position": self._position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self._order, self._position = state["order"], state["position"]
+
+
+@dataclass
+class Fitted:
+    """The history of each seed, and whether it stayed finite."""
+
+    histories: list[list[Row]]
+    diverged: list[bool] = field(default_factory=list)
+
+
+class Training:
+    """Everything that an update changes, so that one place saves and restores it."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        phases: Sequence[Callable[[Batch], dict[str, Tensor]]],
+        batches: Batches,
+        streams: Streams,
+    ):
+        self.stack = stack
+        self.phases = phases
+        self.batches = batches
+        self.streams = streams
+        self.descents: list[Descent] = [d for p in phases for d in p.descents]  # type: ignore[attr-defined]
+
+    def update(self, batch: Batch) -> dict[str, Tensor]:
+        """One update: every phase once, in order. Returns the losses, [S] each."""
+        losses: dict[str, Tensor] = {}
+        for phase in self.phases:
+            losses |= phase(batch)
+        return losses
+
+    def epoch(self, epoch: int, told: Callable[[int, int, int], None]) -> dict[str, list[float]]:
+        """One epoch; the mean of each loss over its updates. The device is read once, here."""
+        for descent in self.descents:
+            descent.start_epoch(epoch)
+        totals: dict[str, Tensor] = {}
+        for step, batch in enumerate(self.batches.epoch()):
+            for name, loss in self.update(batch).items():
+                totals[name] = totals[name] + loss if name in totals else loss
+            told(epoch, step, self.batches.steps)
+        return {name: (total / self.batches.steps).tolist() for name, total in totals.items()}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "models": self.stack.state_dict(),
+            "optimisers": [d.optimiser.state_dict() for d in self.descents],
+            "streams": self.streams.state_dict(),
+            "batches": self.batches.state_dict(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.stack.load_state_dict(state["models"])
+        for descent, saved in zip(self.descents, state["optimisers"], strict=True):
+            descent.optimiser.load_state_dict(saved)
+        self.streams.load_state_dict(state["streams"])
+        self.batches.load_state_dict(state["batches"])
+
+
+def fit(
+    training: Training,
+    epochs: int,
+    evaluate_every: int,
+    evaluate: Callable[[], dict[str, Tensor]],
+    monitor: Monitor,
+) -> Fitted:
+    """Train for ``epochs``; ``evaluate`` gives metrics [S] every so many epochs and at the end.
+
+    A seed whose losses stop being finite has diverged: its history ends there, and the others go
+    on. Training goes on from the monitor's last checkpoint, if there is one, and then gives the
+    same bits as if it had never stopped.
+    """
+    count = training.stack.size
+    fitted = Fitted([[] for _ in range(count)], [False] * count)
+    first = 0
+    if (state := monitor.resume()) is not None:
+        training.load_state_dict(state["training"])
+        fitted = Fitted(state["histories"], state["diverged"])
+        first = state["epochs"]
+    for epoch in range(first, epochs):
+        if all(fitted.diverged):
+            break
+        values = training.epoch(epoch, monitor.step)
+        if (epoch + 1) % evaluate_every == 0 or epoch + 1 == epochs:
+            values |= {name: metric.tolist() for name, metric in evaluate().items()}
+        updates = (epoch + 1) * training.batches.steps
+        monitor.epoch(_add_rows(fitted, values, epoch + 1, updates))
+        done = epoch + 1
+        monitor.checkpoint(lambda: {  # noqa: B023 - called at once
+            "training": training.state_dict(),
+            "histories": fitted.histories,
+            "diverged": fitted.diverged,
+            "epochs": done,
+        })
+    return fitted
+
+
+def _add_rows(
+    fitted: Fitted, values: dict[str, list[float]], epoch: int, updates: int
+) -> list[Row | None]:
+    """Append each live seed's row; None stands for a seed that has diverged."""
+    rows: list[Row | None] = []
+    for seed, history in enumerate(fitted.histories):
+        own = {name: value[seed] for name, value in values.items()}
+        fitted.diverged[seed] |= not all(math.isfinite(v) for v in own.values())
+        if fitted.diverged[seed]:
+            rows.append(None)
+            continue
+        row: Row = {"epoch": epoch, "updates": updates, **own}
+        history.append(row)
+        rows.append(row)
+    return rows

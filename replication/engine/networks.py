@@ -1,0 +1,110 @@
+"""The paper's networks, each written for one model (the engine stacks them over seeds).
+
+All are multilayer perceptrons with ReLU units (appendix A.1 and A.2.1: two hidden layers of 1000).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Posterior = Literal["deterministic", "gaussian", "universal"]
+
+
+def perceptron(sizes: Sequence[int]) -> nn.Sequential:
+    """Linear layers of the given sizes, each followed by a ReLU."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+
+class Encoder(nn.Module):
+    """q(z|x), or q(y, z|x) where there is a label head (Figure 8).
+
+    The heads (name -> size, such as ``{"style": 10, "label": 10}``) share the hidden layers.
+    Section 2 names three forms of the posterior of the style code:
+
+    - ``deterministic``: z = f(x);
+    - ``gaussian``: z = mean(x) + deviation(x) * epsilon;
+    - ``universal``: z = f(x, epsilon), epsilon beside the pixels at the input.
+    """
+
+    def __init__(
+        self,
+        pixels: int,
+        hidden: Sequence[int],
+        heads: Mapping[str, int],
+        posterior: Posterior = "deterministic",
+        noise_size: int = 0,
+    ):
+        super().__init__()
+        self.posterior = posterior
+        self.epsilon_size = 0
+        heads = dict(heads)
+        if posterior == "gaussian":
+            self.epsilon_size = heads["style"]
+            heads["style_log_variance"] = heads["style"]
+        elif posterior == "universal":
+            self.epsilon_size = noise_size
+        inputs = pixels + (noise_size if posterior == "universal" else 0)
+        self.trunk = perceptron([inputs, *hidden])
+        self.heads = nn.ModuleDict({k: nn.Linear(hidden[-1], n) for k, n in heads.items()})
+
+    def forward(self, images: Tensor, epsilon: Tensor) -> dict[str, Tensor]:
+        """Codes of ``images`` [B, pixels]; ``epsilon`` is [B, epsilon_size], zeros for the mean.
+
+        Returns ``style`` [B, n]; where there is a label head, ``label`` (logits) [B, m]; with the
+        Gaussian posterior also ``style_mean`` and ``style_log_variance``, [B, n] each.
+        """
+        if self.posterior == "universal":
+            images = torch.cat([images, epsilon], dim=-1)
+        features = self.trunk(images)
+        codes = {name: head(features) for name, head in self.heads.items()}
+        if self.posterior == "gaussian":
+            codes["style_mean"] = codes["style"]
+            deviation = torch.exp(0.5 * codes["style_log_variance"])
+            codes["style"] = codes["style_mean"] + deviation * epsilon
+        return codes
+
+
+class Decoder(nn.Module):
+    """p(x|z): hidden layers and an output in [0, 1] (``sigmoid``) or unbounded (``linear``)."""
+
+    def __init__(
+        self,
+        code_size: int,
+        hidden: Sequence[int],
+        pixels: int,
+        output: Literal["sigmoid", "linear"] = "sigmoid",
+    ):
+        super().__init__()
+        self.trunk = perceptron([code_size, *hidden])
+        self.output = nn.Linear(hidden[-1], pixels)
+        self.sigmoid = output == "sigmoid"
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Images [B, pixels] from codes [B, code_size]."""
+        pixels = self.output(self.trunk(code))
+        return torch.sigmoid(pixels) if self.sigmoid else pixels
+
+
+class Discriminator(nn.Module):
+    """The logit of "this code is a sample of the prior", [B] from codes [B, code_size]."""
+
+    def __init__(self, code_size: int, hidden: Sequence[int]):
+        super().__init__()
+        self.trunk = perceptron([code_size, *hidden])
+        self.logit = nn.Linear(hidden[-1], 1)
+
+    def forward(self, code: Tensor) -> Tensor:
+        return self.logit(self.trunk(code)).squeeze(-1)
+
+
+def initialise(model: nn.Module, deviation: float, generator: torch.Generator) -> None:
+    """Weights from N(0, deviation^2), biases zero (appendix A.1: deviation 0.01)."""
+    for layer in model.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, 0.0, deviation, generator=generator)
+            nn.init.zeros_(layer.bias)

@@ -1,0 +1,91 @@
+"""S models of one architecture, trained side by side.
+
+Networks are written for one model. ``Stack`` holds the parameters of S of them with a leading
+axis and maps a function of one model over that axis with ``torch.vmap``. The sum of the S losses
+gives every model its own gradient, so one optimiser steps them all.
+
+One model alone is held without the axis and called without ``vmap``: on a CPU that saves the
+batched products' 10 to 15 %.
+"""
+
+import copy
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call, stack_module_state
+from torch.utils._pytree import tree_map
+
+
+class BoundModel:
+    """A model whose parts compute with the given parameters instead of their own."""
+
+    def __init__(self, template: nn.Module, state: dict[str, Tensor]):
+        self._template = template
+        self._state = state
+
+    def __getattr__(self, part: str) -> Callable[..., Any]:
+        prefix = part + "."
+        state = {k[len(prefix) :]: v for k, v in self._state.items() if k.startswith(prefix)}
+        return lambda *inputs: functional_call(self._template.get_submodule(part), state, inputs)
+
+
+class Stack:
+    """The models that ``build`` makes for each seed, on ``device``."""
+
+    def __init__(
+        self, build: Callable[[int], nn.Module], seeds: Sequence[int], device: torch.device
+    ):
+        models = [build(seed).to(device) for seed in seeds]
+        self.size = len(models)
+        self.template = copy.deepcopy(models[0]).to("meta")
+        if self.size == 1:
+            parameters = dict(models[0].named_parameters())
+            buffers = dict(models[0].named_buffers())
+        else:
+            parameters, buffers = stack_module_state(models)
+        self._parameters = {k: p.detach().requires_grad_() for k, p in parameters.items()}
+        self._buffers = buffers
+
+    def parameters(self, *prefixes: str) -> list[Tensor]:
+        """The parameters whose name starts with one of ``prefixes`` (all, if none is given)."""
+        return [
+            p
+            for name, p in self._parameters.items()
+            if not prefixes or any(name.startswith(prefix + ".") for prefix in prefixes)
+        ]
+
+    def each(self, function: Callable, *stacked: Any, shared: tuple = ()) -> Any:
+        """``function(model, *inputs, *shared)`` for every model.
+
+        ``stacked`` are tensors (or dicts of tensors) with a leading S axis, of which each model
+        gets its own slice; ``shared`` go to all alike. Every returned tensor has the S axis.
+        """
+        state = {**self._parameters, **self._buffers}
+        if self.size == 1:
+            inputs = tree_map(lambda t: t[0], stacked)
+            output = function(BoundModel(self.template, state), *inputs, *shared)
+            return tree_map(lambda t: t.unsqueeze(0), output)
+
+        def one(own_state: dict[str, Tensor], *own: Any) -> Any:
+            return function(BoundModel(self.template, own_state), *own, *shared)
+
+        return torch.vmap(one)(state, *stacked)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All parameters and buffers, each [S, ...]."""
+        state = {k: v.detach() for k, v in {**self._parameters, **self._buffers}.items()}
+        return {k: v.unsqueeze(0) for k, v in state.items()} if self.size == 1 else state
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Copy ``state`` into the models; a ValueError names what does not fit."""
+        own = self.state_dict()
+        if own.keys() != state.keys():
+            raise ValueError(f"other parameters: {sorted(own.keys() ^ state.keys())}")
+        with torch.no_grad():
+            for name, value in own.items():
+                if value.shape != state[name].shape:
+                    shapes = f"{tuple(state[name].shape)}, not {tuple(value.shape)}"
+                    raise ValueError(f"{name} has shape {shapes}")
+                value.copy_(state[name])

@@ -1,0 +1,70 @@
+"""Random numbers: every draw has its own stream, named and derived from (seed, name).
+
+Adding a draw, or stacking more seeds, therefore never shifts what another stream returns.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, order=True)
+class Seed:
+    """One run's two sources of chance, so that their spreads can be told apart.
+
+    ``seed`` derives the initialisation, batches, noise and prior draws; ``label_seed`` derives
+    which training images keep their label.
+    """
+
+    seed: int
+    label_seed: int
+
+
+def derive(seed: int, name: str) -> int:
+    """A 63-bit seed for the stream ``name`` of ``seed``."""
+    digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def generator(seed: int, name: str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A fresh generator at the start of the stream ``name`` of ``seed``."""
+    return torch.Generator(device).manual_seed(derive(seed, name))
+
+
+class Streams:
+    """The named streams of S stacked seeds; each method returns a tensor with a leading S axis."""
+
+    def __init__(self, seeds: Sequence[int], device: torch.device):
+        self.seeds = list(seeds)
+        self.device = device
+        self._generators: dict[str, list[torch.Generator]] = {}
+
+    def __getitem__(self, name: str) -> list[torch.Generator]:
+        if name not in self._generators:
+            self._generators[name] = [generator(s, name, self.device) for s in self.seeds]
+        return self._generators[name]
+
+    def normal(self, name: str, *shape: int) -> Tensor:
+        """Standard normal draws, [S, *shape]."""
+        draws = [torch.randn(shape, generator=g, device=self.device) for g in self[name]]
+        return stacked(draws)
+
+    def permutation(self, name: str, n: int) -> Tensor:
+        """A permutation of 0..n-1 for each seed, [S, n]."""
+        return stacked([torch.randperm(n, generator=g, device=self.device) for g in self[name]])
+
+    def state_dict(self) -> dict[str, list[Tensor]]:
+        return {name: [g.get_state() for g in gs] for name, gs in self._generators.items()}
+
+    def load_state_dict(self, state: dict[str, list[Tensor]]) -> None:
+        for name, states in state.items():
+            for g, s in zip(self[name], states, strict=True):
+                g.set_state(s)
+
+
+def stacked(draws: list[Tensor]) -> Tensor:
+    """``torch.stack`` along a new first axis, without the copy where there is one tensor."""
+    return draws[0].unsqueeze(0) if len(draws) == 1 else torch.stack(draws)
