@@ -42,7 +42,8 @@ def load(path: Path, device: torch.device | str = "cpu") -> Any:
         # Generator states must stay on the CPU; the stack copies parameters to its own device.
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the unpickler stumbles over
-        raise UserError(f"{path} cannot be read: {error}", remedy) from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{path} cannot be read: {reason}", remedy) from None
 
 
 class Checkpoints:

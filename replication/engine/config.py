@@ -8,6 +8,7 @@ types are errors that name the key.
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -16,14 +17,27 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import UserError
-from .streams import Seed
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments.yaml"
 PRESETS = ("smoke", "quick", "paper")
+# The files in which an item draws its table, or its figure.
+ENDINGS = {"table": ["md", "csv", "tex"], "figure": ["png", "pdf"]}
 
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
 Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+@dataclass(frozen=True, order=True)
+class Seed:
+    """One run's two sources of chance, so that their spreads can be told apart.
+
+    ``seed`` derives the initialisation, batches, noise and prior draws; ``label_seed`` derives
+    which training images keep their label.
+    """
+
+    seed: int
+    label_seed: int
 
 
 class Strict(BaseModel):
@@ -151,7 +165,10 @@ class Variant(Strict):
 
 
 class Item(Strict):
+    """A table or figure of the paper (or a companion), with the kinds of file that it draws."""
+
     title: str
+    draws: Annotated[list[Literal["table", "figure"]], Field(min_length=1)]
     settings: dict[str, Any] = {}
     smoke: dict[str, Any] = {}
     quick: dict[str, Any] = {}
@@ -173,7 +190,7 @@ class Experiments(Strict):
         known(preset, PRESETS, "preset")
         known(item, self.items, "item")
         known(variant, self.items[item].variants, f"variant of {item}")
-        layers = [self, self.items[item], self.items[item].variants[variant]]
+        layers: list[Any] = [self, self.items[item], self.items[item].variants[variant]]
         values = merge(*(x.settings for x in layers), *(getattr(x, preset) for x in layers))
         return parse(Settings, values, f"{item}/{variant} ({preset})")
 
@@ -202,7 +219,7 @@ class UniqueKeyLoader(yaml.SafeLoader):
     """YAML lets a repeated key win in silence; here it is an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(

@@ -7,7 +7,7 @@ import gzip
 import hashlib
 import os
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,20 @@ from .config import Settings
 from .errors import UserError
 from .streams import generator
 
-MNIST_FILES = {  # sha256 of the official files
-    "train-images-idx3-ubyte.gz": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
-    "train-labels-idx1-ubyte.gz": "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
-    "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
-    "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+# sha256 of the official files
+MNIST_FILES = {
+    "train-images-idx3-ubyte.gz": (
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"
+    ),
+    "train-labels-idx1-ubyte.gz": (
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"
+    ),
+    "t10k-images-idx3-ubyte.gz": (
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"
+    ),
+    "t10k-labels-idx1-ubyte.gz": (
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"
+    ),
 }
 
 
@@ -50,6 +59,7 @@ class Dataset:
     train: Split
     test: Split
     sha256: str
+    subset: bool = False
 
     @property
     def pixels(self) -> int:
@@ -57,7 +67,7 @@ class Dataset:
 
     def to(self, device: torch.device) -> "Dataset":
         train, test = self.train.to(device), self.test.to(device)
-        return Dataset(self.name, self.shape, self.classes, train, test, self.sha256)
+        return replace(self, train=train, test=test)
 
 
 def data_root() -> Path:
@@ -115,9 +125,11 @@ def read_idx(path: Path, sha256: str) -> np.ndarray:
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", "make the file readable") from None
     dimensions = raw[3] if len(raw) > 3 else 0
-    if raw[:3] != b"\0\0\x08" or dimensions not in (1, 3):
+    if len(raw) > 3 and (raw[:3] != b"\0\0\x08" or dimensions not in (1, 3)):
         raise UserError(f"{path} has a wrong magic number ({raw[:4].hex()})", remedy)
     header = 4 + 4 * dimensions
+    if len(raw) < max(header, 4):
+        raise UserError(f"{path} ends inside its header", remedy)
     shape = np.frombuffer(raw[4:header], ">u4").astype(int)
     if len(raw) != header + shape.prod():
         raise UserError(f"{path} holds {len(raw) - header} values, not {shape.prod()}", remedy)

@@ -1,15 +1,19 @@
 """What is measured on held-out images. Each function serves S stacked models at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from .config import Seed
 from .data import Split, scaled
 from .phases import Model, code_of
+from .priors import Prior
 from .stack import Stack
+from .streams import Streams, generator
 
 # Bounds the memory of a pass: 2,000 images of MNIST, two layers of 3000 units, 10 seeds: 1 GB.
 CHUNK = 2000
@@ -22,9 +26,7 @@ def over_chunks(stack: Stack, function: Callable, images: Tensor) -> Any:
     ``images`` are uint8 [N, pixels]; models are in evaluation mode meanwhile.
     """
     stack.template.eval()
-    outputs = [
-        stack.each(function, shared=(scaled(chunk),)) for chunk in images.split(CHUNK)
-    ]
+    outputs = [stack.each(function, shared=(scaled(chunk),)) for chunk in images.split(CHUNK)]
     stack.template.train()
     if isinstance(outputs[0], dict):
         return {name: torch.cat([o[name] for o in outputs], 1) for name in outputs[0]}
@@ -34,6 +36,41 @@ def over_chunks(stack: Stack, function: Callable, images: Tensor) -> Any:
 def clean_codes(model: Model, images: Tensor, epsilon_size: int) -> dict[str, Tensor]:
     """The codes of ``images`` without noise, at the centre of the posterior."""
     return model.encoder(images, images.new_zeros(len(images), epsilon_size))
+
+
+@torch.no_grad()
+def sampled_codes(stack: Stack, test: Split, epsilon_size: int, streams: Streams) -> Tensor:
+    """A draw from q(z|x) for each held-out image: the aggregated posterior q(z), [S, N, n]."""
+    epsilon = streams.normal("evaluation", len(test), epsilon_size)
+    stack.template.eval()
+    chunks = []
+    for images, noise in zip(test.images.split(CHUNK), epsilon.split(CHUNK, 1), strict=True):
+        own = partial(_style, images=scaled(images))
+        chunks.append(stack.each(own, noise))
+    stack.template.train()
+    return torch.cat(chunks, 1)
+
+
+def _style(model: Model, epsilon: Tensor, images: Tensor) -> Tensor:
+    return model.encoder(images, epsilon)["style"]
+
+
+def prior_distances(codes: Tensor, prior: Prior, seeds: Sequence[Seed]) -> dict[str, Tensor]:
+    """How far the codes [S, N, n] lie from a prior sample of their number, and its floor, [S].
+
+    ``prior_distance`` is the sliced Wasserstein distance to the sample, in the code's unit;
+    ``prior_distance_floor`` that of a second prior sample to the first.
+    """
+    distances, floors = [], []
+    for own, seed in zip(codes.cpu(), seeds, strict=True):
+        stream = generator(seed.seed, "prior of the distance")
+        sample, other = (prior.sample(len(own), stream).numpy() for _ in range(2))
+        distances.append(sliced_wasserstein(own.numpy(), sample))
+        floors.append(sliced_wasserstein(other, sample))
+    return {
+        "prior_distance": torch.tensor(distances),
+        "prior_distance_floor": torch.tensor(floors),
+    }
 
 
 def test_metrics(stack: Stack, test: Split, epsilon_size: int) -> dict[str, Tensor]:

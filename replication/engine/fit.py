@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from .data import Split, scaled
@@ -23,7 +23,7 @@ class Monitor(Protocol):
         """The state of the last checkpoint, if there is one."""
         ...
 
-    def checkpoint(self, state: Callable[[], dict[str, Any]]) -> None:
+    def checkpoint(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
         """Called after each epoch; stores ``state()`` if it is time."""
         ...
 
@@ -164,14 +164,18 @@ def fit(
             values |= {name: metric.tolist() for name, metric in evaluate().items()}
         updates = (epoch + 1) * training.batches.steps
         monitor.epoch(_add_rows(fitted, values, epoch + 1, updates))
-        done = epoch + 1
-        monitor.checkpoint(lambda: {  # noqa: B023 - called at once
-            "training": training.state_dict(),
-            "histories": fitted.histories,
-            "diverged": fitted.diverged,
-            "epochs": done,
-        })
+        state_after = partial(_state, training, fitted, epoch + 1)
+        monitor.checkpoint(epoch + 1, state_after)
     return fitted
+
+
+def _state(training: Training, fitted: Fitted, epochs: int) -> dict[str, Any]:
+    return {
+        "training": training.state_dict(),
+        "histories": fitted.histories,
+        "diverged": fitted.diverged,
+        "epochs": epochs,
+    }
 
 
 def _add_rows(

@@ -1,6 +1,5 @@
 """One training job: the seeds of one variant, run in stacks, each result kept as it is finished."""
 
-import json
 import os
 import platform
 import subprocess
@@ -16,16 +15,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoint
+from . import checkpoint, records
 from .code_hash import code_hash
-from .config import Settings, experiments
+from .config import Seed, Settings, experiments
 from .data import Dataset, choose_labelled, load
 from .files import locked
 from .fit import Batches, Fitted, Row, Training, fit
 from .models import build
 from .progress import Progress
 from .stack import Stack
-from .streams import Seed, Streams
+from .streams import Streams
+from .tracking import Tracker, check_mode
 
 CHECKPOINTS = Path(".checkpoints")
 
@@ -76,8 +76,11 @@ class Run:
         self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device)
         self.streams = Streams(numbers, self.device)
         self.progress = Progress(name, settings.epochs)
+        self.trackers: list[Tracker] = []
+        self.steps_per_epoch = 0
+        self._seconds_before = 0.0  # of the processes that this one goes on from
+        self._started = time.monotonic()
         self._checkpoints = checkpoint.Checkpoints(folder, execution.checkpoint_seconds)
-        self._epoch = 0
 
     @property
     def epsilon_size(self) -> int:
@@ -95,81 +98,159 @@ class Run:
     def fit(self, phases: Sequence[Any], evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         """Train with the given phases, in their order, on the settings' schedule."""
         training = Training(self.stack, phases, self.batches(), self.streams)
+        self.steps_per_epoch = training.batches.steps
         s = self.settings
         return fit(training, s.epochs, s.evaluate_every, evaluate, self)
+
+    @property
+    def seconds(self) -> float:
+        """What training has taken so far."""
+        return self._seconds_before + time.monotonic() - self._started
 
     # The loop's monitor
 
     def resume(self) -> dict[str, Any] | None:
-        return self._checkpoints.newest()
+        state = self._checkpoints.newest()
+        if state is not None:
+            self._seconds_before = state["seconds"]
+            for tracker, history in zip(self.trackers, state["histories"], strict=False):
+                for row in history:
+                    tracker.log(row)
+        return state
 
-    def checkpoint(self, state: Callable[[], dict[str, Any]]) -> None:
-        self._checkpoints.store(self._epoch, state)
+    def checkpoint(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
+        self._checkpoints.store(epoch, lambda: {**state(), "seconds": self.seconds})
 
     def step(self, epoch: int, step: int, steps: int) -> None:
-        self._epoch = epoch + 1
         self.progress.step(epoch, step, steps)
 
     def epoch(self, rows: list[Row | None]) -> None:
         self.progress.epoch(rows)
+        for tracker, row in zip(self.trackers, rows, strict=False):
+            if row is not None:
+                tracker.log(row)
 
-    def finished(self) -> None:
+    def clear(self) -> None:
+        """Forget the checkpoints of a finished stack."""
         self._checkpoints.clear()
 
 
-def folder_of(item: ModuleType, preset: str, variant: str) -> Path:
-    """Where the checkpoints and finished seeds of this variant's settings and code lie."""
-    name = item.__name__.split(".")[-1]
-    settings = experiments().settings_of(preset, name, variant)
-    return CHECKPOINTS / name / variant / f"{settings.hash()}-{code_hash(item)}"
+@dataclass(frozen=True)
+class Variant:
+    """What is to be trained: an item's script and the resolved settings of one variant."""
+
+    script: ModuleType
+    preset: str
+    name: str
+
+    @property
+    def item(self) -> str:
+        return self.script.__name__.rpartition(".")[2]
+
+    @property
+    def settings(self) -> Settings:
+        return experiments().settings_of(self.preset, self.item, self.name)
+
+    @property
+    def folder(self) -> Path:
+        """Where checkpoints and finished seeds of these settings and this code lie."""
+        identity = f"{self.settings.hash()}-{code_hash(self.script)}"
+        return CHECKPOINTS / self.item / self.name / identity
+
+    def finished(self, seed: Seed) -> Path:
+        return self.folder / f"seed_{seed.seed}_labels_{seed.label_seed}.pt"
 
 
-def result_path(folder: Path, seed: Seed) -> Path:
-    return folder / f"seed_{seed.seed}_labels_{seed.label_seed}.pt"
-
-
-def train_seeds(
-    item: ModuleType, preset: str, variant: str, seeds: Sequence[Seed], execution: Execution
-) -> None:
-    """Train ``seeds`` as one stack and keep each one's result; resumes what was cut."""
+def train(variant: Variant, seeds: Sequence[Seed], execution: Execution, stacked: bool) -> None:
+    """Train those of ``seeds`` that are not finished: as one stack, or one after the other."""
+    check_mode()
     torch.set_num_threads(execution.threads)
     medium = execution.precision == "bf16-products"
     torch.set_float32_matmul_precision("medium" if medium else "highest")
-    name = item.__name__.split(".")[-1]
-    settings = experiments().settings_of(preset, name, variant)
-    folder = folder_of(item, preset, variant)
-    title = f"{name} {variant} ({preset}) seed " + ", ".join(str(s.seed) for s in seeds)
-    stack_folder = folder / ("stack_" + "_".join(f"{s.seed}-{s.label_seed}" for s in seeds))
-    with locked(stack_folder / "lock", f"training {title}"):
-        dataset = load(settings)
-        started, clock, made_with = datetime.now(UTC), time.monotonic(), environment(execution)
-        run = Run(title, settings, dataset, seeds, stack_folder, execution)
-        outcome = item.train(run)
-        provenance = {
-            "started": started.isoformat(timespec="seconds"),
-            "seconds": round(time.monotonic() - clock, 1),
-            "updates": run.progress.updates,
-            "stacked": len(seeds),
-            **made_with,
-        }
+    pending = [s for s in seeds if not variant.finished(s).exists()]
+    for stack in [pending] if stacked and pending else [[s] for s in pending]:
+        train_stack(variant, stack, execution)
+
+
+def train_stack(variant: Variant, seeds: Sequence[Seed], execution: Execution) -> None:
+    """Train ``seeds`` as one stack and keep each one's result; goes on where it was cut."""
+    numbers = ", ".join(str(s.seed) for s in seeds)
+    title = f"{variant.item} {variant.name} ({variant.preset}) seed {numbers}"
+    stack_name = "stack_" + "_".join(f"{s.seed}-{s.label_seed}" for s in seeds)
+    folder = variant.folder / stack_name
+    with locked(folder / "lock", f"training {title}"):
+        made_with = environment(execution)
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        dataset = load(variant.settings)
+        run = Run(title, variant.settings, dataset, seeds, folder, execution)
+        values = variant.settings.model_dump(mode="json")
+        names = (variant.item, variant.name, variant.preset)
+        run.trackers = [Tracker(*names, s.seed, s.label_seed, values) for s in seeds]
+        outcome = variant.script.train(run)
         for i, seed in enumerate(seeds):
-            result = {
-                "seed": seed.seed,
-                "label_seed": seed.label_seed,
-                "status": "diverged" if outcome.fitted.diverged[i] else "ok",
-                "metrics": {k: v[i].item() for k, v in outcome.metrics.items()},
-                "history": outcome.fitted.histories[i],
-                "arrays": {k: v[i].cpu().clone() for k, v in outcome.arrays.items()},
-                "dataset": {
-                    "name": dataset.name,
-                    "sha256": dataset.sha256,
-                    "train": len(dataset.train),
-                    "test": len(dataset.test),
-                },
-                "provenance": provenance,
+            result = seed_result(outcome, i, seed)
+            result["provenance"] = {
+                "started": started,
+                "seconds": round(run.seconds, 1),
+                "updates": len(outcome.fitted.histories[i]) * run.steps_per_epoch,
+                "stacked": len(seeds),
+                "wandb_id": run.trackers[i].id,
+                **made_with,
             }
-            checkpoint.save(result_path(folder, seed), result)
-        run.finished()
+            run.trackers[i].finish(result["metrics"], result["status"])
+            arrays = {name: a[i].cpu().numpy() for name, a in outcome.arrays.items()}
+            keep(variant.finished(seed), result, arrays, dataset)
+        run.clear()
+
+
+def seed_result(outcome: Outcome, i: int, seed: Seed) -> dict[str, Any]:
+    """The result of the ``i``-th seed of the stack; one that diverged has no metrics."""
+    diverged = outcome.fitted.diverged[i]
+    metrics = {} if diverged else {k: float(v[i]) for k, v in outcome.metrics.items()}
+    return {
+        "seed": seed.seed,
+        "label_seed": seed.label_seed,
+        "status": "diverged" if diverged else "ok",
+        "warnings": records.warnings_of(metrics),
+        "metrics": metrics,
+        "history": outcome.fitted.histories[i],
+    }
+
+
+def keep(path: Path, result: dict, arrays: dict[str, np.ndarray], dataset: Dataset) -> None:
+    """Store a finished seed until all of its variant are there."""
+    tensors = {name: torch.from_numpy(a) for name, a in arrays.items()}
+    summary = {
+        "name": dataset.name,
+        "sha256": dataset.sha256,
+        "train": len(dataset.train),
+        "test": len(dataset.test),
+        "subset": dataset.subset,
+    }
+    checkpoint.save(path, {"result": result, "arrays": tensors, "dataset": summary})
+
+
+def assemble(variant: Variant, path: Path) -> bool:
+    """Write the record once every seed is finished; says whether it did."""
+    finished = [variant.finished(seed) for seed in variant.settings.runs]
+    if not all(f.exists() for f in finished):
+        return False
+    stored = [checkpoint.load(f) for f in finished]
+    record = records.Record(
+        schema_version=1,
+        preset=variant.preset,
+        item=variant.item,
+        variant=variant.name,
+        settings=variant.settings,
+        settings_hash=variant.settings.hash(),
+        code_hash=code_hash(variant.script),
+        dataset=records.DataSummary(**stored[0]["dataset"]),
+        seeds=[records.SeedResult(**s["result"]) for s in stored],
+    )
+    healthy = [s for s in stored if s["result"]["status"] == "ok"]
+    arrays = {name: a.numpy() for name, a in healthy[0]["arrays"].items()} if healthy else {}
+    records.write(record, arrays, path)
+    return True
 
 
 def environment(execution: Execution) -> dict[str, Any]:
@@ -179,7 +260,7 @@ def environment(execution: Execution) -> dict[str, Any]:
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": np.__version__,
         "device": torch.cuda.get_device_name() if on_gpu else f"CPU ({_processor()})",
         "threads": execution.threads,

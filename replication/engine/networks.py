@@ -4,6 +4,7 @@ All are multilayer perceptrons with ReLU units (appendix A.1 and A.2.1: two hidd
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -15,7 +16,7 @@ Posterior = Literal["deterministic", "gaussian", "universal"]
 def perceptron(sizes: Sequence[int]) -> nn.Sequential:
     """Linear layers of the given sizes, each followed by a ReLU."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes, sizes[1:], strict=False):
+    for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
     return nn.Sequential(*layers)
 

@@ -17,7 +17,7 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Says where a run is. ``live`` draws over one line; else a line per epoch, at most one a second."""
+    """Says where a run is: ``live`` on one line, else a line per epoch, at most one a second."""
 
     def __init__(self, name: str, epochs: int, live: bool | None = None):
         self.name = name

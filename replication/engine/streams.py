@@ -5,22 +5,9 @@ Adding a draw, or stacking more seeds, therefore never shifts what another strea
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-
-
-@dataclass(frozen=True, order=True)
-class Seed:
-    """One run's two sources of chance, so that their spreads can be told apart.
-
-    ``seed`` derives the initialisation, batches, noise and prior draws; ``label_seed`` derives
-    which training images keep their label.
-    """
-
-    seed: int
-    label_seed: int
 
 
 def derive(seed: int, name: str) -> int:

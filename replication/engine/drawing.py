@@ -1,0 +1,138 @@
+"""What ``draw_table`` and ``draw_figure`` are given: the records, and where the drawing goes.
+
+Nothing here trains, needs a GPU, a network or torch.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import records
+from .code_hash import code_hash
+from .config import Item, Settings, experiments, parse, read_yaml
+from .config import Strict as StrictModel
+from .published import Verdict, published, verdict
+from .records import Record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FIGURES = Path("figures")
+LINEAGE = Path(__file__).parent.parent / "lineage.yaml"
+
+
+class Lineage(StrictModel):
+    """By item, the hashes of training codes that were shown to give the same results."""
+
+    items: dict[str, list[str]]
+
+
+@cache
+def lineage(path: Path = LINEAGE) -> Lineage:
+    return parse(Lineage, read_yaml(path), path.name)
+
+
+@cache
+def current_code(item: str) -> frozenset[str]:
+    """Today's training code of ``item``, and those before it with the same results."""
+    today = code_hash(import_module(f"replication.{item}"))
+    known = lineage().items.get(item, [])
+    return frozenset([today, *known] if today in known else [today])
+
+
+@dataclass
+class Drawing:
+    """One item at one preset."""
+
+    preset: str
+    item: str
+    results: Path = records.RESULTS
+    figures: Path = FIGURES
+
+    @property
+    def description(self) -> Item:
+        return experiments().items[self.item]
+
+    @property
+    def stem(self) -> Path:
+        return self.figures / self.preset / self.item
+
+    def settings(self, variant: str) -> Settings:
+        return experiments().settings_of(self.preset, self.item, variant)
+
+    def record(self, variant: str) -> Record | None:
+        """The variant's record, or None where it was not run."""
+        path = records.path_of(self.preset, self.item, variant, self.results)
+        return records.read(path) if path.exists() else None
+
+    def arrays(self, variant: str) -> dict[str, np.ndarray]:
+        return records.read_arrays(records.path_of(self.preset, self.item, variant, self.results))
+
+    def stale(self, variant: str) -> bool:
+        """The record's settings or training code are not today's."""
+        record = self.record(variant)
+        if record is None:
+            return False
+        today = self.settings(variant)
+        return record.settings != today or record.code_hash not in current_code(self.item)
+
+    def verdicts(self) -> list[Verdict]:
+        """One for each published value of the item, in the order of published.yaml."""
+        targets = published().items[self.item].targets if self.item in published().items else {}
+        return [verdict(self.item, v, self.preset, self.record(v), self.stale(v)) for v in targets]
+
+    def caption(self, text: str) -> str:
+        """``text``; a smoke result says that it is one."""
+        return f"SMOKE (small digits, not comparable): {text}" if self.preset == "smoke" else text
+
+    def save(self, figure: "Figure") -> None:
+        """Write ``figure`` as .png and .pdf; equal content gives equal bytes."""
+        import io
+
+        from .files import write_atomically
+
+        for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=ending, metadata=metadata)
+            write_atomically(self.stem.with_suffix(f".{ending}"), buffer.getvalue())
+
+
+def percent(values: Sequence[float]) -> str:
+    """Mean ± sample deviation with two decimals; a lone value has no ±."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return f"{mean:.2f}"
+    return f"{mean:.2f} ± {float(np.std(values, ddof=1)):.2f}"
+
+
+def each_seed(record: Record, metric: str) -> Iterator[tuple[int, float]]:
+    """(seed, value) of the seeds that did not diverge."""
+    for seed in record.seeds:
+        if seed.status == "ok":
+            yield seed.seed, seed.metrics[metric]
+
+
+def new_figure(width: float, height: float, **layout: Any) -> "Figure":
+    """An empty figure of that size in inches, in the suite's one style."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib.figure import Figure
+
+    matplotlib.rcParams.update(
+        {
+            "font.size": 9,
+            "axes.titlesize": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.dpi": 150,
+            "savefig.dpi": 150,
+            "pdf.fonttype": 42,
+        }
+    )
+    return Figure(figsize=(width, height), layout="constrained", **layout)

@@ -1,0 +1,157 @@
+"""Records: the stored result of a variant, the only thing that tables and figures are made from.
+
+``results/<preset>/<item>/<variant>.json`` holds the numbers and where they come from; the arrays
+that a figure draws lie beside it as ``.npz`` (of the first seed that did not diverge).
+"""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import ValidationError
+
+from .config import Settings, Strict
+from .errors import UserError
+from .files import write_atomically
+
+SCHEMA = 1
+RESULTS = Path("results")
+
+
+class Provenance(Strict):
+    """With what, where and how fast a seed was trained."""
+
+    started: str
+    seconds: float
+    updates: int
+    stacked: int  # how many seeds shared the stack
+    commit: str
+    dirty: bool
+    python: str
+    torch: str
+    numpy: str
+    device: str
+    threads: int
+    precision: str
+    wandb_id: str | None
+
+
+class SeedResult(Strict):
+    """One seed: its final metrics, and a row of losses and metrics per epoch."""
+
+    seed: int
+    label_seed: int
+    status: Literal["ok", "diverged"]
+    warnings: list[str]
+    metrics: dict[str, float]
+    history: list[dict[str, float | int]]
+    provenance: Provenance
+
+
+class DataSummary(Strict):
+    """What was trained on; a ``subset`` is said to be one wherever its numbers are shown."""
+
+    name: str
+    sha256: str
+    train: int
+    test: int
+    subset: bool
+
+
+class Record(Strict):
+    """All seeds of one variant."""
+
+    schema_version: Literal[1]
+    preset: str
+    item: str
+    variant: str
+    settings: Settings
+    settings_hash: str
+    code_hash: str
+    dataset: DataSummary
+    seeds: list[SeedResult]
+
+    def values(self, metric: str) -> list[float]:
+        """``metric`` of each seed that did not diverge; a KeyError if it was not measured."""
+        return [s.metrics[metric] for s in self.seeds if s.status == "ok"]
+
+    @property
+    def stable(self) -> bool:
+        """No seed diverged or carries a warning."""
+        return all(s.status == "ok" and not s.warnings for s in self.seeds)
+
+
+def warnings_of(metrics: Mapping[str, float]) -> list[str]:
+    """What makes a finished seed suspect."""
+    reconstruction = metrics.get("test_reconstruction_per_pixel")
+    floor = metrics.get("mean_image_per_pixel")
+    # 2 %: a model that answers the mean image lands on either side of it.
+    if reconstruction is not None and floor is not None and reconstruction > 0.98 * floor:
+        return ["the reconstruction is no better than the mean image"]
+    return []
+
+
+def path_of(preset: str, item: str, variant: str, results: Path = RESULTS) -> Path:
+    return results / preset / item / f"{variant}.json"
+
+
+def write(record: Record, arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Store ``record`` and its arrays; the JSON comes last, so that a record has its arrays."""
+    if arrays:
+        buffer = io.BytesIO()
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        write_atomically(path.with_suffix(".npz"), buffer.getvalue())
+    text = json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False)
+    write_atomically(path, text.encode() + b"\n")
+
+
+def read(path: Path) -> Record:
+    """The record in ``path``; a UserError if it is damaged, foreign, or of a newer schema."""
+    remedy = f"restore {path} from the repository, or delete it and train that variant again"
+    values = _read_json(path, remedy)
+    version = values.get("schema_version") if isinstance(values, dict) else None
+    if isinstance(version, int) and version > SCHEMA:
+        problem = f"{path} was written by a newer version of this suite (schema {version})"
+        raise UserError(problem, "update the suite")
+    try:
+        record = Record.model_validate_json(json.dumps(values))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path} is no record: {key}: {first['msg']}", remedy) from None
+    if (record.preset, record.item, record.variant) != identity(path):
+        name = f"{record.preset}/{record.item}/{record.variant}"
+        raise UserError(f"{path} is the record of {name}", remedy)
+    return record
+
+
+def identity(path: Path) -> tuple[str, str, str]:
+    """(preset, item, variant) as a record's place says them."""
+    return path.parent.parent.name, path.parent.name, path.stem
+
+
+def read_arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays stored beside the record ``path``; a UserError if they are missing or damaged."""
+    arrays = path.with_suffix(".npz")
+    try:
+        with np.load(arrays, allow_pickle=False) as stored:
+            return dict(stored)
+    except Exception as error:  # numpy and zipfile raise many kinds
+        remedy = "restore it from the repository, or train that variant again"
+        raise UserError(f"{arrays} cannot be read: {error}", remedy) from None
+
+
+def _read_json(path: Path, remedy: str) -> Any:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON number")
+
+    refuse_constant: Callable[[str], None] = refuse
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", remedy) from None
+    except ValueError as error:  # bad JSON and bad UTF-8 both
+        raise UserError(f"{path} is damaged: {error}", remedy) from None

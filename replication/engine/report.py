@@ -1,0 +1,519 @@
+"""The report: one page with every published number, ours beside it, and the evidence for both.
+
+It is made from what is stored: records, verdicts, drawn tables and figures. The page needs no
+network: style, script and images are inside it, and its own policy forbids it to load anything.
+"""
+
+import csv
+import math
+from base64 import b64encode
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+from pydantic import ValidationError
+
+from .config import Strict, Variant, experiments
+from .drawing import FIGURES, Drawing
+from .errors import UserError
+from .files import write_atomically
+from .published import ENOUGH_SEEDS, Ours, Target, Verdict, published
+from .records import RESULTS, Record, SeedResult
+
+REPORT = Path("results/report.html")
+TITLE = "Adversarial Autoencoders (Makhzani et al., 2015): was it replicated?"
+COMPARED = ("quick", "paper")
+PRESETS = {
+    "paper": "paper: the paper's schedule, taken literally",
+    "quick": "quick: the paper's networks and data, the schedule cut short",
+    "smoke": "smoke: small digits, never compared",
+}
+JUDGEMENTS = {
+    "replicated": "our mean equals the published one within the margin declared before the runs "
+    "(two one-sided tests, 5 %)",
+    "better": "our mean differs from the published one, for the better (Welch's test, 5 %)",
+    "worse": "the same, for the worse",
+    "undecided": f"fewer than {ENOUGH_SEEDS} seeds, or no test is conclusive",
+    "unstable": "a seed diverged, or did no better than answering the mean image",
+    "not run": "there is no record at this preset",
+    "not compared": "there is a record, but no verdict on it yet",
+}
+LIMITS = {
+    "(target unconfirmed)": "the published value was not read in the paper itself",
+    "(subset)": "only a part of the dataset was used",
+    "(stale)": "the settings or the training code have changed since the run",
+}
+SOURCES = {
+    "paper": "read in the paper itself",
+    "secondhand": "another source quotes the paper",
+    "memory": "recalled, no source at hand",
+    "code": "a public replication labels it as the paper's",
+    "guess": "a guess of ours",
+}
+CURVES = ("test_error_percent", "reconstruction", "negative_elbo")
+# Opens the record that a link leads to, and says for tests that the page is whole.
+SCRIPT = """
+"use strict";
+function reveal() {
+  const target = document.getElementById(location.hash.slice(1));
+  if (!target) return;
+  for (let part = target; part; part = part.parentElement)
+    if (part.tagName === "DETAILS") part.open = true;
+  target.scrollIntoView();
+}
+addEventListener("hashchange", reveal);
+addEventListener("click", event => {
+  const link = event.target.closest("a[href^='#']");
+  if (link && link.hash === location.hash) reveal();
+});
+addEventListener("load", () => {
+  reveal();
+  const page = document.documentElement.dataset;
+  page.brokenImages = [...document.images].filter(image => !image.naturalWidth).length;
+  page.ready = "true";
+});
+"""
+
+
+class Html(str):
+    """Text that is HTML already; any other text is escaped where it goes into an element."""
+
+
+def joined(parts: Iterable[object]) -> Html:
+    return Html("".join(p if isinstance(p, Html) else escape(str(p)) for p in parts))
+
+
+def element(name: str, *content: object, **attributes: object) -> Html:
+    """An element; of attributes, ``class_`` stands for class and ``text_anchor`` has a hyphen."""
+    given = ((k.rstrip("_").replace("_", "-"), v) for k, v in attributes.items() if v is not None)
+    text = "".join(f' {key}="{escape(str(value))}"' for key, value in given)
+    return Html(f"<{name}{text}>{joined(content)}</{name}>")
+
+
+def table(columns: Iterable[object], rows: Iterable[Sequence[object]], label: str) -> Html:
+    """Each row's first cell is its heading."""
+    lines = [element("tr", *(element("th", c, scope="col") for c in columns))]
+    for first, *others in rows:
+        cells = (element("td", c) for c in others)
+        lines.append(element("tr", element("th", first, scope="row"), *cells))
+    return scrolling(element("thead", lines[0]) + element("tbody", *lines[1:]), label)
+
+
+def definitions(pairs: Iterable[tuple[object, object]]) -> Html:
+    return element("dl", *(joined([element("dt", k), element("dd", v)]) for k, v in pairs))
+
+
+def scrolling(content: str, label: str) -> Html:
+    """A table in a box of its own, which scrolls sideways by touch and by keyboard."""
+    whole = element("table", Html(content))
+    return element("div", whole, class_="scroll", role="region", aria_label=label, tabindex=0)
+
+
+class Comparison(Strict):
+    """What ``compare`` writes."""
+
+    class Spoken(Verdict):
+        verdict: str
+
+    preset: str
+    item: str
+    verdicts: list[Spoken]
+
+
+class Outcome(NamedTuple):
+    """What became of a variant: ``word`` names its colour, ``verdict`` is what is read."""
+
+    word: str
+    verdict: str
+    reason: str
+    ours: Ours | None = None
+
+
+@dataclass
+class Stored(Drawing):
+    """What is stored of an item at a preset; each record is read once."""
+
+    kept: dict[str, Record | None] = field(default_factory=dict)
+
+    def record(self, variant: str) -> Record | None:
+        if variant not in self.kept:
+            self.kept[variant] = super().record(variant)
+        return self.kept[variant]
+
+    def verdict(self, variant: str) -> Verdict | None:
+        """What ``compare`` stored, or None if it did not."""
+        path = self.results / self.preset / "verdicts" / f"{self.item}.json"
+        if not path.exists():
+            return None
+        try:
+            comparison = Comparison.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            remedy = f"run python -m replication.{self.item} compare --preset {self.preset}"
+            problem = f"{path} is damaged: {error.errors()[0]['msg']}"
+            raise UserError(problem, remedy) from None
+        return next((v for v in comparison.verdicts if v.variant == variant), None)
+
+    def outcome(self, variant: str) -> Outcome:
+        """An empty one where nothing is published that the record could be compared with."""
+        record, target = self.record(variant), target_of(self.item, variant)
+        if record is None:
+            return Outcome("not run", "not run", variants_of(self.item)[variant].not_run or "")
+        if target is None:
+            return Outcome("", "", "")
+        verdict = self.verdict(variant)
+        if verdict is None or not speaks_of(verdict, record, target):
+            command = f"python -m replication.{self.item} compare --preset {self.preset}"
+            return Outcome("not compared", "not compared", f"run {command}")
+        # Training code may have changed after `compare` ran.
+        verdict = verdict.model_copy(update={"stale": self.stale(variant)})
+        return Outcome(verdict.judgement, str(verdict), verdict.reason, verdict.ours)
+
+
+def variants_of(item: str) -> dict[str, Variant]:
+    return experiments().items[item].variants
+
+
+def target_of(item: str, variant: str) -> Target | None:
+    content = published().items.get(item)
+    return content.targets.get(variant) if content else None
+
+
+def speaks_of(verdict: Verdict, record: Record, target: Target) -> bool:
+    """The verdict is on this record and this published value, not on earlier ones."""
+    healthy = [s for s in record.seeds if s.status == "ok"]
+    values = [s.metrics[verdict.metric] for s in healthy if verdict.metric in s.metrics]
+    mean = math.fsum(values) / len(values) if values else None
+    judged = verdict.ours.mean if verdict.ours else None
+    return verdict.published == target and verdict.judgement != "not run" and judged == mean
+
+
+def write_report(path: Path = REPORT, results: Path = RESULTS, figures: Path = FIGURES) -> None:
+    """Write the page; what was not run or not drawn is said to be so."""
+    stored = {(p, i): Stored(p, i, results, figures) for p in PRESETS for i in experiments().items}
+    write_atomically(path, page(stored).encode())
+
+
+def page(stored: dict[tuple[str, str], Stored]) -> str:
+    style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
+    # Nothing but what is in the page may load or run, even if an escape were forgotten.
+    script_hash = b64encode(sha256(SCRIPT.encode()).digest()).decode()
+    policy = (
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
+        f"script-src 'sha256-{script_hash}'"
+    )
+    body = joined([introduction(), numbers(stored), legend()])
+    body = joined([body, *(section(item, stored) for item in experiments().items)])
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(TITLE)}</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>{body}</main>
+<script>{SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def introduction() -> Html:
+    about = (
+        "The experiments of arXiv:1511.05644 were run again; this page sets each number that the "
+        "paper reports beside ours. Every number of ours leads to its record: settings, data, "
+        "seeds and learning curves."
+    )
+    items = (
+        element("li", element("a", content.title, href=f"#{item}"))
+        for item, content in experiments().items.items()
+    )
+    contents = element("nav", element("ul", *items), aria_label="Tables and figures")
+    return element("header", element("h1", TITLE), element("p", about), contents)
+
+
+def numbers(stored: dict[tuple[str, str], Stored]) -> Html:
+    """All published numbers, with ours at each preset that compares, and how many came out how."""
+    targets = [(i, v) for i, content in published().items.items() for v in content.targets]
+    tallies = []
+    for preset in COMPARED:
+        words = [stored[preset, i].outcome(v).word for i, v in targets]
+        counts = [(words.count(word), word) for word in JUDGEMENTS]
+        shown = [badge(word if n else "none", f"{n} {word}") for n, word in counts]
+        of_all = f" ({len(targets)} published numbers): "
+        tallies.append(element("li", element("strong", preset), of_all, Html(" ".join(shown))))
+    presets = [element("th", p, colspan=3, scope="colgroup", class_="first") for p in COMPARED]
+    fixed = [element("th", c, rowspan=2, scope="col") for c in ("place", "published")]
+    columns = ("ours: mean ± deviation", "95 % interval of the mean", "verdict")
+    second = [element("th", c, scope="col") for _ in COMPARED for c in columns]
+    head = element("thead", element("tr", *fixed, *presets), element("tr", *second))
+    rows = []
+    for item, variant in targets:
+        cells = [cell for p in COMPARED for cell in own_cells(stored[p, item], variant)]
+        rows.append(element("tr", *published_cells(item, variant), *cells))
+    whole = scrolling(head + element("tbody", *rows), "Published numbers and ours")
+    heading = element("h2", "Published numbers and ours")
+    return element("section", heading, element("ul", *tallies, class_="tally"), whole)
+
+
+def published_cells(item: str, variant: str) -> list[Html]:
+    content = published().items[item]
+    target = content.targets[variant]
+    place = element("a", target.place, href=f"#{item}")
+    mark = element("small", f"{target.source}: {target.cite}")
+    value = element("td", f"{target} {content.unit}", mark)
+    return [element("th", place, scope="row"), value]
+
+
+def own_cells(stored: Stored, variant: str) -> list[Html]:
+    """Our mean, its interval and the verdict."""
+    outcome = stored.outcome(variant)
+    verdict = (badge(outcome.word, outcome.verdict), element("small", outcome.reason))
+    if outcome.word == "not run":
+        return [element("td", *verdict, colspan=3, class_="first")]
+    link = element("a", spread(outcome.ours), href=f"#{anchor(stored, variant)}")
+    interval = outcome.ours.interval if outcome.ours else None
+    bounds = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "—"
+    return [
+        element("td", link, class_="number first"),
+        element("td", bounds, class_="number"),
+        element("td", *verdict, class_="reason"),
+    ]
+
+
+def spread(ours: Ours | None) -> str:
+    if ours is None:
+        return "see the record"
+    deviation = "" if ours.deviation is None else f" ± {ours.deviation:.2f}"
+    return f"{ours.mean:.2f}{deviation} (n = {ours.seeds})"
+
+
+def anchor(stored: Stored, variant: str) -> str:
+    return f"{stored.preset}-{stored.item}-{variant}"
+
+
+def badge(word: str, text: str) -> Html:
+    return element("span", text, class_=f"badge {word.replace(' ', '-')}")
+
+
+def legend() -> Html:
+    words = [*((badge(w, w), meaning) for w, meaning in JUDGEMENTS.items()), *LIMITS.items()]
+    marks = element("h3", "Marks of published values")
+    return element(
+        "section",
+        element("h2", "How to read it"),
+        element("h3", "Verdicts"),
+        definitions(words),
+        marks,
+        definitions(SOURCES.items()),
+    )
+
+
+def section(item: str, stored: dict[tuple[str, str], Stored]) -> Html:
+    parts = [element("h2", experiments().items[item].title)]
+    for preset, meaning in PRESETS.items():
+        heading, content = element("h3", meaning), preset_part(stored[preset, item])
+        if preset == "smoke":
+            inside = element("div", content, class_="inside")
+            parts.append(element("details", element("summary", heading), inside))
+        else:
+            parts += [heading, content]
+    return element("section", *parts, id=item)
+
+
+def preset_part(stored: Stored) -> Html:
+    """The tables and figures of an item at a preset, and the records behind them."""
+    found = {v: stored.record(v) for v in variants_of(stored.item)}
+    if found and not any(found.values()):
+        return element("p", badge("not run", "not run"), " no variant has a record at this preset.")
+    parts = [drawn(stored, kind) for kind in stored.description.draws]
+    for variant, record in found.items():
+        if record is not None:
+            parts.append(evidence(stored, variant, record))
+            continue
+        reason = variants_of(stored.item)[variant].not_run
+        because = f": {reason}" if reason else ""
+        text = (badge("not run", "not run"), " ", element("code", variant), because)
+        parts.append(element("p", *text))
+    return joined(parts)
+
+
+def drawn(stored: Stored, kind: str) -> Html:
+    """The picture, or the table made from its .csv, with the texts around it from its .md."""
+    path = stored.stem.with_suffix(".png" if kind == "figure" else ".csv")
+    if not path.exists():
+        command = f"python -m replication.{stored.item} draw --preset {stored.preset}"
+        return element("p", f"This {kind} is not drawn; run ", element("code", command))
+    if kind == "figure":
+        places = ", ".join(v.place for v in variants_of(stored.item).values())
+        alt = escape(f"{stored.description.title}: {places} ({stored.preset})")
+        data = b64encode(path.read_bytes()).decode()
+        return element("figure", Html(f'<img alt="{alt}" src="data:image/png;base64,{data}">'))
+    with path.open(encoding="utf-8", newline="") as file:
+        columns, *rows = csv.reader(file)
+    around = path.with_suffix(".md")
+    lines = around.read_text(encoding="utf-8").splitlines() if around.exists() else []
+    texts = [line.strip("*") for line in lines if line and not line.startswith("|")]
+    caption, notes = (texts[0], texts[1:]) if texts else (stored.description.title, [])
+    return joined(
+        [
+            element("p", element("strong", caption)),
+            table(columns, rows, caption),
+            *(element("p", element("small", note)) for note in notes),
+        ]
+    )
+
+
+def evidence(stored: Stored, variant: str, record: Record) -> Html:
+    """All of a record, folded: what was run, on what, and what every seed gave."""
+    outcome = stored.outcome(variant)
+    title = [f"record of {variant}, {variants_of(stored.item)[variant].place} "]
+    if outcome.word:
+        title += [f"— {spread(outcome.ours)} ", badge(outcome.word, outcome.verdict)]
+    settings = yaml.safe_dump(record.settings.model_dump(exclude_none=True), sort_keys=False)
+    inside = element(
+        "div",
+        facts(stored, variant, record),
+        element("h4", "Learning curves"),
+        curves(record),
+        element("h4", "Seeds"),
+        seed_table(record),
+        element("h4", "Settings"),
+        element("pre", settings, tabindex=0),
+        class_="inside",
+    )
+    summary = element("summary", *title)
+    return element("details", summary, inside, id=anchor(stored, variant))
+
+
+def facts(stored: Stored, variant: str, record: Record) -> Html:
+    data, outcome = record.dataset, stored.outcome(variant)
+    size = f"{data.train:,} training images" + (f", subset ({data.train:,})" if data.subset else "")
+    stale = stored.stale(variant)
+    pairs: list[tuple[object, object]] = []
+    if target := target_of(stored.item, variant):
+        pairs.append(("published", f"{target} ({target.source}: {target.cite})"))
+        pairs.append(("margin", f"±{target.margin:g}. {target.margin_reason}"))
+        pairs.append(("verdict", f"{outcome.verdict}: {outcome.reason}"))
+    pairs.append(("dataset", f"{data.name}: {size}, {data.test:,} test images"))
+    pairs.append(("dataset sha256", element("code", data.sha256)))
+    pairs.append(("settings hash", element("code", record.settings_hash)))
+    pairs.append(("code hash", element("code", record.code_hash)))
+    pairs.append(("stale", "yes: settings or training code have changed since" if stale else "no"))
+    return definitions(pairs)
+
+
+def seed_table(record: Record) -> Html:
+    metrics = list(dict.fromkeys(name for seed in record.seeds for name in seed.metrics))
+    columns = ["seed", "label seed", "status", "warnings", *metrics, "seconds", "updates"]
+    columns += ["device", "threads", "precision", "commit", "W&B id", "started"]
+    rows = [seed_row(seed, metrics) for seed in record.seeds]
+    return element("div", table(columns, rows, f"Seeds of {record.variant}"), class_="seeds")
+
+
+def seed_row(seed: SeedResult, metrics: list[str]) -> list[object]:
+    made = seed.provenance
+    values = [f"{seed.metrics[m]:.5g}" if m in seed.metrics else "—" for m in metrics]
+    commit = (made.commit[:12] or "—") + (" (dirty)" if made.dirty else "")
+    warnings = "; ".join(seed.warnings) or "—"
+    row: list[object] = [seed.seed, seed.label_seed, seed.status, warnings, *values]
+    row += [f"{made.seconds:.1f}", f"{made.updates:,}", made.device, made.threads, made.precision]
+    return [*row, commit, made.wandb_id or "—", made.started]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Places values between the pixels ``start`` and ``end``."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    logarithmic: bool = False
+
+    def at(self, value: float) -> float:
+        scale = math.log if self.logarithmic else float
+        share = (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
+        return self.start + share * (self.end - self.start)
+
+    def ticks(self, least: float = 0.0) -> list[float]:
+        """Round values, ``least`` or more apart."""
+        if self.logarithmic:
+            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)))
+            digits = (1, 2, 5) if self.high / self.low < 1000 else (1,)
+            values = [digit * 10.0**power for power in powers for digit in digits]
+            return [v for v in values if self.low <= v <= self.high]
+        rough = (self.high - self.low) / 4
+        power = 10.0 ** math.floor(math.log10(rough))
+        step = max(least, next(d * power for d in (1, 2, 5, 10) if d * power >= rough))
+        steps = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
+        return [i * step for i in steps]
+
+
+def curves(record: Record) -> Html:
+    """A chart of the first of CURVES that was measured, a line for each seed."""
+    rows = [row for seed in record.seeds for row in seed.history]
+    metric = next((m for m in CURVES if any(m in row for row in rows)), None)
+    if metric is None:
+        return element("p", "Nothing was measured along the way.")
+    lines = {}
+    for seed in record.seeds:
+        own = [(float(row["epoch"]), float(row[metric])) for row in seed.history if metric in row]
+        labels = "" if seed.label_seed == seed.seed else f", labels {seed.label_seed}"
+        every = len(own) // 300 + 1  # more points than pixels would only make the page heavy
+        if own:
+            lines[f"seed {seed.seed}{labels}"] = [*own[:-1:every], own[-1]]
+    left, right = reach([x for line in lines.values() for x, _ in line])
+    low, high = reach([y for line in lines.values() for _, y in line])
+    logarithmic = low > 0 and high / low > 20
+    across, up = Axis(left, right, 60, 460), Axis(low, high, 225, 15, logarithmic)
+    name = metric.replace("_", " ") + (" (logarithmic)" if logarithmic else "")
+    own_lines = [polyline(n, label, lines[label], across, up) for n, label in enumerate(lines)]
+    text = f"{name} by epoch, {len(lines)} seeds, {record.variant}"
+    parts = [*grid(across, up, name), *own_lines]
+    return element("svg", *parts, viewBox="0 0 570 265", role="img", aria_label=text)
+
+
+def reach(values: Sequence[float]) -> tuple[float, float]:
+    """Lowest and highest, never equal."""
+    low, high = min(values), max(values)
+    return (low, high) if low < high else (low - 0.5, high + 0.5)
+
+
+def grid(across: Axis, up: Axis, name: str) -> list[Html]:
+    """Both axes' ticks, their labels and names."""
+    parts = []
+    for tick in up.ticks():
+        y = f"{up.at(tick):.1f}"
+        parts.append(element("line", x1=across.start, x2=across.end, y1=y, y2=y, class_="grid"))
+        parts.append(element("text", f"{tick:g}", x=across.start - 6, y=y, dy=4, text_anchor="end"))
+    for tick in across.ticks(least=1.0):
+        x = f"{across.at(tick):.1f}"
+        parts.append(element("text", f"{tick:g}", x=x, y=up.start + 16, text_anchor="middle"))
+    middle = (across.start + across.end) / 2
+    turned = f"rotate(-90) translate({-(up.start + up.end) / 2} 14)"
+    return [
+        *parts,
+        element("text", "epoch", x=middle, y=up.start + 34, text_anchor="middle"),
+        element("text", name, transform=turned, text_anchor="middle"),
+    ]
+
+
+def polyline(n: int, label: str, line: list[tuple[float, float]], across: Axis, up: Axis) -> Html:
+    """A seed's line, a dot where it ends, and its name in the margin."""
+    places = [f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in line]
+    x, y = places[-1].split(",")
+    return element(
+        "g",
+        element("polyline", points=" ".join(places)),
+        element("circle", cx=x, cy=y, r=2.5),
+        element("text", label, x=across.end + 14, y=up.end + 10 + 16 * n, class_="seed"),
+        class_=f"seed-{n % 10}",
+    )

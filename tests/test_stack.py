@@ -1,0 +1,109 @@
+"""Seed k gives the same result whatever it is stacked with."""
+
+import pytest
+import torch
+
+from replication.engine.config import Seed, Settings, experiments
+from replication.engine.data import choose_labelled, load
+from replication.engine.fit import Batches, Training
+from replication.engine.models import build, style_prior
+from replication.engine.phases import (
+    Classification,
+    EncoderInput,
+    Reconstruction,
+    Regularisation,
+    Variational,
+)
+from replication.engine.priors import Categorical
+from replication.engine.stack import Stack
+from replication.engine.streams import Streams
+
+CPU = torch.device("cpu")
+
+
+def training_of(settings: Settings, seeds: list[Seed]) -> Training:
+    dataset = load(settings)
+    numbers = [s.seed for s in seeds]
+    stack = Stack(lambda seed: build(settings, dataset.pixels, seed), numbers, CPU)
+    streams = Streams(numbers, CPU)
+    epsilon_size = stack.template.encoder.epsilon_size
+    encoder_input = EncoderInput(streams, settings.input_noise, epsilon_size)
+    prior = style_prior(settings.style_prior, settings.style_size)
+    p = settings.phases
+    phases: list = []
+    if p.variational:
+        phases = [Variational(stack, p.variational, prior, encoder_input)]
+    if p.reconstruction:
+        phases = [Reconstruction(stack, p.reconstruction, encoder_input)]
+        priors = {"style": prior}
+        if settings.label_size:
+            priors["label"] = Categorical(settings.label_size)
+        game = (p.discriminator, p.generator, priors, encoder_input, streams)
+        phases.append(Regularisation(stack, *game))
+    labelled = None
+    if p.classification:
+        phases.append(Classification(stack, p.classification, encoder_input))
+        labels = dataset.train.labels
+        chosen = [choose_labelled(labels, settings.labels, s.label_seed) for s in seeds]
+        labelled = torch.stack(chosen)
+    batches = Batches(dataset.train, labelled, settings.batch_size, streams)
+    return Training(stack, phases, batches, streams)
+
+
+def losses_of(training: Training, updates: int) -> dict[str, torch.Tensor]:
+    """The losses of the first updates, [updates, S] each."""
+    rows = [training.update(batch) for _, batch in zip(range(updates), training.batches.epoch())]
+    return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+VARIANTS = {
+    "semi-supervised": ("table2_semi_supervised", "mnist_100", {}),
+    "labels cycled": ("table2_semi_supervised", "mnist_1000", {}),
+    "gaussian posterior": ("table2_semi_supervised", "mnist_100", {"posterior": "gaussian"}),
+    "universal posterior": (
+        "table2_semi_supervised",
+        "mnist_100",
+        {"posterior": "universal", "posterior_noise_size": 5},
+    ),
+    "mixture prior": ("figure2_prior_matching", "aae_mixture", {}),
+    "variational": ("figure2_prior_matching", "vae_mixture", {}),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_alone_equals_stacked(name: str) -> None:
+    """Float32 products summed in another order: 1e-4 relative over the first 10 updates."""
+    item, variant, changes = VARIANTS[name]
+    settings = experiments().settings_of("smoke", item, variant).model_copy(update=changes)
+    seeds = [Seed(0, 0), Seed(1, 1), Seed(2, 2)]
+    stacked = losses_of(training_of(settings, seeds), 10)
+    for k, seed in enumerate(seeds):
+        alone = losses_of(training_of(settings, [seed]), 10)
+        for loss in alone:
+            torch.testing.assert_close(
+                stacked[loss][:, k], alone[loss][:, 0], rtol=1e-4, atol=1e-5
+            )
+    first = next(iter(stacked.values()))
+    assert not torch.equal(first[:, 0], first[:, 1]), "two seeds must not share their draws"
+
+
+def test_label_seed_and_seed_are_apart() -> None:
+    settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
+    a, b, c = (training_of(settings, [Seed(*s)]) for s in ((0, 0), (0, 1), (1, 0)))
+    assert not torch.equal(a.batches.labelled, b.batches.labelled)
+    assert torch.equal(a.batches.labelled, c.batches.labelled)
+    same, other = a.stack.state_dict(), c.stack.state_dict()
+    weight = "encoder.trunk.0.weight"
+    assert torch.equal(same[weight], b.stack.state_dict()[weight])
+    assert not torch.equal(same[weight], other[weight])
+
+
+def test_load_state_dict_names_what_does_not_fit() -> None:
+    settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
+    stack = training_of(settings, [Seed(0, 0)]).stack
+    state = stack.state_dict()
+    with pytest.raises(ValueError, match="no_such_part"):
+        stack.load_state_dict({**state, "no_such_part": torch.zeros(1)})
+    wrong = {**state, "encoder.trunk.0.bias": torch.zeros(1, 3)}
+    with pytest.raises(ValueError, match="encoder.trunk.0.bias"):
+        stack.load_state_dict(wrong)
