@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine.cli import main
+from .engine.config import StylePrior
 from .engine.drawing import Drawing, new_figure, percent
 
 if TYPE_CHECKING:
@@ -72,50 +73,70 @@ def train(run: "Run") -> "Outcome":
     metrics = evaluate() | prior_distances(codes, prior, run.seeds)
     floor = mean_image_error(run.dataset.train, test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
+    images = {}
     arrays = {"codes": codes, "labels": test.labels.byte().expand(len(run.seeds), -1)}
     if isinstance(prior, Gaussian):
         axis = prior.percentiles(STEPS).to(run.device)
         # Row by row from the top: the second code falls, the first rises.
         grid = torch.cartesian_prod(axis.flip(0), axis).flip(-1)
         with torch.no_grad():
-            images = stack.each(lambda model, code: model.decoder(code), shared=(grid,))
-        shape = (len(run.seeds), STEPS, STEPS, *run.dataset.shape)
-        arrays["manifold"] = (images * 255).round().byte().view(shape)
-    return Outcome(fitted, metrics, arrays)
+            decoded = stack.each(lambda model, code: model.decoder(code), shared=(grid,))
+        _, height, width = run.dataset.shape
+        tiles = (decoded * 255).round().byte().view(-1, STEPS, STEPS, height, width)
+        sheet = tiles.transpose(2, 3).reshape(-1, STEPS * height, STEPS * width)
+        arrays["manifold"] = images["manifold"] = sheet
+    return Outcome(fitted, metrics, arrays, images)
 
 
 def draw_figure(drawing: Drawing) -> None:
     """Panels (a) to (d) as scatter plots, (e) as a grid of images."""
-    figure = new_figure(11, 6.4)
-    axes = figure.subplot_mosaic([["a", "b", "e", "e"], ["c", "d", "e", "e"]])
+    figure = new_figure(11, 6.2)
+    axes = figure.subplot_mosaic([["a", "b", "e"], ["c", "d", "e"]], width_ratios=[1, 1, 2])
     for axis, (variant, title) in zip("abcd", PANELS.items(), strict=True):
         scatter(axes[axis], drawing, variant, title)
     manifold(axes["e"], drawing)
+    handles, _ = axes["a"].get_legend_handles_labels()
+    figure.legend(handles=handles, loc="outside lower left", ncols=11, markerscale=3)
     figure.suptitle(drawing.caption("Codes of held-out images, coloured by digit (Figure 2)"))
     drawing.save(figure)
 
 
 def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
-    """One panel of codes, with its distance to the prior and that distance's floor."""
+    """One panel of codes, the prior's outline, and the codes' distance to the prior."""
     axes.set_title(title)
     record = drawing.record(variant)
-    if record is None:
+    if record is None or not record.values("prior_distance"):
         not_run(axes)
         return
     arrays = drawing.arrays(variant)
     codes, labels = arrays["codes"].astype(float), arrays["labels"]
-    x, y = codes.T
-    points = axes.scatter(x, y, c=labels, cmap="tab10", s=2, linewidths=0, vmin=-0.5, vmax=9.5)
-    points.set_rasterized(True)
-    # The prior's extent, so that codes outside it and holes inside it both show.
-    if record.settings.style_prior.kind == "mixture":
-        reach = 3.2
-    else:
-        reach = 3.5 * record.settings.style_prior.deviation
+    size = 200 / len(codes) ** 0.5  # 10,000 points stay apart, 400 stay visible
+    for digit in range(10):
+        x, y = codes[labels == digit].T
+        axes.plot(x, y, ".", ms=size**0.5, mew=0, color=f"C{digit}", label=digit, rasterized=True)
+    prior = record.settings.style_prior
+    for outline in outlines(prior):
+        axes.plot(*outline, color="black", linewidth=0.6, alpha=0.7)
+    reach = 3.2 if prior.kind == "mixture" else 3.5 * prior.deviation
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     distance, floor = (record.values(m) for m in ("prior_distance", "prior_distance_floor"))
     text = f"distance to prior {percent(distance)}, floor {percent(floor)}"
-    axes.set_xlabel(text, fontsize=7)
+    axes.set_xlabel(text, fontsize=8)
+
+
+def outlines(prior: StylePrior) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The lines that hold 95 % of the prior, or of each component of the mixture."""
+    turn = np.linspace(0, 2 * np.pi, 100)
+    reach = np.sqrt(-2 * np.log(0.05))  # of a 2-D Gaussian, in deviations
+    x, y = reach * np.cos(turn), reach * np.sin(turn)
+    if prior.kind == "gaussian":
+        return [(prior.deviation * x, prior.deviation * y)]
+    along, across = prior.radius + prior.radial * x, prior.tangential * y
+    lines = []
+    for k in range(10):
+        cosine, sine = np.cos(2 * np.pi * k / 10), np.sin(2 * np.pi * k / 10)
+        lines.append((along * cosine - across * sine, along * sine + across * cosine))
+    return lines
 
 
 def manifold(axes: "Axes", drawing: Drawing) -> None:
@@ -124,10 +145,8 @@ def manifold(axes: "Axes", drawing: Drawing) -> None:
     if drawing.record("aae_gaussian") is None:
         not_run(axes)
         return
-    images = drawing.arrays("aae_gaussian")["manifold"][:, :, 0]
-    rows, columns, height, width = images.shape
-    sheet = images.transpose(0, 2, 1, 3).reshape(rows * height, columns * width)
-    axes.imshow(np.asarray(sheet), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    sheet = drawing.arrays("aae_gaussian")["manifold"]
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.axis("off")
 
 

@@ -61,7 +61,7 @@ def train(run: "Run") -> "Outcome":
         metrics["mean_image_per_pixel"] = metrics["test_error_percent"].new_full(
             [len(run.seeds)], floor
         )
-    return Outcome(fitted, metrics, {})
+    return Outcome(fitted, metrics)
 
 
 def draw_table(drawing: Drawing) -> None:

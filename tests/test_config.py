@@ -246,9 +246,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         pytest.param(b"a: 2001-13-45\n", "not valid YAML", id="impossible date"),
     ],
 )
-def test_a_file_that_is_not_valid_yaml_is_named(
-    tmp_path: Path, content: bytes, fault: str
-) -> None:
+def test_a_file_that_is_not_valid_yaml_is_named(tmp_path: Path, content: bytes, fault: str) -> None:
     path = tmp_path / "experiments.yaml"
     path.write_bytes(content)
     with pytest.raises(UserError) as caught:

@@ -80,9 +80,7 @@ def test_alone_equals_stacked(name: str) -> None:
     for k, seed in enumerate(seeds):
         alone = losses_of(training_of(settings, [seed]), 10)
         for loss in alone:
-            torch.testing.assert_close(
-                stacked[loss][:, k], alone[loss][:, 0], rtol=1e-4, atol=1e-5
-            )
+            torch.testing.assert_close(stacked[loss][:, k], alone[loss][:, 0], rtol=1e-4, atol=1e-5)
     first = next(iter(stacked.values()))
     assert not torch.equal(first[:, 0], first[:, 1]), "two seeds must not share their draws"
 

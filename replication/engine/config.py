@@ -25,6 +25,7 @@ ENDINGS = {"table": ["md", "csv", "tex"], "figure": ["png", "pdf"]}
 
 Positive = Annotated[int, Field(gt=0)]
 Natural = Annotated[int, Field(ge=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
@@ -63,8 +64,15 @@ class Optimiser(Strict):
 
 
 class StylePrior(Strict):
+    """p(z): a Gaussian's deviation, or the petals of a mixture of ten 2-D Gaussians."""
+
     kind: Literal["gaussian", "mixture"] = "gaussian"
-    deviation: Annotated[float, Field(gt=0)] = 1.0
+    deviation: PositiveNumber = 1.0
+    # Of the mixture's components: distance of the centres, deviations along and across the petal.
+    # The paper gives none; these are those of public replications.
+    radius: PositiveNumber = 1.4
+    radial: PositiveNumber = 0.5
+    tangential: PositiveNumber = 0.1
 
 
 class Phases(Strict):
@@ -98,7 +106,7 @@ class Settings(Strict):
     output: Literal["sigmoid", "linear"]
     posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
     posterior_noise_size: Natural = 0
-    initial_deviation: Annotated[float, Field(gt=0)]
+    initial_deviation: PositiveNumber
     style_prior: StylePrior = StylePrior()
     input_noise: Annotated[float, Field(ge=0)]
 

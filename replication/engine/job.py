@@ -5,7 +5,7 @@ import platform
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +19,7 @@ from . import checkpoint, records
 from .code_hash import code_hash
 from .config import Seed, Settings, experiments
 from .data import Dataset, choose_labelled, load
+from .errors import UserError
 from .files import locked
 from .fit import Batches, Fitted, Row, Training, fit
 from .models import build
@@ -44,12 +45,14 @@ class Execution:
 class Outcome:
     """What ``train`` gives back for S seeds.
 
-    ``metrics`` are [S] each; ``arrays`` are what a figure draws, [S, ...] each.
+    ``metrics`` are [S] each; ``arrays`` are what a figure draws, [S, ...] each; ``images`` are for
+    the tracker, uint8 [S, height, width] each.
     """
 
     fitted: Fitted
     metrics: dict[str, Tensor]
-    arrays: dict[str, Tensor]
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+    images: dict[str, Tensor] = field(default_factory=dict)
 
 
 class Run:
@@ -164,6 +167,7 @@ class Variant:
 def train(variant: Variant, seeds: Sequence[Seed], execution: Execution, stacked: bool) -> None:
     """Train those of ``seeds`` that are not finished: as one stack, or one after the other."""
     check_mode()
+    check_device(execution.device)
     torch.set_num_threads(execution.threads)
     medium = execution.precision == "bf16-products"
     torch.set_float32_matmul_precision("medium" if medium else "highest")
@@ -197,7 +201,8 @@ def train_stack(variant: Variant, seeds: Sequence[Seed], execution: Execution) -
                 "wandb_id": run.trackers[i].id,
                 **made_with,
             }
-            run.trackers[i].finish(result["metrics"], result["status"])
+            images = {name: sheet[i].cpu().numpy() for name, sheet in outcome.images.items()}
+            run.trackers[i].finish(result["metrics"], result["status"], images)
             arrays = {name: a[i].cpu().numpy() for name, a in outcome.arrays.items()}
             keep(variant.finished(seed), result, arrays, dataset)
         run.clear()
@@ -251,6 +256,16 @@ def assemble(variant: Variant, path: Path) -> bool:
     arrays = {name: a.numpy() for name, a in healthy[0]["arrays"].items()} if healthy else {}
     records.write(record, arrays, path)
     return True
+
+
+def check_device(name: str) -> None:
+    """A UserError unless torch can use the device ``name``."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch raises either, without CUDA
+        reason = str(error).splitlines()[0]
+        remedy = "name a device of this machine, such as cpu or cuda:0"
+        raise UserError(f"device '{name}' cannot be used: {reason}", remedy) from None
 
 
 def environment(execution: Execution) -> dict[str, Any]:

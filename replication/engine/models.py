@@ -33,5 +33,5 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
 def style_prior(settings: StylePrior, size: int) -> Gaussian | GaussianMixture:
     """p(z) of the style code."""
     if settings.kind == "mixture":
-        return GaussianMixture()
+        return GaussianMixture(settings.radius, settings.radial, settings.tangential)
     return Gaussian(size, settings.deviation)

@@ -246,21 +246,26 @@ def numbers(stored: dict[tuple[str, str], Stored]) -> Html:
     for preset in COMPARED:
         words = [stored[preset, i].outcome(v).word for i, v in targets]
         counts = [(words.count(word), word) for word in JUDGEMENTS]
-        shown = [badge(word if n else "none", f"{n} {word}") for n, word in counts]
+        shown = [
+            badge(word if n else "none", f"{n} {word}")
+            for n, word in counts
+            if n or word != "not compared"
+        ]
         of_all = f" ({len(targets)} published numbers): "
         tallies.append(element("li", element("strong", preset), of_all, Html(" ".join(shown))))
-    presets = [element("th", p, colspan=3, scope="colgroup", class_="first") for p in COMPARED]
+    presets = [element("th", p, colspan=2, scope="colgroup", class_="first") for p in COMPARED]
     fixed = [element("th", c, rowspan=2, scope="col") for c in ("place", "published")]
-    columns = ("ours: mean ± deviation", "95 % interval of the mean", "verdict")
-    second = [element("th", c, scope="col") for _ in COMPARED for c in columns]
+    ours = joined(["ours: mean ± deviation", element("small", "95 % interval of the mean")])
+    second = [element("th", c, scope="col") for _ in COMPARED for c in (ours, "verdict")]
     head = element("thead", element("tr", *fixed, *presets), element("tr", *second))
     rows = []
     for item, variant in targets:
         cells = [cell for p in COMPARED for cell in own_cells(stored[p, item], variant)]
         rows.append(element("tr", *published_cells(item, variant), *cells))
-    whole = scrolling(head + element("tbody", *rows), "Published numbers and ours")
-    heading = element("h2", "Published numbers and ours")
-    return element("section", heading, element("ul", *tallies, class_="tally"), whole)
+    title = "Published numbers and ours"
+    whole = scrolling(head + element("tbody", *rows), title)
+    tally = element("ul", *tallies, class_="tally")
+    return element("section", element("h2", title), tally, whole, class_="numbers")
 
 
 def published_cells(item: str, variant: str) -> list[Html]:
@@ -273,19 +278,17 @@ def published_cells(item: str, variant: str) -> list[Html]:
 
 
 def own_cells(stored: Stored, variant: str) -> list[Html]:
-    """Our mean, its interval and the verdict."""
+    """Our mean with its interval, and the verdict."""
     outcome = stored.outcome(variant)
-    verdict = (badge(outcome.word, outcome.verdict), element("small", outcome.reason))
+    reason = [element("small", outcome.reason)] if outcome.reason else []
+    verdict = [badge(outcome.word, outcome.verdict), *reason]
     if outcome.word == "not run":
-        return [element("td", *verdict, colspan=3, class_="first")]
+        return [element("td", *verdict, colspan=2, class_="first")]
     link = element("a", spread(outcome.ours), href=f"#{anchor(stored, variant)}")
     interval = outcome.ours.interval if outcome.ours else None
-    bounds = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "—"
-    return [
-        element("td", link, class_="number first"),
-        element("td", bounds, class_="number"),
-        element("td", *verdict, class_="reason"),
-    ]
+    bounds = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "no interval"
+    cell = element("td", link, element("small", bounds), class_="number first")
+    return [cell, element("td", *verdict, class_="reason")]
 
 
 def spread(ours: Ours | None) -> str:
@@ -377,7 +380,8 @@ def evidence(stored: Stored, variant: str, record: Record) -> Html:
     title = [f"record of {variant}, {variants_of(stored.item)[variant].place} "]
     if outcome.word:
         title += [f"— {spread(outcome.ours)} ", badge(outcome.word, outcome.verdict)]
-    settings = yaml.safe_dump(record.settings.model_dump(exclude_none=True), sort_keys=False)
+    values = record.settings.model_dump(exclude_none=True)
+    settings = yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=100)
     inside = element(
         "div",
         facts(stored, variant, record),
@@ -399,7 +403,8 @@ def facts(stored: Stored, variant: str, record: Record) -> Html:
     stale = stored.stale(variant)
     pairs: list[tuple[object, object]] = []
     if target := target_of(stored.item, variant):
-        pairs.append(("published", f"{target} ({target.source}: {target.cite})"))
+        unit = published().items[stored.item].unit
+        pairs.append(("published", f"{target} {unit} ({target.source}: {target.cite})"))
         pairs.append(("margin", f"±{target.margin:g}. {target.margin_reason}"))
         pairs.append(("verdict", f"{outcome.verdict}: {outcome.reason}"))
     pairs.append(("dataset", f"{data.name}: {size}, {data.test:,} test images"))
@@ -415,7 +420,7 @@ def seed_table(record: Record) -> Html:
     columns = ["seed", "label seed", "status", "warnings", *metrics, "seconds", "updates"]
     columns += ["device", "threads", "precision", "commit", "W&B id", "started"]
     rows = [seed_row(seed, metrics) for seed in record.seeds]
-    return element("div", table(columns, rows, f"Seeds of {record.variant}"), class_="seeds")
+    return table(columns, rows, f"Seeds of {record.variant}")
 
 
 def seed_row(seed: SeedResult, metrics: list[str]) -> list[object]:
@@ -450,7 +455,7 @@ class Axis:
             digits = (1, 2, 5) if self.high / self.low < 1000 else (1,)
             values = [digit * 10.0**power for power in powers for digit in digits]
             return [v for v in values if self.low <= v <= self.high]
-        rough = (self.high - self.low) / 4
+        rough = (self.high - self.low) / 5
         power = 10.0 ** math.floor(math.log10(rough))
         step = max(least, next(d * power for d in (1, 2, 5, 10) if d * power >= rough))
         steps = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
@@ -478,7 +483,8 @@ def curves(record: Record) -> Html:
     own_lines = [polyline(n, label, lines[label], across, up) for n, label in enumerate(lines)]
     text = f"{name} by epoch, {len(lines)} seeds, {record.variant}"
     parts = [*grid(across, up, name), *own_lines]
-    return element("svg", *parts, viewBox="0 0 570 265", role="img", aria_label=text)
+    svg = element("svg", *parts, viewBox="0 0 570 265", role="img", aria_label=text)
+    return element("div", svg, class_="scroll")
 
 
 def reach(values: Sequence[float]) -> tuple[float, float]:

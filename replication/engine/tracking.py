@@ -1,6 +1,209 @@
+"""Weights & Biases: one run per seed, offline unless ``WANDB_MODE`` says otherwise.
+
+The runs mirror the record and are never its source. Without wandb nothing is tracked.
+"""
+
+import os
+import secrets
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .errors import UserError
+
+PROJECT = "adversarial-autoencoders"
+MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
+MODES_WITHOUT_KEY = ("offline", "dryrun")
+
+# Bounds the wait for a server that does not answer; wandb's own default is to wait for ever.
+FINISH_SECONDS = 60.0
+
+
 class Tracker:
-    id = None
-    def __init__(self, *a): pass
-    def log(self, row): pass
-    def finish(self, *a): pass
-def check_mode(): pass
+    """One W&B run for one seed of one variant; a mirror of the record, never its source.
+
+    ``id`` is the W&B run id, None where tracking is off. W&B failing at the start is a UserError;
+    later on it is a warning, after which this run is no longer tracked.
+    """
+
+    def __init__(
+        self,
+        item: str,
+        variant: str,
+        preset: str,
+        seed: int,
+        label_seed: int,
+        settings: dict[str, Any],
+    ) -> None:
+        self.id: str | None = None
+        self._run: Any = None
+        self._epoch = 0
+        self._name = f"{variant} seed {seed}"
+        prepared = _prepare()
+        if prepared is None:
+            return
+        wandb, mode, folder = prepared
+        identity = {
+            "item": item,
+            "variant": variant,
+            "preset": preset,
+            "seed": seed,
+            "label_seed": label_seed,
+        }
+        try:
+            self._run = wandb.init(
+                # An inherited WANDB_RUN_ID would give every seed the same one.
+                id=secrets.token_hex(6),
+                mode=mode,
+                project=os.environ.get("WANDB_PROJECT") or PROJECT,
+                dir=str(folder),
+                group=f"{item}/{variant}/{preset}",
+                name=self._name,
+                job_type=preset,
+                config={**settings, **identity},
+                reinit="create_new",
+                settings=wandb.Settings(
+                    silent=True,
+                    x_disable_stats=True,
+                    x_disable_meta=True,
+                    console="off",
+                    finish_timeout=FINISH_SECONDS,
+                ),
+            )
+        except Exception as error:
+            raise _refused(error) from None
+        self.id = self._run.id
+
+    def log(self, row: Mapping[str, float | int]) -> None:
+        """Add an epoch's row to the history, at the step ``row["epoch"]``; epochs must rise.
+
+        W&B holds it back until the next row or ``finish``, so that images can join the last one.
+        """
+        self._epoch = int(row["epoch"])
+        self._mirror(lambda run: run.log(dict(row), step=self._epoch))
+
+    def finish(
+        self,
+        metrics: Mapping[str, float],
+        status: str,
+        images: Mapping[str, NDArray[np.uint8]] | None = None,
+    ) -> None:
+        """Put the final ``metrics`` and ``status`` into the summary and close the run.
+
+        ``images`` are uint8, [height, width] or [height, width, 3], logged with the last epoch.
+        The run's file is complete a moment later, at the latest when the process ends.
+        """
+
+        def close(run: Any) -> None:
+            media = {name: _media(pixels) for name, pixels in (images or {}).items()}
+            # Before the summary: each row overwrites the summary's values of the same names.
+            run.log(media, step=self._epoch, commit=True)
+            run.summary.update({**metrics, "status": status})
+            run.finish()
+
+        self._mirror(close)
+        self._run = None
+
+    def _mirror(self, action: Callable[[Any], None]) -> None:
+        if self._run is None:
+            return
+        try:
+            action(self._run)
+        except Exception as error:  # whatever it is, it must not cost the training
+            self._run = None
+            warnings.warn(
+                f"W&B no longer tracks {self._name}: {_one_line(error)}",
+                stacklevel=3,
+            )
+
+
+def check_mode() -> None:
+    """Raise a UserError now for what would keep W&B from starting; to be called before training.
+
+    That is an unknown ``WANDB_MODE``, no API key where one is needed, or a folder that cannot be
+    written. It never asks for a key and uses no network.
+    """
+    _prepare()
+
+
+def _prepare() -> tuple[Any, str, Path] | None:
+    """The wandb package, the mode and the folder to run in; None where tracking is off."""
+    mode = os.environ.get("WANDB_MODE") or "offline"
+    if mode not in MODES:
+        remedy = f"set it to one of: {', '.join(MODES)}; or leave it unset for offline runs"
+        raise UserError(f"unknown WANDB_MODE '{mode}'", remedy)
+    wandb = None if mode == "disabled" else _wandb()
+    if wandb is None:
+        return None
+    folder = Path(os.environ.get("WANDB_DIR") or ".").expanduser().absolute()
+    if mode not in MODES_WITHOUT_KEY and not _has_key(wandb):
+        raise UserError(
+            f"W&B mode is {mode} but there is no API key",
+            "set WANDB_API_KEY, run `wandb login`, or leave WANDB_MODE unset for offline runs",
+        )
+    _require_writable(Path(wandb.Settings(root_dir=str(folder)).wandb_dir))
+    return wandb, mode, folder
+
+
+def _wandb() -> Any:
+    """The wandb package, imported only here: a bare machine may lack it. None where it does."""
+    os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+    try:
+        import wandb
+    except ImportError:
+        return None
+    # Without the package, Python takes the folder ./wandb, left by earlier runs, for one.
+    return wandb if hasattr(wandb, "init") else None
+
+
+def _has_key(wandb: Any) -> bool:
+    """Whether wandb would find a key by itself: without one, it would ask at the terminal."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    try:
+        from wandb.sdk.lib.wbauth import read_netrc_auth
+
+        settings = wandb.setup().settings
+        if settings.api_key or settings.identity_token_file:
+            return True
+        return bool(read_netrc_auth(host=settings.base_url))
+    except Exception as error:
+        raise _refused(error) from None
+
+
+def _require_writable(folder: Path) -> None:
+    """A UserError where ``folder`` cannot be written: wandb would move to the system's /tmp."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise UserError(
+            f"W&B cannot write to {folder} ({error.strerror})",
+            "set WANDB_DIR to a folder that can be written, or WANDB_MODE=disabled",
+        ) from None
+
+
+def _media(pixels: NDArray[np.uint8]) -> Any:
+    import wandb
+
+    # By way of PIL: wandb stretches the range of an array whose values are all 0 or 1.
+    return wandb.Image(Image.fromarray(pixels))
+
+
+def _refused(error: Exception) -> UserError:
+    remedy = "correct the W&B settings, or set WANDB_MODE to offline or disabled"
+    return UserError(f"W&B does not start: {_one_line(error)}", remedy)
+
+
+def _one_line(error: Exception) -> str:
+    """The error's message without line breaks, and without the API key, should it hold it."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    key = os.environ.get("WANDB_API_KEY", "").strip()
+    return text.replace(key, "***") if key else text

@@ -1,0 +1,168 @@
+"""The command line: bad input ends in one line, exit code 2, and nothing half-written."""
+
+from pathlib import Path
+
+import pytest
+
+from replication.engine import cli, config, data, job, records
+from replication.engine.config import Experiments, experiments
+from replication.engine.files import locked
+
+ITEM = "table2_semi_supervised"
+SCRIPT = f"{ITEM}.py"
+
+
+def exits(capsys: pytest.CaptureFixture[str], code: int, *arguments: str) -> str:
+    """Run ``arguments``; the last line on standard error, after checking the exit code."""
+    with pytest.raises(SystemExit) as error:
+        cli.main(SCRIPT, list(arguments))
+    assert error.value.code == code
+    errors = capsys.readouterr().err
+    assert "Traceback" not in errors
+    return errors.splitlines()[-1] if errors else ""
+
+
+def shrink(monkeypatch: pytest.MonkeyPatch, **smoke: object) -> None:
+    """Give the smoke preset of Table 2 other settings, for speed or for harm."""
+    content = experiments().model_dump()
+    content["items"][ITEM]["smoke"] |= smoke
+    changed = Experiments.model_validate(content)
+    monkeypatch.setattr(cli, "experiments", lambda: changed)
+    monkeypatch.setattr(job, "experiments", lambda: changed)
+
+
+def test_a_variant_is_trained_and_its_record_has_all_that_identifies_it(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shrink(monkeypatch, epochs=2)
+    exits(capsys, 0, "train", "--variant", "mnist_100")
+    record = records.read(workdir / "results/smoke" / ITEM / "mnist_100.json")
+    assert [s.seed for s in record.seeds] == [0, 1]
+    assert [len(s.history) for s in record.seeds] == [2, 2]
+    assert record.seeds[0].history[-1]["updates"] == 2 * (1400 // 50)
+    assert record.settings.epochs == 2
+    assert record.dataset.name == "digits"
+    assert record.seeds[0].metrics["test_error_percent"] < 90
+    assert record.seeds[0].provenance.device.startswith("CPU")
+
+
+def test_seeds_trained_apart_give_the_record_of_seeds_trained_together(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shrink(monkeypatch, epochs=2)
+    exits(capsys, 0, "train", "--variant", "mnist_100", "--seeds", "1")
+    path = workdir / "results/smoke" / ITEM / "mnist_100.json"
+    assert not path.exists(), "one of two seeds is no record"
+    exits(capsys, 0, "train", "--variant", "mnist_100")
+    apart = records.read(path)
+    (workdir / "together").mkdir()
+    monkeypatch.chdir(workdir / "together")
+    exits(capsys, 0, "train", "--variant", "mnist_100")
+    together = records.read(Path("results/smoke") / ITEM / "mnist_100.json")
+    for a, b in zip(apart.seeds, together.seeds, strict=True):
+        assert (a.metrics, a.history) == (b.metrics, b.history)
+
+
+def test_stacked_seeds_reach_the_metrics_of_seeds_alone(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Over two epochs float32's differences stay small: within 1 % of error, 4 test images."""
+    shrink(monkeypatch, epochs=2)
+    path = workdir / "results/smoke" / ITEM / "mnist_100.json"
+    exits(capsys, 0, "train", "--variant", "mnist_100")
+    alone = records.read(path).values("test_error_percent")
+    for finished in workdir.glob(".checkpoints/*/*/*/seed_*"):
+        finished.unlink()
+    exits(capsys, 0, "train", "--variant", "mnist_100", "--stack")
+    stacked = records.read(path)
+    assert stacked.seeds[0].provenance.stacked == 2
+    assert stacked.values("test_error_percent") == pytest.approx(alone, abs=1.01)
+
+
+def test_divergence_is_a_result(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    phases = {"reconstruction": {"rate": {0: 1e6}, "momentum": 0.9}}
+    shrink(monkeypatch, epochs=3, phases=phases)
+    exits(capsys, 0, "train", "--variant", "mnist_100")
+    record = records.read(workdir / "results/smoke" / ITEM / "mnist_100.json")
+    assert [s.status for s in record.seeds] == ["diverged", "diverged"]
+    assert not record.stable
+    assert record.values("test_error_percent") == []
+
+
+def test_no_better_than_the_mean_image_is_said(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shrink(monkeypatch, epochs=1, phases={"reconstruction": {"rate": {0: 1e-9}}})
+    exits(capsys, 0, "train", "--variant", "mnist_100")
+    record = records.read(workdir / "results/smoke" / ITEM / "mnist_100.json")
+    assert "no better than the mean image" in record.seeds[0].warnings[0]
+    assert not record.stable
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["train", "--variant", "mnist_1OO"], "mnist_1OO"),
+        (["train", "--variant", "mnist_100", "--preset", "quik"], "quik"),
+        (["train", "--variant", "mnist_100", "--seeds", "7"], "7"),
+        (["train", "--variant", "mnist_100", "--device", "cuda:99"], "cuda:99"),
+        (["train", "--variant", "mnist_100", "--device", "gpu"], "gpu"),
+        (["train", "--variant", "svhn_1000"], "svhn_1000"),
+        (["draw", "--preset", "nosuch"], "nosuch"),
+    ],
+)
+def test_what_is_unknown_is_named(
+    workdir: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], named: str
+) -> None:
+    line = exits(capsys, 2, *arguments)
+    assert line.startswith("error: ")
+    assert named in line
+    assert list(workdir.rglob("*.json")) == []
+
+
+def test_missing_data(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPLICATION_DATA", str(workdir / "nothing"))
+    monkeypatch.setattr("replication.engine.download.download_mnist", _no_network)
+    line = exits(capsys, 2, "train", "--preset", "quick", "--variant", "mnist_100")
+    assert "train-images-idx3-ubyte.gz" in line
+    assert list(workdir.rglob("*.json")) == []
+
+
+def _no_network(root: Path) -> None:
+    raise data.UserError(f"{root}/MNIST/raw/train-images-idx3-ubyte.gz is missing", "fetch it")
+
+
+def test_results_folder_that_cannot_be_written(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "results").write_text("a file where the folder should be")
+    line = exits(capsys, 2, "train", "--variant", "mnist_100")
+    assert "results" in line
+    assert not (workdir / ".checkpoints").exists(), "found out before training, not after"
+
+
+def test_two_processes_at_once(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    variant = job.Variant(cli.import_module(f"replication.{ITEM}"), "smoke", "mnist_100")
+    with locked(variant.folder / "stack_0-0" / "lock", "testing"):
+        line = exits(capsys, 2, "train", "--variant", "mnist_100")
+    assert "another process" in line
+
+
+@pytest.mark.parametrize("command", ["", "train", "draw", "compare"])
+def test_help_has_examples_or_options(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as error:
+        cli.main(SCRIPT, [*([command] if command else []), "--help"])
+    assert error.value.code == 0
+    shown = capsys.readouterr().out
+    assert "--preset" in shown
+
+
+def test_every_item_draws_what_it_declares() -> None:
+    for name, item in experiments().items.items():
+        script = cli.import_module(f"replication.{name}")
+        for kind in config.ENDINGS:
+            assert hasattr(script, f"draw_{kind}") == (kind in item.draws)

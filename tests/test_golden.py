@@ -1,0 +1,55 @@
+"""The training code still gives the results that the committed records were made with.
+
+``golden.json`` holds the losses of the first epochs of every smoke variant. A change of the
+training code that leaves them equal may be entered in ``replication/lineage.yaml``; one that moves
+them starts a new list there, and ``python -m tests.test_golden`` writes the new losses.
+"""
+
+import json
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import torch
+
+from replication.engine.code_hash import code_hash
+from replication.engine.config import Seed, experiments
+from replication.engine.data import load
+from replication.engine.drawing import lineage
+from replication.engine.fit import Row
+from replication.engine.job import Execution, Run
+
+GOLDEN = Path(__file__).parent / "golden.json"
+VARIANTS = [(i, v) for i in experiments().items for v in experiments().runnable(i)]
+
+
+def first_epochs(item: str, variant: str, folder: Path) -> list[Row]:
+    """The history of two epochs of the smoke variant, seed 0."""
+    torch.set_num_threads(1)
+    settings = experiments().settings_of("smoke", item, variant)
+    settings = settings.model_copy(update={"epochs": 2, "evaluate_every": 1})
+    run = Run(item, settings, load(settings), [Seed(0, 0)], folder, Execution())
+    return import_module(f"replication.{item}").train(run).fitted.histories[0]
+
+
+@pytest.mark.parametrize(("item", "variant"), VARIANTS)
+def test_the_first_losses_are_the_golden_ones(item: str, variant: str, tmp_path: Path) -> None:
+    """0.2 %: what 56 updates make of another processor's rounding is far less."""
+    golden = json.loads(GOLDEN.read_text())[f"{item}/{variant}"]
+    for ours, theirs in zip(first_epochs(item, variant, tmp_path), golden, strict=True):
+        losses = {k: v for k, v in ours.items() if not k.startswith("test_")}
+        assert losses == pytest.approx({k: theirs[k] for k in losses}, rel=2e-3)
+
+
+@pytest.mark.parametrize("item", experiments().items)
+def test_todays_training_code_is_in_the_lineage(item: str) -> None:
+    today = code_hash(import_module(f"replication.{item}"))
+    known = lineage().items.get(item, [])
+    assert today in known, f"if the golden losses hold, add {today} to {item} in lineage.yaml"
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as temporary:
+        rows = {f"{i}/{v}": first_epochs(i, v, Path(temporary)) for i, v in VARIANTS}
+    GOLDEN.write_text(json.dumps(rows, indent=1) + "\n")

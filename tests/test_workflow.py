@@ -1,0 +1,123 @@
+"""The workflow: what it plans, when it plans nothing, and how it refuses bad settings."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+PARTS = ["Snakefile", "replication", "profiles", "environment.yml", "pyproject.toml"]
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """The sources alone, as in a fresh checkout without any record."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    for part in PARTS:
+        source = ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, tmp_path / part, ignore=ignore)
+        else:
+            shutil.copy(source, tmp_path / part)
+    return tmp_path
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    binaries = Path(sys.executable).parent
+    path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        [str(binaries / "snakemake"), "--cores", "2", *arguments],
+        cwd=folder,
+        env={**os.environ, "PATH": path, "PYTHONPATH": str(folder), "WANDB_MODE": "disabled"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+
+
+def planned(folder: Path, *arguments: str) -> list[str]:
+    """The outputs of the train jobs of a dry run."""
+    done = snakemake(folder, "--dry-run", *arguments)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = (done.stdout + done.stderr).splitlines()
+    return [
+        lines[i + 1 + offset].split("output: ")[1]
+        for i, line in enumerate(lines)
+        if line.startswith(("rule train:", "localrule train:"))
+        for offset in range(3)
+        if "output: " in lines[i + 1 + offset]
+    ]
+
+
+def test_a_fresh_clone_trains_every_smoke_variant_and_no_other(clone: Path) -> None:
+    outputs = planned(clone)
+    assert "results/smoke/table2_semi_supervised/mnist_100.json" in outputs
+    assert all(output.startswith("results/smoke/") for output in outputs)
+
+
+def test_committed_records_plan_no_training(clone: Path) -> None:
+    every = planned(clone, "--config", "preset=quick")
+    assert len(every) > 5
+    for output in every:
+        path = clone / output
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    assert planned(clone, "--config", "preset=quick") == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("batch_size: 100", "batch_sise: 100", "batch_sise"),
+        ("batch_size: 100", "batch_size: many", "batch_size"),
+        ("momentum: 0.9", "momentum: 9", "momentum"),
+        ("epochs: 54", "epochs: 54.5", "epochs"),
+        ("items:", "items: [", "experiments.yaml"),
+    ],
+)
+def test_a_mistake_in_the_settings_stops_everything_and_is_named(
+    clone: Path, old: str, new: str, named: str
+) -> None:
+    path = clone / "replication" / "experiments.yaml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    done = snakemake(clone)
+    assert done.returncode != 0
+    assert named in done.stderr + done.stdout
+    assert not (clone / "results").exists()
+
+
+def test_unknown_preset(clone: Path) -> None:
+    done = snakemake(clone, "--config", "preset=fast")
+    assert done.returncode != 0
+    assert "fast" in done.stderr + done.stdout
+
+
+@pytest.mark.slow
+def test_the_whole_workflow_in_miniature(clone: Path) -> None:
+    """Everything is made; then nothing is planned; then one setting replans its variant alone."""
+    experiments = clone / "replication" / "experiments.yaml"
+    content = yaml.safe_load(experiments.read_text())
+    for item in content["items"].values():
+        item["smoke"]["epochs"] = 2
+    experiments.write_text(yaml.safe_dump(content))
+    done = snakemake(clone)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = (clone / "results" / "report.html").read_text()
+    assert "not run" in report
+    again = snakemake(clone, "--dry-run")
+    assert "Nothing to be done" in again.stdout + again.stderr
+    table = content["items"]["table2_semi_supervised"]["variants"]
+    table["mnist_100"].setdefault("smoke", {})["input_noise"] = 0.2
+    experiments.write_text(yaml.safe_dump(content))
+    assert planned(clone) == ["results/smoke/table2_semi_supervised/mnist_100.json"]
+    (clone / "replication" / "published.yaml").touch()
+    table["mnist_100"]["smoke"].clear()
+    experiments.write_text(yaml.safe_dump(content))
+    assert planned(clone) == [], "a published number replans drawings, never training"
