@@ -4,10 +4,12 @@
 # train -> results/<preset>/<item>/<variant>.json -> draw_table, draw_figure, compare -> report
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
+from replication.engine.code_hash import code_hash
 from replication.engine.config import ENDINGS, PRESETS, experiments, known
 from replication.engine.errors import UserError
 from replication.engine.published import published
@@ -74,10 +76,18 @@ rule train:
         gpu=0 if DEVICE == "cpu" else 1,
     params:
         settings=lambda wildcards: SETTINGS[tuple(wildcards)].model_dump_json(),
+        # New training code retrains a smoke variant; a costly record is marked stale instead.
+        code=lambda wildcards: (
+            code_hash(import_module(f"replication.{wildcards.item}"))
+            if wildcards.preset == "smoke"
+            else ""
+        ),
         device=DEVICE,
+        precision=config.get("precision", "float32"),
     shell:
         "python -m replication.{wildcards.item} train --preset {wildcards.preset}"
         " --variant {wildcards.variant} --device {params.device} --workers {threads}"
+        " --precision {params.precision}"
         " >> {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
 
 
@@ -146,6 +156,7 @@ rule report:
             for preset in PRESETS
             for item in JUDGED
         ],
+        page=["replication/engine/report.py", "replication/engine/report.css"],
     output:
         "results/report.html",
     log:

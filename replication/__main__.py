@@ -1,4 +1,4 @@
-"""The suite as a whole: ``python -m replication report | list``."""
+"""The suite as a whole: ``python -m replication list | report | readme``."""
 
 import argparse
 import sys
@@ -7,12 +7,14 @@ from pathlib import Path
 from .engine.config import PRESETS, experiments
 from .engine.drawing import FIGURES
 from .engine.errors import UserError
+from .engine.readme import README, write_readme
 from .engine.records import RESULTS, path_of
 from .engine.report import REPORT, write_report
 
 EXAMPLES = """examples:
   python -m replication list
   python -m replication report
+  python -m replication readme
   python -m replication report --output /tmp/report.html
 
 An item has a command line of its own:
@@ -47,9 +49,17 @@ def parser() -> argparse.ArgumentParser:
     report.add_argument("--output", type=Path, default=REPORT, help=f"the page ({REPORT})")
     report.set_defaults(command=_report)
 
+    readme = commands.add_parser("readme", parents=[common], help="renew README.md's table")
+    readme.set_defaults(command=_readme)
+
     listing = commands.add_parser("list", parents=[common], help="list items, variants, what ran")
     listing.set_defaults(command=_list)
     return top
+
+
+def _readme(options: argparse.Namespace) -> None:
+    write_readme(README, options.results)
+    print(README)
 
 
 def _report(options: argparse.Namespace) -> None:

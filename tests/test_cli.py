@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import wandb
 
 from replication.engine import cli, config, data, job, records
 from replication.engine.config import Experiments, experiments
 from replication.engine.files import locked
+from tests.wandb_offline import read_runs
 
 ITEM = "table2_semi_supervised"
 SCRIPT = f"{ITEM}.py"
@@ -150,6 +152,47 @@ def test_two_processes_at_once(workdir: Path, capsys: pytest.CaptureFixture[str]
     with locked(variant.folder / "stack_0-0" / "lock", "testing"):
         line = exits(capsys, 2, "train", "--variant", "mnist_100")
     assert "another process" in line
+
+
+def test_the_tracker_holds_what_the_record_holds(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    shrink(monkeypatch, epochs=2)
+    exits(capsys, 0, "train", "--variant", "mnist_100")
+    wandb.teardown()
+    record = records.read(workdir / "results/smoke" / ITEM / "mnist_100.json")
+    runs = {run.id: run for run in read_runs(workdir / "wandb")}
+    assert len(runs) == 2
+    for seed in record.seeds:
+        run = runs[str(seed.provenance.wandb_id)]
+        assert run.group == f"{ITEM}/mnist_100/smoke"
+        assert run.config["seed"] == seed.seed
+        assert run.config["epochs"] == record.settings.epochs
+        assert run.history == seed.history
+        assert {name: run.summary[name] for name in seed.metrics} == seed.metrics
+
+
+def test_the_tracker_without_a_key_is_found_out_before_training(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "online")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("HOME", str(workdir))
+    monkeypatch.setenv("NETRC", str(workdir / "netrc"))
+    assert "WANDB_API_KEY" in exits(capsys, 2, "train", "--variant", "mnist_100")
+    assert not (workdir / ".checkpoints").exists()
+
+
+def test_a_damaged_record_stops_the_drawing_and_nothing_else(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = workdir / "results/smoke" / ITEM / "mnist_100.json"
+    path.parent.mkdir(parents=True)
+    path.write_text('{"schema_version": 1')
+    assert str(path.relative_to(workdir)) in exits(capsys, 2, "draw")
+    assert not (workdir / "figures").exists()
+    assert path.read_text() == '{"schema_version": 1'
 
 
 @pytest.mark.parametrize("command", ["", "train", "draw", "compare"])

@@ -307,6 +307,14 @@ def test_hash_does_not_depend_on_defaults_being_written_out() -> None:
     assert explicit.hash() == make_settings().hash()
 
 
+def test_hash_does_not_depend_on_settings_that_come_later() -> None:
+    class Later(Settings):
+        new_setting: int = 3
+
+    assert Later.model_validate(SETTINGS).hash() == make_settings().hash()
+    assert make_settings().hash() != Later.model_validate({**SETTINGS, "new_setting": 4}).hash()
+
+
 def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
     backwards = dict(reversed(SETTINGS.items()))
     rate = {50: 0.001, 0: 0.01}

@@ -69,6 +69,13 @@ def test_history_keeps_counts_and_losses_apart(stored: Path) -> None:
     }
 
 
+def test_a_seed_that_diverged_at_once_has_an_empty_history(tmp_path: Path) -> None:
+    seeds = [make_seed(0, status="diverged", metrics={}, history=[]), make_seed(1)]
+    path = records.path_of("quick", "table9", "small", tmp_path)
+    records.write(make_record(seeds=seeds), {}, path)
+    assert records.read(path).seeds == seeds
+
+
 def test_arrays_are_read_back_as_they_were(stored: Path) -> None:
     arrays = records.read_arrays(stored)
     assert arrays.keys() == ARRAYS.keys()
@@ -96,7 +103,7 @@ def test_values_are_those_of_the_seeds_that_did_not_diverge() -> None:
     seeds = [make_seed(0), make_seed(1, status="diverged", metrics={}), make_seed(2)]
     record = make_record(seeds=seeds)
     assert record.values("test_error_percent") == [1.5, 2.0]
-    with pytest.raises(KeyError):
+    with pytest.raises(UserError, match="no_such_metric"):
         record.values("no_such_metric")
 
 

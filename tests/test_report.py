@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 from replication.__main__ import main
 from replication.engine import cli, records
 from replication.engine.config import experiments
+from replication.engine.curves import Axis
 from replication.engine.drawing import current_code
 from replication.engine.errors import UserError
+from replication.engine.html import element
 from replication.engine.published import published
 from replication.engine.records import DataSummary, Provenance, Record, SeedResult
-from replication.engine.report import Axis, element, write_report
+from replication.engine.report import write_report
 from replication.engine.tables import Table
 
 TABLE, FIGURE = "table2_semi_supervised", "figure2_prior_matching"

@@ -260,6 +260,15 @@ def test_a_wandb_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch
         tracker()
     assert "\n" not in str(error.value)
 
+    def fail(*arguments: object, **named: object) -> None:
+        raise ValueError(f"bad value\n  api_key={KEY}")
+
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    monkeypatch.setattr(wandb, "init", fail)
+    with pytest.raises(UserError) as error:
+        tracker()
+    assert error.value.problem == "W&B does not start: bad value api_key=***"
+
 
 def test_a_failure_in_between_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     one = tracker()

@@ -29,7 +29,7 @@ def save(path: Path, state: Any) -> None:
     write_atomically(path, hashlib.sha256(content).hexdigest().encode() + b"\n" + content)
 
 
-def load(path: Path, device: torch.device | str = "cpu") -> Any:
+def load(path: Path) -> Any:
     """The state in ``path``; a UserError if it is damaged or no checkpoint of this suite."""
     remedy = f"delete {path} to start again without it"
     try:
@@ -42,7 +42,7 @@ def load(path: Path, device: torch.device | str = "cpu") -> Any:
         # Generator states must stay on the CPU; the stack copies parameters to its own device.
         return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:  # whatever the unpickler stumbles over
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or repr(error)).splitlines()[0]
         raise UserError(f"{path} cannot be read: {reason}", remedy) from None
 
 

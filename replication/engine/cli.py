@@ -1,7 +1,6 @@
 """The command line of every item: ``python -m replication.<item> train | draw | compare``."""
 
 import argparse
-import json
 import os
 import signal
 import subprocess
@@ -17,6 +16,7 @@ from .config import ENDINGS, PRESETS, Seed, Settings, experiments, known
 from .drawing import FIGURES, Drawing
 from .errors import UserError
 from .files import write_atomically
+from .published import Comparison, Spoken
 
 EXAMPLES = """examples:
   python -m replication.{item} train --preset smoke --variant {variant}
@@ -150,10 +150,10 @@ def _draw(item: str, options: argparse.Namespace) -> None:
 
 def _compare(item: str, options: argparse.Namespace) -> None:
     drawing = Drawing(options.preset, item, options.results)
-    verdicts = [v.model_dump(mode="json") | {"verdict": str(v)} for v in drawing.verdicts()]
+    spoken = [Spoken(**dict(v), verdict=str(v)) for v in drawing.verdicts()]
+    comparison = Comparison(preset=options.preset, item=item, verdicts=spoken)
     path = options.results / options.preset / "verdicts" / f"{item}.json"
-    content = {"preset": options.preset, "item": item, "verdicts": verdicts}
-    write_atomically(path, json.dumps(content, indent=1, allow_nan=False).encode() + b"\n")
+    write_atomically(path, comparison.model_dump_json(indent=1).encode() + b"\n")
     print(path)
 
 

@@ -7,6 +7,7 @@ named below count whole; of an item's script, ``train`` and what it reaches in t
 import ast
 import hashlib
 import inspect
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -23,6 +24,7 @@ TRAINING_MODULES = (
 )
 
 
+@cache  # the first call counts: files edited during a run do not change what is running
 def code_hash(item: ModuleType) -> str:
     """Sixteen hexadecimal digits for the training code of ``item``."""
     engine = Path(__file__).parent
@@ -36,8 +38,18 @@ def normalised(tree: ast.AST) -> str:
     for node in ast.walk(tree):
         body = getattr(node, "body", None)
         if isinstance(body, list) and body and _is_docstring(body[0]):
-            body[0] = ast.Pass()
-    return ast.dump(tree)
+            body[:] = body[1:] or [ast.Pass()]
+    return _text(tree)
+
+
+def _text(node: object) -> str:
+    """As ``ast.dump``, but without empty fields: versions of Python differ in those."""
+    if isinstance(node, list):
+        return f"[{', '.join(_text(n) for n in node)}]"
+    if isinstance(node, ast.AST):
+        fields = [f"{k}={_text(v)}" for k, v in ast.iter_fields(node) if v is not None and v != []]
+        return f"{type(node).__name__}({', '.join(fields)})"
+    return repr(node)
 
 
 def _is_docstring(node: ast.AST) -> bool:
@@ -47,21 +59,21 @@ def _is_docstring(node: ast.AST) -> bool:
 
 def reached(module: ast.Module, start: str) -> str:
     """The normalised definitions of ``module`` that ``start`` uses, directly or not."""
-    definitions: dict[str, ast.AST] = {}
+    definitions: dict[str, list[ast.AST]] = {}
     for node in module.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            definitions[node.name] = node
-        elif isinstance(node, ast.Assign):
-            for target in node.targets:
-                if isinstance(target, ast.Name):
-                    definitions[target.id] = node
+            definitions.setdefault(node.name, []).append(node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):
+            for part in ast.walk(node):
+                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                    definitions.setdefault(part.id, []).append(node)
     found: dict[str, str] = {}
     pending = [start]
     while pending:
         name = pending.pop()
         if name in found or name not in definitions:
             continue
-        found[name] = normalised(definitions[name])
-        names = (n.id for n in ast.walk(definitions[name]) if isinstance(n, ast.Name))
-        pending.extend(names)
+        found[name] = "\n".join(normalised(d) for d in definitions[name])
+        parts = (part for d in definitions[name] for part in ast.walk(d))
+        pending.extend(part.id for part in parts if isinstance(part, ast.Name))
     return "\n".join(found[name] for name in sorted(found))

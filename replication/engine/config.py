@@ -154,7 +154,10 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             if isinstance(value, Mapping) and key != "rate":
-                merged[key] = merge(merged.get(key) or {}, value)
+                below = merged.get(key)
+                merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
+            elif value is None:
+                merged.pop(key, None)
             else:
                 merged[key] = value
     return merged
@@ -226,14 +229,16 @@ def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
 class UniqueKeyLoader(yaml.SafeLoader):
     """YAML lets a repeated key win in silence; here it is an error."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Here, and not when it is constructed: a merged mapping then has its own and others' keys.
+        node = super().compose_mapping_node(anchor)
         keys = [key.value for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key '{key}' is given twice", node.start_mark
                 )
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def read_yaml(path: Path) -> Any:
@@ -242,7 +247,7 @@ def read_yaml(path: Path) -> Any:
         return yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", "restore the file") from None
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: bad UTF-8, an impossible date
         text = " ".join(str(error).split())
         raise UserError(f"{path}: not valid YAML: {text}", "correct the file") from None
 

@@ -4,7 +4,7 @@ Nothing here trains, needs a GPU, a network or torch.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -53,6 +53,7 @@ class Drawing:
     item: str
     results: Path = records.RESULTS
     figures: Path = FIGURES
+    _read: dict[str, Record | None] = field(default_factory=dict)
 
     @property
     def description(self) -> Item:
@@ -66,9 +67,11 @@ class Drawing:
         return experiments().settings_of(self.preset, self.item, variant)
 
     def record(self, variant: str) -> Record | None:
-        """The variant's record, or None where it was not run."""
-        path = records.path_of(self.preset, self.item, variant, self.results)
-        return records.read(path) if path.exists() else None
+        """The variant's record, read once, or None where it was not run."""
+        if variant not in self._read:
+            path = records.path_of(self.preset, self.item, variant, self.results)
+            self._read[variant] = records.read(path) if path.exists() else None
+        return self._read[variant]
 
     def arrays(self, variant: str) -> dict[str, np.ndarray]:
         return records.read_arrays(records.path_of(self.preset, self.item, variant, self.results))

@@ -43,4 +43,7 @@ def locked(path: Path, purpose: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise UserError(f"another process is {purpose}", "wait until it ends") from None
+        except OSError as error:
+            problem = f"cannot lock {path}: {error.strerror}"
+            raise UserError(problem, "use a disk that has file locks") from None
         yield

@@ -29,7 +29,9 @@ class Monitor(Protocol):
 
     def step(self, epoch: int, step: int, steps: int) -> None: ...
 
-    def epoch(self, rows: list[Row | None]) -> None: ...
+    def epoch(self, rows: list[Row | None], recorded: bool) -> None:
+        """Called after each epoch with each seed's row, ``recorded`` if the history has it."""
+        ...
 
 
 class Batches:
@@ -145,6 +147,8 @@ def fit(
 ) -> Fitted:
     """Train for ``epochs``; ``evaluate`` gives metrics [S] every so many epochs and at the end.
 
+    The epochs that are evaluated make the history, with the mean losses of their updates.
+
     A seed whose losses stop being finite has diverged: its history ends there, and the others go
     on. Training goes on from the monitor's last checkpoint, if there is one, and then gives the
     same bits as if it had never stopped.
@@ -160,10 +164,15 @@ def fit(
         if all(fitted.diverged):
             break
         values = training.epoch(epoch, monitor.step)
-        if (epoch + 1) % evaluate_every == 0 or epoch + 1 == epochs:
+        due = (epoch + 1) % evaluate_every == 0 or epoch + 1 == epochs
+        if due:
             values |= {name: metric.tolist() for name, metric in evaluate().items()}
         updates = (epoch + 1) * training.batches.steps
-        monitor.epoch(_add_rows(fitted, values, epoch + 1, updates))
+        rows = _rows(fitted, values, epoch + 1, updates)
+        if due:  # 5000 epochs of ten seeds would make a record of 11 MB
+            for history, row in zip(fitted.histories, rows, strict=True):
+                history += [] if row is None else [row]
+        monitor.epoch(rows, due)
         state_after = partial(_state, training, fitted, epoch + 1)
         monitor.checkpoint(epoch + 1, state_after)
     return fitted
@@ -178,18 +187,14 @@ def _state(training: Training, fitted: Fitted, epochs: int) -> dict[str, Any]:
     }
 
 
-def _add_rows(
+def _rows(
     fitted: Fitted, values: dict[str, list[float]], epoch: int, updates: int
 ) -> list[Row | None]:
-    """Append each live seed's row; None stands for a seed that has diverged."""
+    """The epoch's row of each seed, None for one that has diverged, now or before."""
     rows: list[Row | None] = []
-    for seed, history in enumerate(fitted.histories):
+    for seed in range(len(fitted.histories)):
         own = {name: value[seed] for name, value in values.items()}
         fitted.diverged[seed] |= not all(math.isfinite(v) for v in own.values())
-        if fitted.diverged[seed]:
-            rows.append(None)
-            continue
-        row: Row = {"epoch": epoch, "updates": updates, **own}
-        history.append(row)
-        rows.append(row)
+        alive = not fitted.diverged[seed]
+        rows.append({"epoch": epoch, "updates": updates, **own} if alive else None)
     return rows

@@ -80,7 +80,6 @@ class Run:
         self.streams = Streams(numbers, self.device)
         self.progress = Progress(name, settings.epochs)
         self.trackers: list[Tracker] = []
-        self.steps_per_epoch = 0
         self._seconds_before = 0.0  # of the processes that this one goes on from
         self._started = time.monotonic()
         self._checkpoints = checkpoint.Checkpoints(folder, execution.checkpoint_seconds)
@@ -101,7 +100,6 @@ class Run:
     def fit(self, phases: Sequence[Any], evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         """Train with the given phases, in their order, on the settings' schedule."""
         training = Training(self.stack, phases, self.batches(), self.streams)
-        self.steps_per_epoch = training.batches.steps
         s = self.settings
         return fit(training, s.epochs, s.evaluate_every, evaluate, self)
 
@@ -127,10 +125,10 @@ class Run:
     def step(self, epoch: int, step: int, steps: int) -> None:
         self.progress.step(epoch, step, steps)
 
-    def epoch(self, rows: list[Row | None]) -> None:
+    def epoch(self, rows: list[Row | None], recorded: bool) -> None:
         self.progress.epoch(rows)
         for tracker, row in zip(self.trackers, rows, strict=False):
-            if row is not None:
+            if row is not None and recorded:
                 tracker.log(row)
 
     def clear(self) -> None:
@@ -196,7 +194,9 @@ def train_stack(variant: Variant, seeds: Sequence[Seed], execution: Execution) -
             result["provenance"] = {
                 "started": started,
                 "seconds": round(run.seconds, 1),
-                "updates": len(outcome.fitted.histories[i]) * run.steps_per_epoch,
+                "updates": outcome.fitted.histories[i][-1]["updates"]
+                if outcome.fitted.histories[i]
+                else 0,
                 "stacked": len(seeds),
                 "wandb_id": run.trackers[i].id,
                 **made_with,

@@ -33,7 +33,7 @@ class Value(Strict):
     """One published number; ``source`` says how sure it is, ``cite`` where it was read."""
 
     value: float
-    plus_minus: float | None = None
+    plus_minus: Annotated[float, Field(gt=0)] | None = None
     source: Source
     cite: str
 
@@ -103,6 +103,20 @@ class Verdict(Strict):
         return self.judgement + (f" ({', '.join(limits)})" if limits else "")
 
 
+class Spoken(Verdict):
+    """A verdict and how it reads, with what limits it."""
+
+    verdict: str
+
+
+class Comparison(Strict):
+    """What is stored of an item's verdicts at a preset."""
+
+    preset: str
+    item: str
+    verdicts: list[Spoken]
+
+
 @cache
 def published(path: Path = PUBLISHED) -> Published:
     """The published values; a UserError if one belongs to no known item or variant."""
@@ -145,7 +159,8 @@ def judge(values: list[float], target: Target, lower_is_better: bool) -> tuple[J
     if error == 0:  # all seeds agree to the last digit, and the target is exact
         error = math.ulp(1.0)
     # Welch and Satterthwaite; the published variance counts as known.
-    freedom = (ours.seeds - 1) * (error**2 / own_variance) ** 2 if own_variance else 1e9
+    ratio = min(error**2 / own_variance, 1e6) if own_variance else 1e6
+    freedom = (ours.seeds - 1) * ratio**2
     one_sided = float(t.ppf(1 - LEVEL, freedom)) * error
     two_sided = float(t.ppf(1 - LEVEL / 2, freedom)) * error
     gap = f"our mean minus the published is {difference:+.2f}"

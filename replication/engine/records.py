@@ -75,8 +75,12 @@ class Record(Strict):
     seeds: list[SeedResult]
 
     def values(self, metric: str) -> list[float]:
-        """``metric`` of each seed that did not diverge; a KeyError if it was not measured."""
-        return [s.metrics[metric] for s in self.seeds if s.status == "ok"]
+        """``metric`` of each seed that did not diverge; a UserError if it was not measured."""
+        healthy = [s for s in self.seeds if s.status == "ok"]
+        if any(metric not in s.metrics for s in healthy):
+            problem = f"the record of {self.preset}/{self.item}/{self.variant} lacks {metric}"
+            raise UserError(problem, "train that variant again")
+        return [s.metrics[metric] for s in healthy]
 
     @property
     def stable(self) -> bool:
@@ -100,12 +104,28 @@ def path_of(preset: str, item: str, variant: str, results: Path = RESULTS) -> Pa
 
 def write(record: Record, arrays: Mapping[str, np.ndarray], path: Path) -> None:
     """Store ``record`` and its arrays; the JSON comes last, so that a record has its arrays."""
+    text = _text(record)  # first, for it may raise: the old arrays must not be replaced then
     if arrays:
         buffer = io.BytesIO()
         np.savez_compressed(buffer, allow_pickle=False, **arrays)
         write_atomically(path.with_suffix(".npz"), buffer.getvalue())
-    text = json.dumps(record.model_dump(mode="json"), indent=1, allow_nan=False)
-    write_atomically(path, text.encode() + b"\n")
+    else:
+        path.with_suffix(".npz").unlink(missing_ok=True)
+    write_atomically(path, text.encode())
+
+
+def _text(record: Record) -> str:
+    """JSON to be read and compared by people: indented, but an epoch is one line."""
+    values = record.model_dump(mode="json")
+    histories = []
+    for i, seed in enumerate(values["seeds"]):
+        rows = (json.dumps(row, allow_nan=False) for row in seed["history"])
+        histories.append("[\n    " + ",\n    ".join(rows) + "\n   ]")
+        seed["history"] = f"history {i}"
+    text = json.dumps(values, indent=1, allow_nan=False) + "\n"
+    for i, history in enumerate(histories):
+        text = text.replace(f'"history": "history {i}"', f'"history": {history}', 1)
+    return text
 
 
 def read(path: Path) -> Record:
@@ -117,7 +137,7 @@ def read(path: Path) -> Record:
         problem = f"{path} was written by a newer version of this suite (schema {version})"
         raise UserError(problem, "update the suite")
     try:
-        record = Record.model_validate_json(json.dumps(values))
+        record = Record.model_validate_json(path.read_bytes())
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -153,5 +173,5 @@ def _read_json(path: Path, remedy: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", remedy) from None
-    except ValueError as error:  # bad JSON and bad UTF-8 both
+    except (ValueError, RecursionError) as error:  # ValueError: bad JSON, bad UTF-8
         raise UserError(f"{path} is damaged: {error}", remedy) from None

@@ -7,8 +7,6 @@ network: style, script and images are inside it, and its own policy forbids it t
 import csv
 import math
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -17,11 +15,13 @@ from typing import NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from .config import Strict, Variant, experiments
+from .config import Variant, experiments
+from .curves import curves
 from .drawing import FIGURES, Drawing
 from .errors import UserError
 from .files import write_atomically
-from .published import ENOUGH_SEEDS, Ours, Target, Verdict, published
+from .html import Html, definitions, element, joined, scrolling, table
+from .published import ENOUGH_SEEDS, Comparison, Ours, Target, Verdict, published
 from .records import RESULTS, Record, SeedResult
 
 REPORT = Path("results/report.html")
@@ -54,7 +54,6 @@ SOURCES = {
     "code": "a public replication labels it as the paper's",
     "guess": "a guess of ours",
 }
-CURVES = ("test_error_percent", "reconstruction", "negative_elbo")
 # Opens the record that a link leads to, and says for tests that the page is whole.
 SCRIPT = """
 "use strict";
@@ -79,51 +78,6 @@ addEventListener("load", () => {
 """
 
 
-class Html(str):
-    """Text that is HTML already; any other text is escaped where it goes into an element."""
-
-
-def joined(parts: Iterable[object]) -> Html:
-    return Html("".join(p if isinstance(p, Html) else escape(str(p)) for p in parts))
-
-
-def element(name: str, *content: object, **attributes: object) -> Html:
-    """An element; of attributes, ``class_`` stands for class and ``text_anchor`` has a hyphen."""
-    given = ((k.rstrip("_").replace("_", "-"), v) for k, v in attributes.items() if v is not None)
-    text = "".join(f' {key}="{escape(str(value))}"' for key, value in given)
-    return Html(f"<{name}{text}>{joined(content)}</{name}>")
-
-
-def table(columns: Iterable[object], rows: Iterable[Sequence[object]], label: str) -> Html:
-    """Each row's first cell is its heading."""
-    lines = [element("tr", *(element("th", c, scope="col") for c in columns))]
-    for first, *others in rows:
-        cells = (element("td", c) for c in others)
-        lines.append(element("tr", element("th", first, scope="row"), *cells))
-    return scrolling(element("thead", lines[0]) + element("tbody", *lines[1:]), label)
-
-
-def definitions(pairs: Iterable[tuple[object, object]]) -> Html:
-    return element("dl", *(joined([element("dt", k), element("dd", v)]) for k, v in pairs))
-
-
-def scrolling(content: str, label: str) -> Html:
-    """A table in a box of its own, which scrolls sideways by touch and by keyboard."""
-    whole = element("table", Html(content))
-    return element("div", whole, class_="scroll", role="region", aria_label=label, tabindex=0)
-
-
-class Comparison(Strict):
-    """What ``compare`` writes."""
-
-    class Spoken(Verdict):
-        verdict: str
-
-    preset: str
-    item: str
-    verdicts: list[Spoken]
-
-
 class Outcome(NamedTuple):
     """What became of a variant: ``word`` names its colour, ``verdict`` is what is read."""
 
@@ -133,16 +87,8 @@ class Outcome(NamedTuple):
     ours: Ours | None = None
 
 
-@dataclass
 class Stored(Drawing):
-    """What is stored of an item at a preset; each record is read once."""
-
-    kept: dict[str, Record | None] = field(default_factory=dict)
-
-    def record(self, variant: str) -> Record | None:
-        if variant not in self.kept:
-            self.kept[variant] = super().record(variant)
-        return self.kept[variant]
+    """What is stored of an item at a preset."""
 
     def verdict(self, variant: str) -> Verdict | None:
         """What ``compare`` stored, or None if it did not."""
@@ -431,95 +377,3 @@ def seed_row(seed: SeedResult, metrics: list[str]) -> list[object]:
     row: list[object] = [seed.seed, seed.label_seed, seed.status, warnings, *values]
     row += [f"{made.seconds:.1f}", f"{made.updates:,}", made.device, made.threads, made.precision]
     return [*row, commit, made.wandb_id or "—", made.started]
-
-
-@dataclass(frozen=True)
-class Axis:
-    """Places values between the pixels ``start`` and ``end``."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    logarithmic: bool = False
-
-    def at(self, value: float) -> float:
-        scale = math.log if self.logarithmic else float
-        share = (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
-        return self.start + share * (self.end - self.start)
-
-    def ticks(self, least: float = 0.0) -> list[float]:
-        """Round values, ``least`` or more apart."""
-        if self.logarithmic:
-            powers = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)))
-            digits = (1, 2, 5) if self.high / self.low < 1000 else (1,)
-            values = [digit * 10.0**power for power in powers for digit in digits]
-            return [v for v in values if self.low <= v <= self.high]
-        rough = (self.high - self.low) / 5
-        power = 10.0 ** math.floor(math.log10(rough))
-        step = max(least, next(d * power for d in (1, 2, 5, 10) if d * power >= rough))
-        steps = range(math.ceil(self.low / step), math.floor(self.high / step) + 1)
-        return [i * step for i in steps]
-
-
-def curves(record: Record) -> Html:
-    """A chart of the first of CURVES that was measured, a line for each seed."""
-    rows = [row for seed in record.seeds for row in seed.history]
-    metric = next((m for m in CURVES if any(m in row for row in rows)), None)
-    if metric is None:
-        return element("p", "Nothing was measured along the way.")
-    lines = {}
-    for seed in record.seeds:
-        own = [(float(row["epoch"]), float(row[metric])) for row in seed.history if metric in row]
-        labels = "" if seed.label_seed == seed.seed else f", labels {seed.label_seed}"
-        every = len(own) // 300 + 1  # more points than pixels would only make the page heavy
-        if own:
-            lines[f"seed {seed.seed}{labels}"] = [*own[:-1:every], own[-1]]
-    left, right = reach([x for line in lines.values() for x, _ in line])
-    low, high = reach([y for line in lines.values() for _, y in line])
-    logarithmic = low > 0 and high / low > 20
-    across, up = Axis(left, right, 60, 460), Axis(low, high, 225, 15, logarithmic)
-    name = metric.replace("_", " ") + (" (logarithmic)" if logarithmic else "")
-    own_lines = [polyline(n, label, lines[label], across, up) for n, label in enumerate(lines)]
-    text = f"{name} by epoch, {len(lines)} seeds, {record.variant}"
-    parts = [*grid(across, up, name), *own_lines]
-    svg = element("svg", *parts, viewBox="0 0 570 265", role="img", aria_label=text)
-    return element("div", svg, class_="scroll")
-
-
-def reach(values: Sequence[float]) -> tuple[float, float]:
-    """Lowest and highest, never equal."""
-    low, high = min(values), max(values)
-    return (low, high) if low < high else (low - 0.5, high + 0.5)
-
-
-def grid(across: Axis, up: Axis, name: str) -> list[Html]:
-    """Both axes' ticks, their labels and names."""
-    parts = []
-    for tick in up.ticks():
-        y = f"{up.at(tick):.1f}"
-        parts.append(element("line", x1=across.start, x2=across.end, y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{tick:g}", x=across.start - 6, y=y, dy=4, text_anchor="end"))
-    for tick in across.ticks(least=1.0):
-        x = f"{across.at(tick):.1f}"
-        parts.append(element("text", f"{tick:g}", x=x, y=up.start + 16, text_anchor="middle"))
-    middle = (across.start + across.end) / 2
-    turned = f"rotate(-90) translate({-(up.start + up.end) / 2} 14)"
-    return [
-        *parts,
-        element("text", "epoch", x=middle, y=up.start + 34, text_anchor="middle"),
-        element("text", name, transform=turned, text_anchor="middle"),
-    ]
-
-
-def polyline(n: int, label: str, line: list[tuple[float, float]], across: Axis, up: Axis) -> Html:
-    """A seed's line, a dot where it ends, and its name in the margin."""
-    places = [f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in line]
-    x, y = places[-1].split(",")
-    return element(
-        "g",
-        element("polyline", points=" ".join(places)),
-        element("circle", cx=x, cy=y, r=2.5),
-        element("text", label, x=across.end + 14, y=up.end + 10 + 16 * n, class_="seed"),
-        class_=f"seed-{n % 10}",
-    )

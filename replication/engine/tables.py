@@ -8,7 +8,11 @@ from pathlib import Path
 
 from .files import write_atomically
 
-LATEX = str.maketrans({c: f"\\{c}" for c in "&%$#_{}"} | {"±": r"$\pm$", "≤": r"$\leq$"})
+LATEX = str.maketrans(
+    {c: f"\\{c}" for c in "&%$#_{}"}
+    | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+    | {"±": r"$\pm$", "≤": r"$\leq$"}
+)
 
 
 @dataclass

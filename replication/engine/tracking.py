@@ -193,7 +193,7 @@ def _require_writable(folder: Path) -> None:
 def _media(pixels: NDArray[np.uint8]) -> Any:
     import wandb
 
-    # By way of PIL: wandb stretches the range of an array whose values are all 0 or 1.
+    # By way of PIL: wandb 0.28 stretches an array whose values are all 0 or 1.
     return wandb.Image(Image.fromarray(pixels))
 
 
