@@ -79,7 +79,7 @@ def draw_table(drawing: Drawing) -> None:
     rows.append(["AAE (paper)", *cells({**paper})])
     rows.append(["NN (ours)", *(ours(drawing, BASELINES.get(c)) for c in COLUMNS)])
     rows.append(["AAE (ours)", *(ours(drawing, c) for c in COLUMNS)])
-    verdicts = {v.variant: str(v) for v in drawing.verdicts()}
+    verdicts = {v.target: str(v) for v in drawing.verdicts()}
     rows.append(["verdict on AAE", *(verdicts[c] for c in COLUMNS)])
     caption = drawing.caption("Semi-supervised classification error on test images, % (Table 2)")
     notes = [

@@ -50,9 +50,10 @@ def test_shipped_values_belong_to_shipped_variants() -> None:
         variants = experiments().items[item].variants
         for method in content.others:
             assert set(method.values) <= set(variants)
-        for variant, target in content.targets.items():
-            assert variant in variants
-            assert target.place == variants[variant].place
+        for name, target in content.targets.items():
+            assert (target.variant or name) in variants
+            if target.variant is None:
+                assert target.place == variants[name].place
 
 
 def test_shipped_values_say_where_they_are_from_and_margins_why() -> None:
@@ -68,6 +69,22 @@ def test_shipped_margins_let_a_result_be_equivalent() -> None:
         for target in content.targets.values():
             exact = [target.value] * 10
             assert judge(exact, target, content.lower_is_better)[0] == "replicated"
+
+
+def test_a_value_of_an_epoch_is_compared_with_that_epoch() -> None:
+    rows = [{"epoch": e, "updates": e, "test_error_percent": 100.0 / e} for e in (10, 50, 54)]
+    settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
+    seeds = [make_seed(k, history=rows) for k in range(3)]
+    names = {"preset": "quick", "item": "table2_semi_supervised", "variant": "mnist_100"}
+    record = make_record(**names, settings=settings, seeds=seeds)
+    found = verdict("table2_semi_supervised", "mnist_100_epoch_50", "quick", record, False)
+    assert found.variant == "mnist_100"
+    assert found.ours is not None
+    assert found.ours.mean == 2.0
+    early = record.model_copy(update={"seeds": [make_seed(0, history=rows[:1])]})
+    unmeasured = verdict("table2_semi_supervised", "mnist_100_epoch_50", "quick", early, False)
+    assert unmeasured.judgement == "not run"
+    assert "50" in unmeasured.reason
 
 
 # The file

@@ -87,7 +87,11 @@ class Drawing:
     def verdicts(self) -> list[Verdict]:
         """One for each published value of the item, in the order of published.yaml."""
         targets = published().items[self.item].targets if self.item in published().items else {}
-        return [verdict(self.item, v, self.preset, self.record(v), self.stale(v)) for v in targets]
+        return [
+            verdict(self.item, name, self.preset, self.record(variant), self.stale(variant))
+            for name, target in targets.items()
+            for variant in [target.variant or name]
+        ]
 
     def caption(self, text: str) -> str:
         """``text``; a smoke result says that it is one."""

@@ -43,9 +43,15 @@ class Value(Strict):
 
 
 class Target(Value):
-    """A number that ours is compared with; within ``margin`` two results count as the same."""
+    """A number that ours is compared with; within ``margin`` two results count as the same.
+
+    It is of the variant that it is named after, unless ``variant`` names another, and of the end
+    of training, unless ``epoch`` says when.
+    """
 
     place: str
+    variant: str | None = None
+    epoch: Annotated[int, Field(gt=0)] | None = None
     margin: Annotated[float, Field(gt=0)]
     margin_reason: str
 
@@ -79,6 +85,9 @@ class Ours(Strict):
 
 
 class Verdict(Strict):
+    """``target`` is the published number's name, ``variant`` the one whose record it judges."""
+
+    target: str
     variant: str
     place: str
     metric: str
@@ -124,8 +133,8 @@ def published(path: Path = PUBLISHED) -> Published:
     items = experiments().items
     for item, content in values.items.items():
         variants = items[item].variants if item in items else {}
-        others = (v for method in content.others for v in method.values)
-        for variant in [*content.targets, *others]:
+        others = [v for method in content.others for v in method.values]
+        for variant in [*(t.variant or name for name, t in content.targets.items()), *others]:
             if variant not in variants:
                 problem = f"{path.name}: {item}/{variant} is no variant of experiments.yaml"
                 raise UserError(problem, "correct its name")
@@ -172,26 +181,30 @@ def judge(values: list[float], target: Target, lower_is_better: bool) -> tuple[J
     return "undecided", f"{gap}; neither equal within ±{target.margin:g} nor different"
 
 
-def verdict(item: str, variant: str, preset: str, record: Record | None, stale: bool) -> Verdict:
-    """The verdict on one published number. Smoke results are never compared."""
+def verdict(item: str, name: str, preset: str, record: Record | None, stale: bool) -> Verdict:
+    """The verdict on the published number ``name``. Smoke results are never compared."""
     content = published().items[item]
-    target = content.targets[variant]
+    target = content.targets[name]
+    variant = target.variant or name
     ours: Ours | None = None
     judgement: Judgement
     if record is None:
         planned = experiments().items[item].variants[variant].not_run
         judgement, reason = "not run", planned or f"no record at the {preset} preset"
     else:
-        values = record.values(content.metric)
+        values = record.values(content.metric, target.epoch)
         ours = summary(values) if values else None
         if preset == "smoke":
             judgement, reason = "smoke", "small digits, not MNIST: never compared"
+        elif not values and record.stable:
+            judgement, reason = "not run", f"no seed was measured after epoch {target.epoch}"
         elif not record.stable:
             bad = sum(s.status != "ok" or bool(s.warnings) for s in record.seeds)
             judgement, reason = "unstable", f"{bad} of {len(record.seeds)} seeds failed"
         else:
             judgement, reason = judge(values, target, content.lower_is_better)
     return Verdict(
+        target=name,
         variant=variant,
         place=target.place,
         metric=content.metric,

@@ -74,9 +74,16 @@ class Record(Strict):
     dataset: DataSummary
     seeds: list[SeedResult]
 
-    def values(self, metric: str) -> list[float]:
-        """``metric`` of each seed that did not diverge; a UserError if it was not measured."""
+    def values(self, metric: str, epoch: int | None = None) -> list[float]:
+        """``metric`` of each seed that did not diverge; a UserError if it was not measured.
+
+        It is that of the end of training, or that after ``epoch`` epochs, of the seeds that were
+        evaluated then.
+        """
         healthy = [s for s in self.seeds if s.status == "ok"]
+        if epoch is not None:
+            rows = [row for s in healthy for row in s.history if row["epoch"] == epoch]
+            return [row[metric] for row in rows if metric in row]
         if any(metric not in s.metrics for s in healthy):
             problem = f"the record of {self.preset}/{self.item}/{self.variant} lacks {metric}"
             raise UserError(problem, "train that variant again")

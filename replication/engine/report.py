@@ -90,7 +90,7 @@ class Outcome(NamedTuple):
 class Stored(Drawing):
     """What is stored of an item at a preset."""
 
-    def verdict(self, variant: str) -> Verdict | None:
+    def verdict(self, target: str) -> Verdict | None:
         """What ``compare`` stored, or None if it did not."""
         path = self.results / self.preset / "verdicts" / f"{self.item}.json"
         if not path.exists():
@@ -101,16 +101,17 @@ class Stored(Drawing):
             remedy = f"run python -m replication.{self.item} compare --preset {self.preset}"
             problem = f"{path} is damaged: {error.errors()[0]['msg']}"
             raise UserError(problem, remedy) from None
-        return next((v for v in comparison.verdicts if v.variant == variant), None)
+        return next((v for v in comparison.verdicts if v.target == target), None)
 
-    def outcome(self, variant: str) -> Outcome:
-        """An empty one where nothing is published that the record could be compared with."""
-        record, target = self.record(variant), target_of(self.item, variant)
+    def outcome(self, name: str) -> Outcome:
+        """Of the published number ``name``; an empty one for a variant that has none."""
+        target, variant = target_of(self.item, name), variant_of(self.item, name)
+        record = self.record(variant)
         if record is None:
             return Outcome("not run", "not run", variants_of(self.item)[variant].not_run or "")
         if target is None:
             return Outcome("", "", "")
-        verdict = self.verdict(variant)
+        verdict = self.verdict(name)
         if verdict is None or not speaks_of(verdict, record, target):
             command = f"python -m replication.{self.item} compare --preset {self.preset}"
             return Outcome("not compared", "not compared", f"run {command}")
@@ -123,18 +124,27 @@ def variants_of(item: str) -> dict[str, Variant]:
     return experiments().items[item].variants
 
 
-def target_of(item: str, variant: str) -> Target | None:
+def target_of(item: str, name: str) -> Target | None:
     content = published().items.get(item)
-    return content.targets.get(variant) if content else None
+    return content.targets.get(name) if content else None
+
+
+def variant_of(item: str, name: str) -> str:
+    """The variant that a published number judges; a variant's own name is its own."""
+    target = target_of(item, name)
+    return (target.variant if target else None) or name
 
 
 def speaks_of(verdict: Verdict, record: Record, target: Target) -> bool:
     """The verdict is on this record and this published value, not on earlier ones."""
-    healthy = [s for s in record.seeds if s.status == "ok"]
-    values = [s.metrics[verdict.metric] for s in healthy if verdict.metric in s.metrics]
+    values = record.values(verdict.metric, target.epoch)
     mean = math.fsum(values) / len(values) if values else None
     judged = verdict.ours.mean if verdict.ours else None
-    return verdict.published == target and verdict.judgement != "not run" and judged == mean
+    return (
+        verdict.published == target
+        and judged == mean
+        and (verdict.judgement != "not run" or mean is None)
+    )
 
 
 def write_report(path: Path = REPORT, results: Path = RESULTS, figures: Path = FIGURES) -> None:
@@ -205,32 +215,34 @@ def numbers(stored: dict[tuple[str, str], Stored]) -> Html:
     second = [element("th", c, scope="col") for _ in COMPARED for c in (ours, "verdict")]
     head = element("thead", element("tr", *fixed, *presets), element("tr", *second))
     rows = []
-    for item, variant in targets:
-        cells = [cell for p in COMPARED for cell in own_cells(stored[p, item], variant)]
-        rows.append(element("tr", *published_cells(item, variant), *cells))
+    for item, name in targets:
+        cells = [cell for p in COMPARED for cell in own_cells(stored[p, item], name)]
+        rows.append(element("tr", *published_cells(item, name), *cells))
     title = "Published numbers and ours"
     whole = scrolling(head + element("tbody", *rows), title)
     tally = element("ul", *tallies, class_="tally")
     return element("section", element("h2", title), tally, whole, class_="numbers")
 
 
-def published_cells(item: str, variant: str) -> list[Html]:
+def published_cells(item: str, name: str) -> list[Html]:
     content = published().items[item]
-    target = content.targets[variant]
+    target = content.targets[name]
     place = element("a", target.place, href=f"#{item}")
     mark = element("small", f"{target.source}: {target.cite}")
     value = element("td", f"{target} {content.unit}", mark)
     return [element("th", place, scope="row"), value]
 
 
-def own_cells(stored: Stored, variant: str) -> list[Html]:
+def own_cells(stored: Stored, name: str) -> list[Html]:
     """Our mean with its interval, and the verdict."""
-    outcome = stored.outcome(variant)
+    outcome = stored.outcome(name)
     reason = [element("small", outcome.reason)] if outcome.reason else []
     verdict = [badge(outcome.word, outcome.verdict), *reason]
     if outcome.word == "not run":
         return [element("td", *verdict, colspan=2, class_="first")]
-    link = element("a", spread(outcome.ours), href=f"#{anchor(stored, variant)}")
+    link = element(
+        "a", spread(outcome.ours), href=f"#{anchor(stored, variant_of(stored.item, name))}"
+    )
     interval = outcome.ours.interval if outcome.ours else None
     bounds = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "no interval"
     cell = element("td", link, element("small", bounds), class_="number first")
