@@ -47,21 +47,15 @@ def train(run: "Run") -> "Outcome":
     )
     from .engine.job import Outcome
     from .engine.models import style_prior
-    from .engine.phases import EncoderInput, Reconstruction, Regularisation, Variational
+    from .engine.phases import EncoderInput, Variational, in_order
     from .engine.priors import Gaussian
 
-    settings, stack, optimiser = run.settings, run.stack, run.settings.phases
+    settings, stack = run.settings, run.stack
     prior = style_prior(settings.style_prior, settings.style_size)
     encoder_input = EncoderInput(run.streams, settings.input_noise, run.epsilon_size)
-    phases: list = []
-    if optimiser.reconstruction:
-        phases.append(Reconstruction(stack, optimiser.reconstruction, encoder_input))
-    if optimiser.discriminator and optimiser.generator:
-        adversaries = (optimiser.discriminator, optimiser.generator)
-        game = Regularisation(stack, *adversaries, {"style": prior}, encoder_input, run.streams)
-        phases.append(game)
-    if optimiser.variational:
-        phases.append(Variational(stack, optimiser.variational, prior, encoder_input))
+    phases = in_order(stack, settings.phases, {"style": prior}, encoder_input, run.streams)
+    if settings.phases.variational:
+        phases.append(Variational(stack, settings.phases.variational, prior, encoder_input))
 
     test = run.dataset.test
 

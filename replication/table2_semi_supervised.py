@@ -35,28 +35,23 @@ def train(run: "Run") -> "Outcome":
     from .engine.evaluate import mean_image_error, test_metrics
     from .engine.job import Outcome
     from .engine.models import style_prior
-    from .engine.phases import Classification, EncoderInput, Reconstruction, Regularisation
+    from .engine.phases import EncoderInput, in_order
     from .engine.priors import Categorical
 
-    settings, stack, optimiser = run.settings, run.stack, run.settings.phases
+    settings, stack = run.settings, run.stack
     encoder_input = EncoderInput(run.streams, settings.input_noise, run.epsilon_size)
-    phases: list = []
-    if optimiser.reconstruction:
-        phases.append(Reconstruction(stack, optimiser.reconstruction, encoder_input))
-    if optimiser.discriminator and optimiser.generator:
-        adversaries = (optimiser.discriminator, optimiser.generator)
-        style = style_prior(settings.style_prior, settings.style_size)
-        priors = {"style": style, "label": Categorical(settings.label_size)}
-        phases.append(Regularisation(stack, *adversaries, priors, encoder_input, run.streams))
-    if optimiser.classification:
-        phases.append(Classification(stack, optimiser.classification, encoder_input))
+    priors = {
+        "style": style_prior(settings.style_prior, settings.style_size),
+        "label": Categorical(settings.label_size),
+    }
+    phases = in_order(stack, settings.phases, priors, encoder_input, run.streams)
 
     def evaluate() -> "dict[str, Tensor]":
         return test_metrics(stack, run.dataset.test, run.epsilon_size)
 
     fitted = run.fit(phases, evaluate)
     metrics = evaluate()
-    if optimiser.reconstruction:
+    if settings.phases.reconstruction:
         floor = mean_image_error(run.dataset.train, run.dataset.test)
         metrics["mean_image_per_pixel"] = metrics["test_error_percent"].new_full(
             [len(run.seeds)], floor

@@ -9,14 +9,8 @@ from replication.engine.config import Seed, Settings, experiments
 from replication.engine.data import choose_labelled, load
 from replication.engine.fit import Batches, Training
 from replication.engine.models import build, style_prior
-from replication.engine.phases import (
-    Classification,
-    EncoderInput,
-    Reconstruction,
-    Regularisation,
-    Variational,
-)
-from replication.engine.priors import Categorical
+from replication.engine.phases import EncoderInput, Variational, in_order
+from replication.engine.priors import Categorical, Prior
 from replication.engine.stack import Stack
 from replication.engine.streams import Streams
 
@@ -31,20 +25,14 @@ def training_of(settings: Settings, seeds: list[Seed]) -> Training:
     epsilon_size = stack.template.encoder.epsilon_size
     encoder_input = EncoderInput(streams, settings.input_noise, epsilon_size)
     prior = style_prior(settings.style_prior, settings.style_size)
-    p = settings.phases
-    phases: list = []
-    if p.variational:
-        phases = [Variational(stack, p.variational, prior, encoder_input)]
-    if p.reconstruction:
-        phases = [Reconstruction(stack, p.reconstruction, encoder_input)]
-        priors = {"style": prior}
-        if settings.label_size:
-            priors["label"] = Categorical(settings.label_size)
-        game = (p.discriminator, p.generator, priors, encoder_input, streams)
-        phases.append(Regularisation(stack, *game))
+    priors: dict[str, Prior] = {"style": prior}
+    if settings.label_size:
+        priors["label"] = Categorical(settings.label_size)
+    phases = in_order(stack, settings.phases, priors, encoder_input, streams)
+    if settings.phases.variational:
+        phases.append(Variational(stack, settings.phases.variational, prior, encoder_input))
     labelled = None
-    if p.classification:
-        phases.append(Classification(stack, p.classification, encoder_input))
+    if settings.labels:
         labels = dataset.train.labels
         chosen = [choose_labelled(labels, settings.labels, s.label_seed) for s in seeds]
         labelled = torch.stack(chosen)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from .data import Split, scaled
-from .phases import Batch, Descent
+from .phases import Batch, Phase
 from .stack import Stack
 from .streams import Streams
 
@@ -94,7 +94,7 @@ class Training:
     def __init__(
         self,
         stack: Stack,
-        phases: Sequence[Callable[[Batch], dict[str, Tensor]]],
+        phases: Sequence[Phase],
         batches: Batches,
         streams: Streams,
     ):
@@ -102,7 +102,7 @@ class Training:
         self.phases = phases
         self.batches = batches
         self.streams = streams
-        self.descents: list[Descent] = [d for p in phases for d in p.descents]  # type: ignore[attr-defined]
+        self.descents = [d for phase in phases for d in phase.descents]
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """One update: every phase once, in order. Returns the losses, [S] each."""

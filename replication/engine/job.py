@@ -23,6 +23,7 @@ from .errors import UserError
 from .files import locked
 from .fit import Batches, Fitted, Row, Training, fit
 from .models import build
+from .phases import Phase
 from .progress import Progress
 from .stack import Stack
 from .streams import Streams
@@ -97,7 +98,7 @@ class Run:
             labelled = torch.stack(chosen)
         return Batches(train, labelled, self.settings.batch_size, self.streams)
 
-    def fit(self, phases: Sequence[Any], evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
+    def fit(self, phases: Sequence[Phase], evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         """Train with the given phases, in their order, on the settings' schedule."""
         training = Training(self.stack, phases, self.batches(), self.streams)
         s = self.settings

@@ -12,13 +12,13 @@ Each phase has its own optimiser, rate schedule and momentum. Losses are functio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
-from .config import Optimiser
+from .config import Optimiser, Phases
 from .priors import DensePrior, Prior
 from .stack import Stack
 from .streams import Streams, stacked
@@ -85,6 +85,16 @@ class Descent:
             parameter.grad = gradient.contiguous()
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+
+
+class Phase(Protocol):
+    """One part of an update, with the optimisers that it steps."""
+
+    descents: list[Descent]
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        """Do this part for ``batch``; returns its losses, [S] each."""
+        ...
 
 
 def code_of(codes: Mapping[str, Tensor]) -> Tensor:
@@ -207,6 +217,25 @@ class Classification:
         losses = self.stack.each(classification_loss, *inputs, batch.labels)
         self.descents[0](losses)
         return {"classification": losses.detach()}
+
+
+def in_order(
+    stack: Stack,
+    settings: Phases,
+    priors: Mapping[str, Prior],
+    encoder_input: EncoderInput,
+    streams: Streams,
+) -> list[Phase]:
+    """The phases that ``settings`` name, in the paper's order."""
+    phases: list[Phase] = []
+    if settings.reconstruction:
+        phases.append(Reconstruction(stack, settings.reconstruction, encoder_input))
+    if settings.discriminator and settings.generator:
+        adversaries = (settings.discriminator, settings.generator)
+        phases.append(Regularisation(stack, *adversaries, priors, encoder_input, streams))
+    if settings.classification:
+        phases.append(Classification(stack, settings.classification, encoder_input))
+    return phases
 
 
 class Variational:
