@@ -44,7 +44,10 @@ WORKERS = lambda wildcards: (
 
 def records(preset, item):
     """The records that are drawn: all of the preset in training, else those that are there."""
-    paths = [f"results/{preset}/{item}/{v}.json" for v in EXPERIMENTS.runnable(item)]
+    source = EXPERIMENTS.items[item].borrows or item
+    paths = [
+        f"results/{preset}/{source}/{v}.json" for v in EXPERIMENTS.runnable(source)
+    ]
     return [path for path in paths if preset == PRESET or Path(path).exists()]
 
 

@@ -52,7 +52,7 @@ def train(run: "Run") -> "Outcome":
 
     settings, stack = run.settings, run.stack
     prior = style_prior(settings.style_prior, settings.style_size)
-    encoder_input = EncoderInput(run.streams, settings.input_noise, run.epsilon_size)
+    encoder_input = EncoderInput(run.streams, settings, run.epsilon_size)
     phases = in_order(stack, settings.phases, {"style": prior}, encoder_input, run.streams)
     if settings.phases.variational:
         phases.append(Variational(stack, settings.phases.variational, prior, encoder_input))

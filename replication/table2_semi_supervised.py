@@ -39,7 +39,7 @@ def train(run: "Run") -> "Outcome":
     from .engine.priors import Categorical
 
     settings, stack = run.settings, run.stack
-    encoder_input = EncoderInput(run.streams, settings.input_noise, run.epsilon_size)
+    encoder_input = EncoderInput(run.streams, settings, run.epsilon_size)
     priors = {
         "style": style_prior(settings.style_prior, settings.style_size),
         "label": Categorical(settings.label_size),

@@ -42,7 +42,7 @@ def test_the_first_losses_are_the_golden_ones(item: str, variant: str, tmp_path:
         assert losses == pytest.approx({k: theirs[k] for k in losses}, rel=2e-3)
 
 
-@pytest.mark.parametrize("item", experiments().items)
+@pytest.mark.parametrize("item", sorted({item for item, _ in VARIANTS}))
 def test_todays_training_code_is_in_the_lineage(item: str) -> None:
     today = code_hash(import_module(f"replication.{item}"))
     known = lineage().items.get(item, [])

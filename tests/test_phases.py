@@ -36,7 +36,7 @@ def test_the_reconstruction_target_has_no_noise() -> None:
 
 def test_noise_is_on_the_encoders_input_only_and_fresh_each_time() -> None:
     clean = torch.full((1, 1000, 64), 0.5)
-    encoder_input = EncoderInput(Streams([0], CPU), 0.3, 0)
+    encoder_input = EncoderInput(Streams([0], CPU), experiments().settings_of(*SMOKE), 0)
     first, _ = encoder_input(clean)
     second, _ = encoder_input(clean)
     assert abs((first - clean).std().item() - 0.3) < 0.01

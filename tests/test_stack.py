@@ -23,7 +23,7 @@ def training_of(settings: Settings, seeds: list[Seed]) -> Training:
     stack = Stack(lambda seed: build(settings, dataset.pixels, seed), numbers, CPU)
     streams = Streams(numbers, CPU)
     epsilon_size = stack.template.encoder.epsilon_size
-    encoder_input = EncoderInput(streams, settings.input_noise, epsilon_size)
+    encoder_input = EncoderInput(streams, settings, epsilon_size)
     prior = style_prior(settings.style_prior, settings.style_size)
     priors: dict[str, Prior] = {"style": prior}
     if settings.label_size:
@@ -54,6 +54,11 @@ VARIANTS = {
         "table2_semi_supervised",
         "mnist_100",
         {"posterior": "universal", "posterior_noise_size": 5},
+    ),
+    "batch-norm and dropout": (
+        "table2_semi_supervised",
+        "mnist_100",
+        {"batch_norm": "all", "input_dropout": 0.2},
     ),
     "mixture prior": ("figure2_prior_matching", "aae_mixture", {}),
     "variational": ("figure2_prior_matching", "vae_mixture", {}),

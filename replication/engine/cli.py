@@ -18,10 +18,11 @@ from .errors import UserError
 from .files import write_atomically
 from .published import Comparison, Spoken
 
-EXAMPLES = """examples:
+TRAINING_EXAMPLES = """
   python -m replication.{item} train --preset smoke --variant {variant}
   python -m replication.{item} train --preset quick --variant {variant} --workers 2
-  python -m replication.{item} train --preset paper --variant {variant} --device cuda
+  python -m replication.{item} train --preset paper --variant {variant} --device cuda"""
+EXAMPLES = """
   python -m replication.{item} draw --preset quick
   python -m replication.{item} compare --preset quick
 """
@@ -53,28 +54,20 @@ def run(item: str, arguments: list[str] | None = None) -> None:
 
 def parser(item: str) -> argparse.ArgumentParser:
     variants = list(experiments().items[item].variants)
-    examples = EXAMPLES.format(item=item, variant=variants[0])
+    examples = (TRAINING_EXAMPLES if variants else "") + EXAMPLES
     top = argparse.ArgumentParser(
         prog=f"python -m replication.{item}",
         description=experiments().items[item].title,
-        epilog=examples,
+        epilog="examples:" + examples.format(item=item, variant=variants[0] if variants else ""),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(required=True, metavar="command")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--preset", default="smoke", help=f"{', '.join(PRESETS)} (smoke)")
     common.add_argument("--results", type=Path, default=records.RESULTS, help="folder of records")
-
-    train = commands.add_parser("train", parents=[common], help="train a variant, store its record")
-    train.add_argument("--variant", required=True, help=", ".join(variants))
-    train.add_argument("--seeds", type=_numbers, help="only these, such as 0,2 (all)")
-    train.add_argument("--device", default="cpu", help="a torch device, such as cuda:0 (cpu)")
-    train.add_argument("--threads", type=_positive, default=1, help="of each worker (1)")
-    train.add_argument("--workers", type=_positive, default=1, help="processes, a seed each (1)")
-    train.add_argument("--stack", action="store_true", help="stack the seeds on a CPU too")
-    train.add_argument("--precision", choices=["float32", "bf16-products"], default="float32")
-    train.add_argument("--checkpoint-seconds", type=float, default=120.0, help="(120)")
-    train.set_defaults(command=_train)
+    if variants:  # without, the item is drawn from the runs of another
+        train = commands.add_parser("train", parents=[common], help="train and store a variant")
+        _add_training_options(train, variants)
 
     draw = commands.add_parser("draw", parents=[common], help="draw from the stored records")
     draw.add_argument("--figures", type=Path, default=FIGURES, help="folder to draw into")
@@ -85,6 +78,18 @@ def parser(item: str) -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", parents=[common], help="judge against the paper")
     compare.set_defaults(command=_compare)
     return top
+
+
+def _add_training_options(train: argparse.ArgumentParser, variants: list[str]) -> None:
+    train.add_argument("--variant", required=True, help=", ".join(variants))
+    train.add_argument("--seeds", type=_numbers, help="only these, such as 0,2 (all)")
+    train.add_argument("--device", default="cpu", help="a torch device, such as cuda:0 (cpu)")
+    train.add_argument("--threads", type=_positive, default=1, help="of each worker (1)")
+    train.add_argument("--workers", type=_positive, default=1, help="processes, a seed each (1)")
+    train.add_argument("--stack", action="store_true", help="stack the seeds on a CPU too")
+    train.add_argument("--precision", choices=["float32", "bf16-products"], default="float32")
+    train.add_argument("--checkpoint-seconds", type=float, default=120.0, help="(120)")
+    train.set_defaults(command=_train)
 
 
 def _train(item: str, options: argparse.Namespace) -> None:

@@ -75,6 +75,20 @@ class StylePrior(Strict):
     tangential: PositiveNumber = 0.1
 
 
+class Parzen(Strict):
+    """The likelihood estimates of Table 1: ``samples`` for each, and the grid of deviations."""
+
+    samples: Annotated[list[Positive], Field(min_length=1)]
+    lowest: PositiveNumber
+    highest: PositiveNumber
+    steps: Annotated[int, Field(ge=3)]
+
+    def deviations(self) -> list[float]:
+        """``steps`` deviations from ``lowest`` to ``highest``, evenly spaced in their logarithm."""
+        ratio = (self.highest / self.lowest) ** (1 / (self.steps - 1))
+        return [self.lowest * ratio**i for i in range(self.steps)]
+
+
 class Phases(Strict):
     """The optimisers of the phases; a phase that is absent is not run."""
 
@@ -96,6 +110,7 @@ class Settings(Strict):
 
     data: Literal["digits", "mnist", "svhn"]
     allow_subset: bool = False
+    validation: Natural = 0  # the last so many training images, left out of training
     labels: Natural | Literal["all"]
     seeds: Annotated[list[Natural], Field(min_length=1)]
     label_seeds: list[Natural] | None = None
@@ -109,11 +124,14 @@ class Settings(Strict):
     initial_deviation: PositiveNumber
     style_prior: StylePrior = StylePrior()
     input_noise: Annotated[float, Field(ge=0)]
+    input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    batch_norm: Literal["none", "encoder", "all"] = "none"
 
     batch_size: Positive
     epochs: Positive
     evaluate_every: Positive = 1
     phases: Phases
+    parzen: Parzen | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
@@ -180,11 +198,13 @@ class Item(Strict):
 
     title: str
     draws: Annotated[list[Literal["table", "figure"]], Field(min_length=1)]
+    # An item without runs of its own is drawn from those of another.
+    borrows: str | None = None
     settings: dict[str, Any] = {}
     smoke: dict[str, Any] = {}
     quick: dict[str, Any] = {}
     paper: dict[str, Any] = {}
-    variants: dict[str, Variant]
+    variants: dict[str, Variant] = {}
 
 
 class Experiments(Strict):
@@ -195,6 +215,17 @@ class Experiments(Strict):
     quick: dict[str, Any] = {}
     paper: dict[str, Any] = {}
     items: dict[str, Item]
+
+    @model_validator(mode="after")
+    def _each_item_has_runs(self) -> "Experiments":
+        for name, item in self.items.items():
+            if bool(item.variants) == bool(item.borrows):
+                raise ValueError(f"{name} needs variants, or an item whose runs it borrows")
+            if item.borrows and not (
+                item.borrows in self.items and self.items[item.borrows].variants
+            ):
+                raise ValueError(f"{name} borrows the runs of {item.borrows}, which has none")
+        return self
 
     def settings_of(self, preset: str, item: str, variant: str) -> Settings:
         """The resolved settings; a UserError names what is unknown or ill-typed."""

@@ -60,14 +60,15 @@ class Dataset:
     test: Split
     sha256: str
     subset: bool = False
+    validation: Split = Split(torch.empty(0, 0, dtype=torch.uint8), torch.empty(0).long())
 
     @property
     def pixels(self) -> int:
         return self.train.images.shape[1]
 
     def to(self, device: torch.device) -> "Dataset":
-        train, test = self.train.to(device), self.test.to(device)
-        return replace(self, train=train, test=test)
+        names = ("train", "test", "validation")
+        return replace(self, **{name: getattr(self, name).to(device) for name in names})
 
 
 def data_root() -> Path:
@@ -79,7 +80,18 @@ def load(settings: Settings) -> Dataset:
     loaders = {"digits": load_digits, "mnist": load_mnist}
     if settings.data not in loaders:
         raise UserError(f"data '{settings.data}' cannot be loaded yet", "choose another data set")
-    return loaders[settings.data]()
+    return held_out(loaders[settings.data](), settings.validation)
+
+
+def held_out(dataset: Dataset, count: int) -> Dataset:
+    """``dataset`` with the last ``count`` training images set apart for validation."""
+    if count >= len(dataset.train):
+        problem = f"{count} validation images leave none of {len(dataset.train)} to train on"
+        raise UserError(problem, "lower validation")
+    images, labels = dataset.train.images, dataset.train.labels
+    first = len(labels) - count
+    train = Split(images[:first], labels[:first])
+    return replace(dataset, train=train, validation=Split(images[first:], labels[first:]))
 
 
 def scaled(images: Tensor) -> Tensor:

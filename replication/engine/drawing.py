@@ -63,18 +63,24 @@ class Drawing:
     def stem(self) -> Path:
         return self.figures / self.preset / self.item
 
+    @property
+    def source(self) -> str:
+        """The item whose runs are drawn."""
+        return self.description.borrows or self.item
+
     def settings(self, variant: str) -> Settings:
-        return experiments().settings_of(self.preset, self.item, variant)
+        return experiments().settings_of(self.preset, self.source, variant)
 
     def record(self, variant: str) -> Record | None:
         """The variant's record, read once, or None where it was not run."""
         if variant not in self._read:
-            path = records.path_of(self.preset, self.item, variant, self.results)
+            path = records.path_of(self.preset, self.source, variant, self.results)
             self._read[variant] = records.read(path) if path.exists() else None
         return self._read[variant]
 
     def arrays(self, variant: str) -> dict[str, np.ndarray]:
-        return records.read_arrays(records.path_of(self.preset, self.item, variant, self.results))
+        path = records.path_of(self.preset, self.source, variant, self.results)
+        return records.read_arrays(path)
 
     def stale(self, variant: str) -> bool:
         """The record's settings or training code are not today's."""
@@ -82,7 +88,7 @@ class Drawing:
         if record is None:
             return False
         today = self.settings(variant)
-        return record.settings != today or record.code_hash not in current_code(self.item)
+        return record.settings != today or record.code_hash not in current_code(self.source)
 
     def verdicts(self) -> list[Verdict]:
         """One for each published value of the item, in the order of published.yaml."""

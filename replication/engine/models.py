@@ -18,11 +18,12 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     heads = {name: size for name, size in sizes.items() if size}
     phases, hidden = settings.phases, settings.hidden
     model = nn.ModuleDict()
-    model["encoder"] = Encoder(
-        pixels, hidden, heads, settings.posterior, settings.posterior_noise_size
-    )
+    posterior = (settings.posterior, settings.posterior_noise_size)
+    model["encoder"] = Encoder(pixels, hidden, heads, *posterior, settings.batch_norm != "none")
     if phases.reconstruction or phases.variational:
-        model["decoder"] = Decoder(sum(heads.values()), hidden, pixels, settings.output)
+        model["decoder"] = Decoder(
+            sum(heads.values()), hidden, pixels, settings.output, settings.batch_norm == "all"
+        )
     if phases.discriminator:
         for name, size in heads.items():
             model[f"{name}_discriminator"] = Discriminator(size, hidden)

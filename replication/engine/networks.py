@@ -13,12 +13,18 @@ from torch import Tensor, nn
 Posterior = Literal["deterministic", "gaussian", "universal"]
 
 
-def perceptron(sizes: Sequence[int]) -> nn.Sequential:
-    """Linear layers of the given sizes, each followed by a ReLU."""
+def perceptron(sizes: Sequence[int], batch_norm: bool = False) -> nn.Sequential:
+    """Linear layers of the given sizes, each followed by a ReLU; batch-norm stands before it."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+        layers += [linear(inputs, outputs, batch_norm), nn.ReLU()]
     return nn.Sequential(*layers)
+
+
+def linear(inputs: int, outputs: int, batch_norm: bool) -> nn.Module:
+    """A linear layer, with batch-norm if asked for (A.2.2 and A.3: on the last layers too)."""
+    layer = nn.Linear(inputs, outputs)
+    return nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else layer
 
 
 class Encoder(nn.Module):
@@ -39,6 +45,7 @@ class Encoder(nn.Module):
         heads: Mapping[str, int],
         posterior: Posterior = "deterministic",
         noise_size: int = 0,
+        batch_norm: bool = False,
     ):
         super().__init__()
         self.posterior = posterior
@@ -50,8 +57,10 @@ class Encoder(nn.Module):
         elif posterior == "universal":
             self.epsilon_size = noise_size
         inputs = pixels + (noise_size if posterior == "universal" else 0)
-        self.trunk = perceptron([inputs, *hidden])
-        self.heads = nn.ModuleDict({k: nn.Linear(hidden[-1], n) for k, n in heads.items()})
+        self.trunk = perceptron([inputs, *hidden], batch_norm)
+        self.heads = nn.ModuleDict(
+            {name: linear(hidden[-1], size, batch_norm) for name, size in heads.items()}
+        )
 
     def forward(self, images: Tensor, epsilon: Tensor) -> dict[str, Tensor]:
         """Codes of ``images`` [B, pixels]; ``epsilon`` is [B, epsilon_size], zeros for the mean.
@@ -79,10 +88,11 @@ class Decoder(nn.Module):
         hidden: Sequence[int],
         pixels: int,
         output: Literal["sigmoid", "linear"] = "sigmoid",
+        batch_norm: bool = False,
     ):
         super().__init__()
-        self.trunk = perceptron([code_size, *hidden])
-        self.output = nn.Linear(hidden[-1], pixels)
+        self.trunk = perceptron([code_size, *hidden], batch_norm)
+        self.output = linear(hidden[-1], pixels, batch_norm)
         self.sigmoid = output == "sigmoid"
 
     def forward(self, code: Tensor) -> Tensor:

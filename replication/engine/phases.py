@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
-from .config import Optimiser, Phases
+from .config import Optimiser, Phases, Settings
 from .priors import DensePrior, Prior
 from .stack import Stack
 from .streams import Streams, stacked
@@ -37,15 +37,16 @@ class Batch:
 
 
 class EncoderInput:
-    """What goes into the encoder during training: images with noise, and the posterior's epsilon.
+    """What goes into the encoder during training: spoilt images, and the posterior's epsilon.
 
-    Appendix A.2.1: Gaussian noise of deviation 0.3 on the encoder's input, in training only. The
-    decoder's target stays the clean image.
+    Appendix A.2.1: Gaussian noise of deviation 0.3 on the encoder's input, in training only; A.2.2
+    and A.3: dropout of 20 % of it. The decoder's target stays the clean image.
     """
 
-    def __init__(self, streams: Streams, noise: float, epsilon_size: int):
+    def __init__(self, streams: Streams, settings: Settings, epsilon_size: int):
         self.streams = streams
-        self.noise = noise
+        self.noise = settings.input_noise
+        self.dropout = settings.input_dropout
         self.epsilon_size = epsilon_size
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,6 +54,9 @@ class EncoderInput:
         if self.noise:
             noise = self.streams.normal("noise", *images.shape[1:])
             images = torch.add(images, noise, alpha=self.noise)
+        if self.dropout:
+            kept = self.streams.uniform("dropout", *images.shape[1:]) >= self.dropout
+            images = images * kept / (1 - self.dropout)
         return images, epsilon
 
 

@@ -50,6 +50,7 @@ class Target(Value):
     """
 
     place: str
+    metric: str | None = None  # where it is not the item's
     variant: str | None = None
     epoch: Annotated[int, Field(gt=0)] | None = None
     margin: Annotated[float, Field(gt=0)]
@@ -63,12 +64,19 @@ class Method(Strict):
     values: dict[str, Value]
 
 
+class Remark(Value):
+    """A published number that belongs to no column of ours; shown below the table."""
+
+    text: str
+
+
 class PublishedItem(Strict):
     metric: str
     unit: str
     lower_is_better: bool
     targets: dict[str, Target]
     others: Annotated[list[Method], Field(default_factory=list)]
+    remarks: Annotated[list[Remark], Field(default_factory=list)]
 
 
 class Published(Strict):
@@ -134,8 +142,10 @@ def published(path: Path = PUBLISHED) -> Published:
     for item, content in values.items.items():
         variants = items[item].variants if item in items else {}
         others = [v for method in content.others for v in method.values]
-        for variant in [*(t.variant or name for name, t in content.targets.items()), *others]:
-            if variant not in variants:
+        known = {*variants, *content.targets}
+        names = [*(t.variant or name for name, t in content.targets.items()), *others]
+        for variant in names:
+            if variant not in known:
                 problem = f"{path.name}: {item}/{variant} is no variant of experiments.yaml"
                 raise UserError(problem, "correct its name")
     return values
@@ -181,23 +191,31 @@ def judge(values: list[float], target: Target, lower_is_better: bool) -> tuple[J
     return "undecided", f"{gap}; neither equal within ±{target.margin:g} nor different"
 
 
+def measured(record: Record, metric: str, epoch: int | None) -> list[float]:
+    """The values that a published number is compared with; none where it was not measured."""
+    if epoch is None and not any(metric in seed.metrics for seed in record.seeds):
+        return []
+    return record.values(metric, epoch)
+
+
 def verdict(item: str, name: str, preset: str, record: Record | None, stale: bool) -> Verdict:
     """The verdict on the published number ``name``. Smoke results are never compared."""
     content = published().items[item]
     target = content.targets[name]
-    variant = target.variant or name
+    variant, metric = target.variant or name, target.metric or content.metric
     ours: Ours | None = None
     judgement: Judgement
     if record is None:
         planned = experiments().items[item].variants[variant].not_run
         judgement, reason = "not run", planned or f"no record at the {preset} preset"
     else:
-        values = record.values(content.metric, target.epoch)
+        values = measured(record, metric, target.epoch)
         ours = summary(values) if values else None
         if preset == "smoke":
             judgement, reason = "smoke", "small digits, not MNIST: never compared"
         elif not values and record.stable:
-            judgement, reason = "not run", f"no seed was measured after epoch {target.epoch}"
+            when = f" after epoch {target.epoch}" if target.epoch else ""
+            judgement, reason = "not run", f"{metric} was not measured{when} at the {preset} preset"
         elif not record.stable:
             bad = sum(s.status != "ok" or bool(s.warnings) for s in record.seeds)
             judgement, reason = "unstable", f"{bad} of {len(record.seeds)} seeds failed"
@@ -207,7 +225,7 @@ def verdict(item: str, name: str, preset: str, record: Record | None, stale: boo
         target=name,
         variant=variant,
         place=target.place,
-        metric=content.metric,
+        metric=metric,
         unit=content.unit,
         published=target,
         ours=ours,

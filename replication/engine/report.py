@@ -21,7 +21,15 @@ from .drawing import FIGURES, Drawing
 from .errors import UserError
 from .files import write_atomically
 from .html import Html, definitions, element, joined, scrolling, table
-from .published import ENOUGH_SEEDS, Comparison, Ours, Target, Verdict, published
+from .published import (
+    ENOUGH_SEEDS,
+    Comparison,
+    Ours,
+    Target,
+    Verdict,
+    measured,
+    published,
+)
 from .records import RESULTS, Record, SeedResult
 
 REPORT = Path("results/report.html")
@@ -137,7 +145,7 @@ def variant_of(item: str, name: str) -> str:
 
 def speaks_of(verdict: Verdict, record: Record, target: Target) -> bool:
     """The verdict is on this record and this published value, not on earlier ones."""
-    values = record.values(verdict.metric, target.epoch)
+    values = measured(record, verdict.metric, target.epoch)
     mean = math.fsum(values) / len(values) if values else None
     judged = verdict.ours.mean if verdict.ours else None
     return (

@@ -73,6 +73,11 @@ class Stack:
 
         return torch.vmap(one)(state, *stacked)
 
+    def model(self, index: int) -> BoundModel:
+        """The ``index``-th model alone, for what cannot be mapped over all."""
+        own = {name: value[index] for name, value in self.state_dict().items()}
+        return BoundModel(self.template, own)
+
     def state_dict(self) -> dict[str, Tensor]:
         """All parameters and buffers, each [S, ...]."""
         state = {k: v.detach() for k, v in {**self._parameters, **self._buffers}.items()}

@@ -39,6 +39,10 @@ class Streams:
         draws = [torch.randn(shape, generator=g, device=self.device) for g in self[name]]
         return stacked(draws)
 
+    def uniform(self, name: str, *shape: int) -> Tensor:
+        """Uniform draws from [0, 1), [S, *shape]."""
+        return stacked([torch.rand(shape, generator=g, device=self.device) for g in self[name]])
+
     def permutation(self, name: str, n: int) -> Tensor:
         """A permutation of 0..n-1 for each seed, [S, n]."""
         return stacked([torch.randperm(n, generator=g, device=self.device) for g in self[name]])
