@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-import wandb
 
+import wandb
 from replication.engine import cli, config, data, job, records
 from replication.engine.config import Experiments, experiments
 from replication.engine.files import locked
@@ -202,6 +202,39 @@ def test_help_has_examples_or_options(command: str, capsys: pytest.CaptureFixtur
     assert error.value.code == 0
     shown = capsys.readouterr().out
     assert "--preset" in shown
+
+
+def test_fewer_clusters_than_classes(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = experiments().model_dump()
+    content["items"]["table3_clustering"]["smoke"] |= {"label_size": 9}
+    changed = Experiments.model_validate(content)
+    monkeypatch.setattr(job, "experiments", lambda: changed)
+    with pytest.raises(SystemExit) as error:
+        cli.main("table3_clustering.py", ["train", "--variant", "clusters_16"])
+    assert error.value.code == 2
+    assert "9 clusters cannot hold 10 classes" in capsys.readouterr().err
+    assert list(workdir.rglob("*.json")) == []
+
+
+@pytest.mark.parametrize("item", experiments().items)
+def test_what_was_not_run_is_drawn_as_not_run(item: str, workdir: Path) -> None:
+    cli.run(item, ["draw", "--preset", "paper"])
+    for kind in experiments().items[item].draws:
+        for ending in config.ENDINGS[kind]:
+            assert (workdir / "figures" / "paper" / f"{item}.{ending}").stat().st_size > 0
+        if kind == "table":
+            assert "not run" in (workdir / "figures" / "paper" / f"{item}.md").read_text()
+
+
+def test_a_borrowing_item_has_no_training_of_its_own(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        cli.main("figure9_clusters.py", ["train", "--variant", "clusters_16"])
+    assert error.value.code == 2
+    assert "invalid choice: 'train'" in capsys.readouterr().err
 
 
 def test_every_item_draws_what_it_declares() -> None:

@@ -13,10 +13,12 @@ from replication.engine.config import (
     PRESETS,
     Experiments,
     Optimiser,
+    Parzen,
     Seed,
     Settings,
     experiments,
     merge,
+    parse,
     read_yaml,
 )
 from replication.engine.errors import UserError
@@ -383,3 +385,18 @@ def test_a_seed_is_its_own_label_seed_unless_another_is_given() -> None:
     assert make_settings(seeds=[3, 4]).runs == [Seed(3, 3), Seed(4, 4)]
     labelled = make_settings(seeds=[3, 3], label_seeds=[0, 1])
     assert labelled.runs == [Seed(3, 0), Seed(3, 1)]
+
+
+def test_an_item_has_runs_or_borrows_them() -> None:
+    content = experiments().model_dump()
+    content["items"]["figure9_clusters"]["borrows"] = "table9"
+    with pytest.raises(UserError, match="table9"):
+        parse(Experiments, content, "experiments.yaml")
+    content["items"]["figure9_clusters"]["borrows"] = None
+    with pytest.raises(UserError, match="figure9_clusters"):
+        parse(Experiments, content, "experiments.yaml")
+
+
+def test_parzen_deviations_span_their_grid_evenly_in_the_logarithm() -> None:
+    grid = Parzen(samples=[10], lowest=0.1, highest=0.4, steps=3).deviations()
+    assert grid == pytest.approx([0.1, 0.2, 0.4])

@@ -49,7 +49,7 @@ def test_shipped_values_belong_to_shipped_variants() -> None:
     for item, content in published().items.items():
         variants = experiments().items[item].variants
         for method in content.others:
-            assert set(method.values) <= set(variants)
+            assert set(method.values) <= {*variants, *content.targets}
         for name, target in content.targets.items():
             assert (target.variant or name) in variants
             if target.variant is None:

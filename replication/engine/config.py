@@ -108,7 +108,7 @@ class Phases(Strict):
 class Settings(Strict):
     """One variant at one preset, every value resolved."""
 
-    data: Literal["digits", "mnist", "svhn"]
+    data: Literal["digits", "mnist", "svhn", "tfd"]
     allow_subset: bool = False
     validation: Natural = 0  # the last so many training images, left out of training
     labels: Natural | Literal["all"]

@@ -58,7 +58,7 @@ class Target(Value):
 
 
 class Method(Strict):
-    """Another row of a published table, by variant; shown beside ours, not judged."""
+    """Another row of a published table, by target or variant; shown beside ours, not judged."""
 
     method: str
     values: dict[str, Value]
@@ -141,13 +141,11 @@ def published(path: Path = PUBLISHED) -> Published:
     items = experiments().items
     for item, content in values.items.items():
         variants = items[item].variants if item in items else {}
-        others = [v for method in content.others for v in method.values]
-        known = {*variants, *content.targets}
-        names = [*(t.variant or name for name, t in content.targets.items()), *others]
-        for variant in names:
-            if variant not in known:
-                problem = f"{path.name}: {item}/{variant} is no variant of experiments.yaml"
-                raise UserError(problem, "correct its name")
+        judged = {target.variant or name for name, target in content.targets.items()}
+        columns = {column for method in content.others for column in method.values}
+        for name in sorted((judged - {*variants}) | (columns - {*variants, *content.targets})):
+            problem = f"{path.name}: {item}/{name} is no variant of experiments.yaml"
+            raise UserError(problem, "correct its name")
     return values
 
 
