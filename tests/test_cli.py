@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-
 import wandb
+
 from replication.engine import cli, config, data, job, records
 from replication.engine.config import Experiments, experiments
 from replication.engine.files import locked

@@ -17,8 +17,11 @@ from torch import Tensor
 from .errors import UserError
 from .priors import Prior
 
-# Products computed at a time: 16 MB in float32, twice. Smaller leaves a GPU idle between kernels.
+# Products computed at a time: 16 MB in float32, twice. On a CPU 2^18 to 2^24 are equally fast.
 TILE = 2**22
+# exp of a lower exponent underflows, which is slow on a CPU (13 to 40 ns, not 1); e^-80 instead of
+# 0 is too little to be seen beside the nearest sample's 1.
+LOWEST = -80.0
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,8 @@ def log_likelihood(samples: Iterable[Tensor], points: Tensor, deviation: float |
     whatever the number of blocks. Works where ``points`` lie, on any device with float64.
 
     Precision: products are in the type of ``points``. In float32 the error of a log-likelihood is
-    about 1e-7 |x - c| max(|x - c|, |s - c|) / deviation^2 nats, c the mean point: less than 0.001
-    for MNIST at deviation 0.15, whatever precision of products is set for training.
+    below 4e-7 max(|x - c|, |s - c|)^2 / deviation^2 nats, c the mean point: less than 0.001 for
+    28x28 images at deviation 0.15, whatever precision of products is set for training.
 
     A ValueError says which argument has a wrong shape, type or value; a UserError, that samples
     are not finite.
@@ -208,7 +211,7 @@ def _block_sums(
         top = exponents.amax(1)
         exponents -= top.unsqueeze(1)
         scaled = torch.empty_like(exponents)
-        own = [torch.mul(exponents, s, out=scaled).exp_().sum(1) for s in scales]
+        own = [torch.mul(exponents, s, out=scaled).clamp_(min=LOWEST).exp_().sum(1) for s in scales]
         highest.append(top)
         totals.append(torch.stack(own))
     return torch.cat(highest).double(), torch.cat(totals, 1).double()
