@@ -133,7 +133,7 @@ def test_small_mnist(root: Path, small_is_official: None) -> None:
     assert mnist.train.images[0, :12].tolist() == [*range(10), 0, 1]
 
 
-@pytest.mark.mnist
+@pytest.mark.data
 def test_official_mnist(mnist_folder: Path) -> None:
     mnist = load_mnist()
     assert mnist.train.images.shape == (60000, 784)
@@ -298,7 +298,8 @@ def test_broken_connection(root: Path, monkeypatch: pytest.MonkeyPatch, error: O
 
 
 def test_torchvision_absent(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
+    for module in ("torchvision", "torchvision.datasets"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(UserError, match="torchvision cannot be imported") as caught:
         load_mnist()
     assert IMAGES in caught.value.problem

@@ -14,13 +14,17 @@ from types import ModuleType
 TRAINING_MODULES = (
     "data",
     "evaluate",
+    "faces",
     "fit",
+    "matlab",
     "models",
     "networks",
     "phases",
     "priors",
     "stack",
     "streams",
+    "svhn",
+    "synthetic",
 )
 # These count for the items that import them.
 MEASURES = ("clustering", "parzen")

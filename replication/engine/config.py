@@ -108,9 +108,13 @@ class Phases(Strict):
 class Settings(Strict):
     """One variant at one preset, every value resolved."""
 
-    data: Literal["digits", "mnist", "svhn", "tfd"]
+    data: Literal["digits", "mnist", "street_digits", "svhn", "drawn_faces", "olivetti", "tfd"]
+    # Take a file that is like the official one but has fewer or other images; the record says so.
     allow_subset: bool = False
-    validation: Natural = 0  # the last so many training images, left out of training
+    # Append SVHN's 531,131 "extra" digits to the images to train on.
+    use_extra: bool = False
+    # How many of the last images to train on are held out, to choose with.
+    validation: Natural = 0
     labels: Natural | Literal["all"]
     seeds: Annotated[list[Natural], Field(min_length=1)]
     label_seeds: list[Natural] | None = None

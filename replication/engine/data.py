@@ -7,7 +7,9 @@ import gzip
 import hashlib
 import os
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -48,10 +50,20 @@ class Split:
     def to(self, device: torch.device) -> "Split":
         return Split(self.images.to(device), self.labels.to(device))
 
+    def __getitem__(self, chosen: Tensor | slice) -> "Split":
+        return Split(self.images[chosen], self.labels[chosen])
+
+
+NOTHING = Split(torch.empty(0, 0, dtype=torch.uint8), torch.empty(0, dtype=torch.int64))
+
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: ``shape`` is (channels, height, width), ``sha256`` covers all of its bytes."""
+    """A data set: ``shape`` is (channels, height, width), ``sha256`` covers all of its bytes.
+
+    ``validation`` is held out of ``train`` where the settings ask for it. ``subset`` says that the
+    files are not the official ones.
+    """
 
     name: str
     shape: tuple[int, int, int]
@@ -60,15 +72,15 @@ class Dataset:
     test: Split
     sha256: str
     subset: bool = False
-    validation: Split = Split(torch.empty(0, 0, dtype=torch.uint8), torch.empty(0).long())
+    validation: Split = NOTHING
 
     @property
     def pixels(self) -> int:
         return self.train.images.shape[1]
 
     def to(self, device: torch.device) -> "Dataset":
-        names = ("train", "test", "validation")
-        return replace(self, **{name: getattr(self, name).to(device) for name in names})
+        train, test = self.train.to(device), self.test.to(device)
+        return replace(self, train=train, test=test, validation=self.validation.to(device))
 
 
 def data_root() -> Path:
@@ -77,21 +89,28 @@ def data_root() -> Path:
 
 def load(settings: Settings) -> Dataset:
     """The data set that ``settings`` name; a UserError says which file is missing or wrong."""
-    loaders = {"digits": load_digits, "mnist": load_mnist}
-    if settings.data not in loaders:
-        raise UserError(f"data '{settings.data}' cannot be loaded yet", "choose another data set")
-    return held_out(loaders[settings.data](), settings.validation)
+    from . import faces, svhn, synthetic  # they are made of this module's classes
+
+    loaders: dict[str, Callable[[], Dataset]] = {
+        "digits": load_digits,
+        "mnist": load_mnist,
+        "street_digits": synthetic.load_street_digits,
+        "svhn": partial(svhn.load_svhn, settings.allow_subset, settings.use_extra),
+        "drawn_faces": synthetic.load_drawn_faces,
+        "olivetti": faces.load_olivetti,
+        "tfd": faces.load_tfd,
+    }
+    return hold_out(loaders[settings.data](), settings.validation)
 
 
-def held_out(dataset: Dataset, count: int) -> Dataset:
-    """``dataset`` with the last ``count`` training images set apart for validation."""
-    if count >= len(dataset.train):
-        problem = f"{count} validation images leave none of {len(dataset.train)} to train on"
-        raise UserError(problem, "lower validation")
-    images, labels = dataset.train.images, dataset.train.labels
-    first = len(labels) - count
-    train = Split(images[:first], labels[:first])
-    return replace(dataset, train=train, validation=Split(images[first:], labels[first:]))
+def hold_out(dataset: Dataset, count: int) -> Dataset:
+    """Make the last ``count`` images to train on the validation images instead."""
+    kept = len(dataset.train) - count
+    if kept <= 0:
+        problem = f"validation: {count} leaves none of the {len(dataset.train)} images of"
+        raise UserError(f"{problem} {dataset.name} to train on", "hold out fewer")
+    train = dataset.train
+    return replace(dataset, train=train[:kept], validation=train[kept:])
 
 
 def scaled(images: Tensor) -> Tensor:
@@ -106,10 +125,8 @@ def load_digits() -> Dataset:
     bunch = embedded()
     pixels = np.round(bunch.data * (255 / 16)).astype(np.uint8)  # stored as 0..16
     order = torch.randperm(len(pixels), generator=generator(0, "digits split"))
-    images = torch.from_numpy(pixels)[order]
-    labels = torch.from_numpy(bunch.target.astype(np.int64))[order]
-    train = Split(images[:1400], labels[:1400])
-    test = Split(images[1400:], labels[1400:])
+    digits = Split(torch.from_numpy(pixels), torch.from_numpy(bunch.target.astype(np.int64)))
+    train, test = digits[order[:1400]], digits[order[1400:]]
     return Dataset("digits", (1, 8, 8), 10, train, test, fingerprint(train, test))
 
 
@@ -151,6 +168,7 @@ def read_idx(path: Path, sha256: str) -> np.ndarray:
 
 
 def fingerprint(*splits: Split) -> str:
+    """The sha256 of the bytes of all images and labels."""
     digest = hashlib.sha256()
     for split in splits:
         digest.update(split.images.numpy().tobytes())

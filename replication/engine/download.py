@@ -1,4 +1,4 @@
-"""The download of MNIST, and the only module that imports torchvision (which takes seconds)."""
+"""The downloads, and the only module that imports torchvision (which takes seconds)."""
 
 import fcntl
 import importlib
@@ -7,14 +7,16 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, redirect_stderr
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 from types import ModuleType
 from urllib.error import URLError
 
+import numpy as np
 import torch
 
 from .data import MNIST_FILES
@@ -25,60 +27,114 @@ from .errors import UserError
 PATIENCE = 10.0
 
 
+@dataclass(frozen=True)
+class Source:
+    """Official files, ``folder`` below the root of the data.
+
+    ``fetch(temporary, missing)`` puts the missing ones into ``folder`` below ``temporary``.
+    """
+
+    name: str
+    folder: str
+    files: tuple[str, ...]
+    megabytes: int
+    fetch: Callable[[Path, list[str]], None]
+
+    def missing(self, root: Path) -> list[str]:
+        return [name for name in self.files if not (root / self.folder / name).exists()]
+
+
 def download_mnist(root: Path) -> None:
-    """Put the official files of MNIST that are missing into ``root``/MNIST/raw.
+    """Put the official files of MNIST that are missing into ``root``/MNIST/raw."""
+
+    def fetch(temporary: Path, missing: list[str]) -> None:
+        for name in MNIST_FILES.keys() - missing:  # torchvision keeps what is intact
+            shutil.copyfile(root / "MNIST/raw" / name, temporary / "MNIST/raw" / name)
+        import_datasets().MNIST(temporary, download=True)
+
+    obtain(root, Source("MNIST", "MNIST/raw", tuple(MNIST_FILES), 70, fetch))
+
+
+def download_svhn(root: Path, files: Sequence[str]) -> None:
+    """Put those of SVHN's official ``files`` that are missing into ``root``/SVHN."""
+
+    def fetch(temporary: Path, missing: list[str]) -> None:
+        datasets = import_datasets()
+        for address, name, md5 in datasets.SVHN.split_list.values():
+            if name in missing:  # its constructor would read the file too
+                datasets.utils.download_url(address, temporary / "SVHN", name, md5)
+
+    megabytes = 1600 if "extra_32x32.mat" in files else 250
+    obtain(root, Source("SVHN", "SVHN", tuple(files), megabytes, fetch))
+
+
+def download_olivetti(root: Path) -> None:
+    """Put ``olivettifaces.mat`` into ``root``/olivetti, as scikit-learn fetches it.
+
+    scikit-learn deletes the file and keeps floats, from which it is made again.
+    """
+
+    def fetch(temporary: Path, _: list[str]) -> None:
+        from scipy.io import savemat
+        from sklearn.datasets import fetch_olivetti_faces
+
+        with redirect_stdout(io.StringIO()):
+            floats = fetch_olivetti_faces(data_home=temporary / "cache", n_retries=1).images
+        pixels = np.round(floats * 242).astype(np.uint8)  # it divides by the largest, 242
+        columns = pixels.transpose(2, 1, 0).reshape(64 * 64, -1)
+        savemat(temporary / "olivetti" / "olivettifaces.mat", {"faces": columns})
+
+    obtain(root, Source("Olivetti", "olivetti", ("olivettifaces.mat",), 20, fetch))
+
+
+def obtain(root: Path, source: Source) -> None:
+    """Put the files of ``source`` that are missing into its folder in ``root``.
 
     Processes that start at once download once. A UserError leaves no part of a file behind.
     """
-    folder = root / "MNIST" / "raw"
     try:
         root.mkdir(parents=True, exist_ok=True)
         with alone(root / ".download.lock"):
-            missing = missing_files(folder)
+            missing = source.missing(root)
             if missing:
-                fetch(root, folder, missing)
+                fetch(root, source, missing)
     except ImportError as error:
-        raise failure(folder, error, "install torchvision as constraints.txt pins it") from None
+        remedy = "install torchvision as constraints.txt pins it"
+        raise failure(root, source, error, remedy) from None
     except (URLError, ConnectionError, TimeoutError, HTTPException, RuntimeError) as error:
-        raise failure(folder, error, "connect to the network") from None
+        raise failure(root, source, error, "connect to the network") from None
     except OSError as error:
-        remedy = "make the folder writable and free 70 MB"
-        raise failure(folder, error, remedy) from None
+        space = f"make the folder writable and free {source.megabytes} MB"
+        remedy = space if error.errno else "connect to the network"  # a checksum that differs
+        raise failure(root, source, error, remedy) from None
 
 
-def missing_files(folder: Path) -> list[str]:
-    return [name for name in MNIST_FILES if not (folder / name).exists()]
-
-
-def fetch(root: Path, folder: Path, missing: list[str]) -> None:
-    """Download beside ``folder``, then rename: a file is whole or absent. The lock is held."""
-    datasets = import_datasets()
+def fetch(root: Path, source: Source, missing: list[str]) -> None:
+    """Download beside the folder, then rename: a file is whole or absent. The lock is held."""
     temporary = root / ".download"
     shutil.rmtree(temporary, ignore_errors=True)  # left by a process that was killed
     try:
-        raw = temporary / "MNIST" / "raw"
-        raw.mkdir(parents=True)
-        for name in MNIST_FILES.keys() - missing:
-            shutil.copyfile(folder / name, raw / name)  # torchvision keeps what is intact
+        before, after = temporary / source.folder, root / source.folder
+        before.mkdir(parents=True)
         with patience(PATIENCE), progress_on_terminals_only():
-            datasets.MNIST(temporary, download=True)
-        folder.mkdir(parents=True, exist_ok=True)
+            source.fetch(temporary, missing)
+        after.mkdir(parents=True, exist_ok=True)
         for name in missing:
-            os.replace(raw / name, folder / name)
+            os.replace(before / name, after / name)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def failure(folder: Path, error: Exception, remedy: str) -> UserError:
+def failure(root: Path, source: Source, error: Exception, remedy: str) -> UserError:
     """Which files are missing, where, and why; ``remedy`` is what would let them be downloaded."""
     lines = str(error).splitlines()  # torchvision: a heading and a reason for each mirror
     reasons = dict.fromkeys(line for line in lines if line and not line.endswith(":"))
     reason = ", ".join(reasons) or type(error).__name__
-    names = ", ".join(missing_files(folder))
+    names = ", ".join(source.missing(root))
     return UserError(
-        f"MNIST: no {names} in {folder}, and the download failed ({reason})",
-        f"{remedy}, or put the four official files there, "
-        "or set REPLICATION_DATA to the folder that holds MNIST/raw",
+        f"{source.name}: no {names} in {root / source.folder}, and the download failed ({reason})",
+        f"{remedy}, or put the official files there, "
+        f"or set REPLICATION_DATA to the folder that holds {source.folder}",
     )
 
 

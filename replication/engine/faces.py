@@ -1,0 +1,82 @@
+"""Faces: the Toronto Face Database, which is not public, and the Olivetti faces in its stead."""
+
+import numpy as np
+import torch
+
+from .data import Dataset, Split, data_root, fingerprint
+from .errors import UserError
+from .matlab import demand, read_matlab
+from .streams import generator
+
+PEOPLE, PICTURES = 40, 10  # of Olivetti; the pictures of one person follow each other
+PICTURES_TO_TRAIN = 7
+TFD_TEST, TFD_VALIDATION = 3, 2
+
+
+def load_olivetti() -> Dataset:
+    """The 400 Olivetti faces, 64x64 grey, of 40 people (the labels): 280 to train, 120 to test.
+
+    Seven pictures of each person, drawn once for all, are to train on. It stands in for TFD, which
+    has 100,000 faces; no number of the paper is comparable. AT&T Laboratories Cambridge.
+    """
+    path = data_root() / "olivetti" / "olivettifaces.mat"
+    if not path.exists():
+        from .download import download_olivetti  # torchvision takes seconds to import
+
+        download_olivetti(data_root())
+    remedy = f"delete {path} to download it again"
+    columns = read_matlab(path, ("faces",), remedy)["faces"]
+    demand(path, "faces", columns, "uint8", (64 * 64, PEOPLE * PICTURES), remedy)
+    # A column is a face, itself stored column by column.
+    pixels = columns.T.reshape(-1, 64, 64).transpose(0, 2, 1).reshape(-1, 64 * 64)
+    faces = Split(
+        torch.from_numpy(np.ascontiguousarray(pixels)),
+        torch.arange(PEOPLE).repeat_interleave(PICTURES),
+    )
+    stream = generator(0, "olivetti split")
+    order = torch.stack([torch.randperm(PICTURES, generator=stream) for _ in range(PEOPLE)])
+    order += PICTURES * torch.arange(PEOPLE).unsqueeze(1)
+    chosen = order[:, :PICTURES_TO_TRAIN].flatten()
+    # Mixed, so that the last ones can be held out.
+    train = faces[chosen[torch.randperm(len(chosen), generator=stream)]]
+    test = faces[order[:, PICTURES_TO_TRAIN:].flatten()]
+    return Dataset("olivetti", (1, 64, 64), PEOPLE, train, test, fingerprint(train, test))
+
+
+def load_tfd() -> Dataset:
+    """The Toronto Face Database, 48x48 grey, from the user's own ``TFD/tfd.mat``.
+
+    That is TFD_48x48.mat of the official distribution: ``images``, N x 48 x 48 unsigned bytes, and
+    ``folds``, N x 5 integers: 0 without annotation, 1 to train, 2 to validate, 3 to test. The first
+    fold is used: 3 is the test set, all others are to train on, those to validate last, so that
+    ``validation`` holds them out. No labels are read: all are 0.
+    """
+    path = data_root() / "TFD" / "tfd.mat"
+    expected = "images (N x 48 x 48, uint8) and folds (N x 5; 0, 1: train, 2: validate, 3: test)"
+    if not path.exists():
+        raise UserError(
+            f"TFD cannot be downloaded and there is no {path}",
+            f"ask the University of Toronto for it; it needs {expected}",
+        )
+    remedy = f"copy TFD_48x48.mat there: it needs {expected}"
+    arrays = read_matlab(path, ("images", "folds"), remedy)
+    images, folds = arrays["images"], arrays["folds"]
+    demand(path, "images", images, "uint8", (0, 48, 48), remedy)
+    demand(path, "folds", folds, "integers", (0, 5), remedy)
+    if len(images) != len(folds):
+        raise UserError(
+            f"{path} holds {len(images)} images, but {len(folds)} rows of folds", remedy
+        )
+    fold = torch.from_numpy(folds[:, 0].astype(np.int64))
+    wrong = fold[(fold < 0) | (fold > TFD_TEST)]
+    if len(wrong):
+        raise UserError(f"{path}: the value {wrong[0]} of folds is not one of 0 to 3", remedy)
+    pixels = torch.from_numpy(np.ascontiguousarray(images).reshape(len(images), -1))
+    faces = Split(pixels, torch.zeros(len(pixels), dtype=torch.int64))
+    to_train, to_validate = fold < TFD_VALIDATION, fold == TFD_VALIDATION
+    order = torch.cat([to_train.nonzero().flatten(), to_validate.nonzero().flatten()])
+    train, test = faces[order], faces[fold == TFD_TEST]
+    if not (len(train) and len(test)):
+        problem = f"{path}: the first fold has {len(train)} images to train and {len(test)} to test"
+        raise UserError(problem, remedy)
+    return Dataset("tfd", (1, 48, 48), 1, train, test, fingerprint(train, test))
