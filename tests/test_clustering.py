@@ -88,4 +88,4 @@ def test_majority_is_never_worse_than_any_naming_on_its_own_points(
     majority = (majority_names(clusters, labels, 12)[clusters] != labels).mean()
     confident = (most_confident_names(rows, labels)[clusters] != labels).mean()
     assert majority <= confident
-    assert 1 - hungarian_accuracy(clusters, labels, 12) >= majority
+    assert 1 - hungarian_accuracy(clusters, labels, 12) >= majority - 1e-9
