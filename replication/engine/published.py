@@ -1,6 +1,7 @@
 """Published values and the verdict on each: was it replicated?
 
-The rules were fixed before the runs. All tests are at the 5 % level, over seeds:
+The rules were fixed before any run that they judge had ended. All tests are at the 5 % level,
+over seeds:
 
 - *replicated*: equivalent, by two one-sided tests (TOST), within the margin that published.yaml
   declares with its reason; *better* or *worse*: Welch's test finds a difference (the published

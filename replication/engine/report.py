@@ -41,7 +41,7 @@ PRESETS = {
     "smoke": "smoke: small digits, never compared",
 }
 JUDGEMENTS = {
-    "replicated": "our mean equals the published one within the margin declared before the runs "
+    "replicated": "our mean equals the published one within the margin declared beforehand "
     "(two one-sided tests, 5 %)",
     "better": "our mean differs from the published one, for the better (Welch's test, 5 %)",
     "worse": "the same, for the worse",
