@@ -77,7 +77,8 @@ class Run:
         self.dataset = dataset.to(self.device)
         self.seeds = list(seeds)
         numbers = [s.seed for s in seeds]
-        self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device)
+        bf16 = execution.precision == "bf16-products"
+        self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device, bf16)
         self.streams = Streams(numbers, self.device)
         self.progress = Progress(name, settings.epochs)
         self.trackers: list[Tracker] = []
@@ -168,8 +169,7 @@ def train(variant: Variant, seeds: Sequence[Seed], execution: Execution, stacked
     check_mode()
     check_device(execution.device)
     torch.set_num_threads(execution.threads)
-    medium = execution.precision == "bf16-products"
-    torch.set_float32_matmul_precision("medium" if medium else "highest")
+    torch.set_float32_matmul_precision("highest")
     pending = [s for s in seeds if not variant.finished(s).exists()]
     for stack in [pending] if stacked and pending else [[s] for s in pending]:
         train_stack(variant, stack, execution)

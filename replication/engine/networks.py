@@ -1,6 +1,7 @@
 """The paper's networks, each written for one model (the engine stacks them over seeds).
 
 All are multilayer perceptrons with ReLU units (appendix A.1 and A.2.1: two hidden layers of 1000).
+What they return is float32, so that losses are, whatever precision the products have.
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,7 +72,7 @@ class Encoder(nn.Module):
         if self.posterior == "universal":
             images = torch.cat([images, epsilon], dim=-1)
         features = self.trunk(images)
-        codes = {name: head(features) for name, head in self.heads.items()}
+        codes = {name: head(features).float() for name, head in self.heads.items()}
         if self.posterior == "gaussian":
             codes["style_mean"] = codes["style"]
             deviation = torch.exp(0.5 * codes["style_log_variance"])
@@ -97,7 +98,7 @@ class Decoder(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """Images [B, pixels] from codes [B, code_size]."""
-        pixels = self.output(self.trunk(code))
+        pixels = self.output(self.trunk(code)).float()
         return torch.sigmoid(pixels) if self.sigmoid else pixels
 
 
@@ -110,7 +111,7 @@ class Discriminator(nn.Module):
         self.logit = nn.Linear(hidden[-1], 1)
 
     def forward(self, code: Tensor) -> Tensor:
-        return self.logit(self.trunk(code)).squeeze(-1)
+        return self.logit(self.trunk(code)).float().squeeze(-1)
 
 
 def initialise(model: nn.Module, deviation: float, generator: torch.Generator) -> None:

@@ -35,8 +35,14 @@ class Stack:
     """The models that ``build`` makes for each seed, on ``device``."""
 
     def __init__(
-        self, build: Callable[[int], nn.Module], seeds: Sequence[int], device: torch.device
+        self,
+        build: Callable[[int], nn.Module],
+        seeds: Sequence[int],
+        device: torch.device,
+        bf16: bool = False,
     ):
+        self.device = device
+        self.bf16 = bf16
         models = [build(seed).to(device) for seed in seeds]
         self.size = len(models)
         self.template = copy.deepcopy(models[0]).to("meta")
@@ -62,6 +68,13 @@ class Stack:
         ``stacked`` are tensors (or dicts of tensors) with a leading S axis, of which each model
         gets its own slice; ``shared`` go to all alike. Every returned tensor has the S axis.
         """
+        # Of one call, not of one update: autocast keeps the weights that it has cast until it ends,
+        # and the phases change them. Evaluation, without gradients, stays in float32.
+        kind, wanted = self.device.type, self.bf16 and torch.is_grad_enabled()
+        with torch.autocast(kind, torch.bfloat16, enabled=wanted):
+            return self._each(function, stacked, shared)
+
+    def _each(self, function: Callable, stacked: tuple, shared: tuple) -> Any:
         state = {**self._parameters, **self._buffers}
         if self.size == 1:
             inputs = tree_map(lambda t: t[0], stacked)
