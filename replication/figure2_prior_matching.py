@@ -41,29 +41,20 @@ def train(run: "Run") -> "Outcome":
 
     from .engine.evaluate import (
         mean_image_error,
+        metrics_on_test,
         prior_distances,
         sampled_codes,
-        test_metrics,
     )
     from .engine.job import Outcome
-    from .engine.models import style_prior
-    from .engine.phases import EncoderInput, Variational, in_order
-    from .engine.priors import Gaussian
+    from .engine.priors import Gaussian, style_prior
 
-    settings, stack = run.settings, run.stack
-    prior = style_prior(settings.style_prior, settings.style_size)
-    encoder_input = EncoderInput(run.streams, settings, run.epsilon_size)
-    phases = in_order(stack, settings.phases, {"style": prior}, encoder_input, run.streams)
-    if settings.phases.variational:
-        phases.append(Variational(stack, settings.phases.variational, prior, encoder_input))
-
-    test = run.dataset.test
+    stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
 
     def evaluate() -> "dict[str, Tensor]":
-        return test_metrics(stack, test, run.epsilon_size)
+        return metrics_on_test(stack, run.dataset)
 
-    fitted = run.fit(phases, evaluate)
-    codes = sampled_codes(stack, test, run.epsilon_size, run.streams)
+    fitted = run.fit(evaluate)
+    codes = sampled_codes(stack, run.dataset, run.epsilon_size, run.streams)
     metrics = evaluate() | prior_distances(codes, prior, run.seeds)
     floor = mean_image_error(run.dataset.train, test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
@@ -76,7 +67,7 @@ def train(run: "Run") -> "Outcome":
         with torch.no_grad():
             decoded = stack.each(lambda model, code: model.decoder(code), shared=(grid,))
         _, height, width = run.dataset.shape
-        tiles = (decoded * 255).round().byte().view(-1, STEPS, STEPS, height, width)
+        tiles = run.dataset.scaling.to_bytes(decoded).view(-1, STEPS, STEPS, height, width)
         sheet = tiles.transpose(2, 3).reshape(-1, STEPS * height, STEPS * width)
         arrays["manifold"] = images["manifold"] = sheet
     return Outcome(fitted, metrics, arrays, images)

@@ -39,22 +39,15 @@ def train(run: "Run") -> "Outcome":
     """Train an adversarial or a variational autoencoder, without labels, then sample it."""
     import torch
 
-    from .engine.evaluate import mean_image_error, test_metrics
+    from .engine.evaluate import mean_image_error, metrics_on_test
     from .engine.job import Outcome
-    from .engine.models import style_prior
-    from .engine.phases import EncoderInput, Variational, in_order
 
-    settings, stack, data = run.settings, run.stack, run.dataset
-    prior = style_prior(settings.style_prior, settings.style_size)
-    encoder_input = EncoderInput(run.streams, settings, run.epsilon_size)
-    phases = in_order(stack, settings.phases, {"style": prior}, encoder_input, run.streams)
-    if settings.phases.variational:
-        phases.append(Variational(stack, settings.phases.variational, prior, encoder_input))
+    stack, data = run.stack, run.dataset
 
     def evaluate() -> "dict[str, Tensor]":
-        return test_metrics(stack, data.test, run.epsilon_size)
+        return metrics_on_test(stack, data)
 
-    fitted = run.fit(phases, evaluate)
+    fitted = run.fit(evaluate)
     metrics = evaluate()
     floor = mean_image_error(data.train, data.test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
@@ -71,20 +64,24 @@ def train(run: "Run") -> "Outcome":
 def likelihoods(run: "Run", index: int) -> dict[str, float]:
     """The estimates of one seed, for each number of samples that the settings ask for."""
     from .engine.data import scaled
-    from .engine.models import style_prior
     from .engine.parzen import decoder_samples, estimate
+    from .engine.priors import style_prior
     from .engine.streams import generator
 
     settings, model, seed = run.settings, run.stack.model(index), run.seeds[index].seed
     assert settings.parzen is not None
-    prior = style_prior(settings.style_prior, settings.style_size)
+    prior, scaling = style_prior(settings), run.dataset.scaling
     held_out, test = scaled(run.dataset.validation.images), scaled(run.dataset.test.images)
     found = {}
+
+    def decode(codes: "Tensor") -> "Tensor":
+        return scaling.to_pixels(model.decoder(codes))
+
     for count in settings.parzen.samples:
 
         def samples(count: int = count) -> "Iterator[Tensor]":
             stream = generator(seed, "parzen samples", run.device)
-            return decoder_samples(model.decoder, prior, count, BLOCK, stream)
+            return decoder_samples(decode, prior, count, BLOCK, stream)
 
         result = estimate(samples, held_out, test, settings.parzen.deviations())
         found[f"log_likelihood_{count}"] = result.mean
@@ -101,14 +98,15 @@ def sample_sheet(run: "Run", index: int) -> "dict[str, Tensor]":
     import torch
 
     from .engine.data import scaled
-    from .engine.models import style_prior
+    from .engine.priors import style_prior
     from .engine.streams import generator
 
     settings, model = run.settings, run.stack.model(index)
-    prior = style_prior(settings.style_prior, settings.style_size)
+    prior, scaling = style_prior(settings), run.dataset.scaling
     stream = generator(run.seeds[index].seed, "figure samples", run.device)
     with torch.no_grad():
-        images = model.decoder(prior.sample(ROWS * SHOWN, stream)).view(ROWS, SHOWN, -1)
+        outputs = model.decoder(prior.sample(ROWS * SHOWN, stream)).view(ROWS, SHOWN, -1)
+    images = scaling.to_pixels(outputs)
     nearest = torch.cdist(images[:, -1], scaled(run.dataset.train.images)).argmin(1)
     sheet = (images * 255).round().byte()
     return {"samples": sheet, "nearest": run.dataset.train.images[nearest]}

@@ -32,26 +32,15 @@ MARKS = {"paper": "", "secondhand": " [s]", "memory": " [m]", "code": " [c]", "g
 
 def train(run: "Run") -> "Outcome":
     """Train the network of Figure 8, or its encoder alone as the supervised baseline."""
-    from .engine.evaluate import mean_image_error, test_metrics
+    from .engine.evaluate import mean_image_error, metrics_on_test
     from .engine.job import Outcome
-    from .engine.models import style_prior
-    from .engine.phases import EncoderInput, in_order
-    from .engine.priors import Categorical
-
-    settings, stack = run.settings, run.stack
-    encoder_input = EncoderInput(run.streams, settings, run.epsilon_size)
-    priors = {
-        "style": style_prior(settings.style_prior, settings.style_size),
-        "label": Categorical(settings.label_size),
-    }
-    phases = in_order(stack, settings.phases, priors, encoder_input, run.streams)
 
     def evaluate() -> "dict[str, Tensor]":
-        return test_metrics(stack, run.dataset.test, run.epsilon_size)
+        return metrics_on_test(run.stack, run.dataset)
 
-    fitted = run.fit(phases, evaluate)
+    fitted = run.fit(evaluate)
     metrics = evaluate()
-    if settings.phases.reconstruction:
+    if run.settings.phases.reconstruction:
         floor = mean_image_error(run.dataset.train, run.dataset.test)
         metrics["mean_image_per_pixel"] = metrics["test_error_percent"].new_full(
             [len(run.seeds)], floor

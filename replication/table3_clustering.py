@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .engine.job import Outcome, Run
+    from .engine.phases import Model
 
 ITEM = "table3_clustering"
 COLUMNS = {"clusters_16": "16 clusters", "clusters_30": "30 clusters"}
@@ -42,48 +43,39 @@ def train(run: "Run") -> "Outcome":
 
     from .engine.clustering import cluster_probabilities, clustering_metrics
     from .engine.errors import UserError
-    from .engine.evaluate import mean_image_error, test_metrics
+    from .engine.evaluate import mean_image_error, metrics_on_test, over_chunks
     from .engine.job import Outcome
-    from .engine.models import style_prior
-    from .engine.phases import EncoderInput, in_order
-    from .engine.priors import Categorical
     from .engine.streams import generator
 
     settings, stack, data = run.settings, run.stack, run.dataset
     if settings.label_size < data.classes:
         problem = f"{settings.label_size} clusters cannot hold {data.classes} classes"
         raise UserError(problem, "raise label_size")
-    encoder_input = EncoderInput(run.streams, settings, run.epsilon_size)
-    priors = {
-        "style": style_prior(settings.style_prior, settings.style_size),
-        "label": Categorical(settings.label_size),
-    }
-    phases = in_order(stack, settings.phases, priors, encoder_input, run.streams)
 
     def evaluate() -> "dict[str, Tensor]":
         # Of these, the clusters' argmax as a class would be meaningless: agreement replaces it.
-        metrics = test_metrics(stack, data.test, run.epsilon_size)
-        named = clustering_metrics(stack, data.test, data.validation, run.epsilon_size)
-        return {**metrics, **named}
+        return {**metrics_on_test(stack, data), **clustering_metrics(stack, data)}
 
-    fitted = run.fit(phases, evaluate)
+    fitted = run.fit(evaluate)
     metrics = evaluate()
     floor = mean_image_error(data.train, data.test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
 
     size = settings.label_size
-    heads = torch.cat([torch.eye(size), torch.zeros(size, settings.style_size)], 1).to(run.device)
-    with torch.no_grad():
-        stack.template.eval()
-        decoded = stack.each(lambda model, code: model.decoder(code), shared=(heads,))
+    styles, every = torch.zeros(size, settings.style_size), torch.eye(size)
+
+    def decode(model: "Model", style: "Tensor", label: "Tensor") -> "Tensor":
+        return model.decoder(style, label)
+
+    decoded = over_chunks(stack, decode, styles.to(run.device), every.to(run.device))
     members = torch.zeros(len(run.seeds), size, MEMBERS, data.pixels, dtype=torch.uint8)
-    assigned = cluster_probabilities(stack, data.test, run.epsilon_size).argmax(-1)
+    assigned = cluster_probabilities(stack, data, data.test).argmax(-1)
     for own, clusters, seed in zip(members, assigned, run.seeds, strict=True):
         order = torch.randperm(len(data.test), generator=generator(seed.seed, "members"))
         for k in range(size):
             chosen = order[torch.from_numpy(clusters)[order] == k][:MEMBERS]
             own[k, : len(chosen)] = data.test.images.cpu()[chosen]
-    arrays = {"heads": (decoded * 255).round().byte(), "members": members}
+    arrays = {"heads": data.scaling.to_bytes(decoded), "members": members}
     return Outcome(fitted, metrics, arrays)
 
 

@@ -169,6 +169,27 @@ REFUSED = [
     pytest.param(
         {"style_prior": {"kind": "mixture"}, "style_size": 3}, "style_size", id="mixture in 3-D"
     ),
+    pytest.param(
+        {"style_prior": {"kind": "swiss_roll"}, "style_size": 3}, "swiss_roll", id="roll in 3-D"
+    ),
+    pytest.param({"label_at": "decoder"}, "label_at", id="a given label, and classification"),
+    pytest.param(
+        {"label_at": "decoder", "phases": {"classification": None}},
+        "all images",
+        id="some labels for the decoder",
+    ),
+    pytest.param(
+        {"label_at": "discriminator", "phases": {"classification": None}},
+        "part for each class",
+        id="labels beside a Gaussian",
+    ),
+    pytest.param({"cluster_head_distance": 2.0}, "head_distance", id="heads without their phase"),
+    pytest.param(
+        {"phases": {"head_distance": ADVERSARY}}, "head_distance", id="a phase without heads"
+    ),
+    pytest.param(
+        {"output": "linear", "phases": {"variational": ADVERSARY}}, "sigmoid", id="a linear VAE"
+    ),
     pytest.param({"posterior": "universal"}, "posterior_noise_size", id="universal, no noise"),
     pytest.param({"labels": 0}, "classification", id="classification without labels"),
     pytest.param({"label_size": 0}, "classification", id="classification without classes"),

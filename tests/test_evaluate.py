@@ -1,8 +1,8 @@
-"""Distances between samples, the mean image's error, and the priors: parity with numpy, scipy."""
+"""Distances between samples, the mean image's error, and scaling: parity with numpy and scipy."""
 
 import math
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +13,17 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy import stats
 
-from replication.engine.config import Seed
-from replication.engine.data import Split
-from replication.engine.evaluate import mean_image_error, prior_distances, sliced_wasserstein
-from replication.engine.priors import Categorical, Gaussian, GaussianMixture, Prior
+from replication.engine.config import Seed, experiments
+from replication.engine.data import Dataset, Split, load, load_digits, standardised
+from replication.engine.evaluate import (
+    mean_image_error,
+    metrics_on_test,
+    prior_distances,
+    sliced_wasserstein,
+)
+from replication.engine.models import build
+from replication.engine.priors import Gaussian
+from replication.engine.stack import Stack
 
 finite = st.floats(-1000, 1000, allow_subnormal=False)
 
@@ -114,105 +121,41 @@ def test_error_of_the_mean_image_on_itself_is_zero() -> None:
     assert mean_image_error(split, split) == 0
 
 
-# The priors
-
-PRIORS: dict[str, Callable[[], Prior]] = {
-    "gaussian": lambda: Gaussian(3, 5.0),
-    "mixture": GaussianMixture,
-    "categorical": lambda: Categorical(10),
-}
+# Standardised images
 
 
-def sample_of(prior: Prior, n: int, seed: int = 0) -> np.ndarray:
-    return prior.sample(n, torch.Generator().manual_seed(seed)).numpy()
+def test_standardised_pixels_have_mean_zero_and_deviation_one() -> None:
+    dataset = standardised(load_digits())
+    seen = dataset.scaling.to_network(dataset.train.images)
+    varied = dataset.train.images.float().std(0) > 0
+    torch.testing.assert_close(seen.mean(0), torch.zeros(64), atol=1e-5, rtol=0)
+    deviations = seen.std(0, correction=0)
+    torch.testing.assert_close(deviations[varied], torch.ones(int(varied.sum())), atol=1e-4, rtol=0)
+    assert (deviations[~varied] == 0).all()
+    assert (~varied).any(), "the digits have pixels that are always black"
 
 
-@pytest.mark.parametrize("name", PRIORS)
-def test_equal_generators_give_equal_samples(name: str) -> None:
-    prior = PRIORS[name]()
-    assert sample_of(prior, 20).shape == (20, prior.size)
-    assert sample_of(prior, 20).dtype == np.float32
-    np.testing.assert_array_equal(sample_of(prior, 20), sample_of(PRIORS[name](), 20))
-    assert not np.array_equal(sample_of(prior, 20), sample_of(prior, 20, seed=1))
-    stream = torch.Generator().manual_seed(0)
-    assert not torch.equal(prior.sample(20, stream), prior.sample(20, stream))
+def test_the_test_images_do_not_move_the_scaling() -> None:
+    digits = load_digits()
+    other = replace(digits, test=digits.train)
+    assert torch.equal(standardised(digits).scaling.mean, standardised(other).scaling.mean)
 
 
-@pytest.mark.parametrize("deviation", [1.0, 5.0])
-def test_moments_of_the_gaussian(deviation: float) -> None:
-    n = 40_000
-    sample = sample_of(Gaussian(3, deviation), n)
-    standard_error = deviation / math.sqrt(n)
-    np.testing.assert_allclose(sample.mean(0), 0, atol=5 * standard_error)
-    covariance = np.cov(sample.T)
-    np.testing.assert_allclose(covariance, deviation**2 * np.eye(3), atol=0.05 * deviation**2)
-    assert stats.kstest(sample[:, 0] / deviation, "norm").pvalue > 1e-3
+@pytest.mark.parametrize("kind", [standardised, lambda dataset: dataset])
+def test_scaling_is_undone_exactly(kind: Callable[[Dataset], Dataset]) -> None:
+    dataset = kind(load_digits())
+    seen = dataset.scaling.to_network(dataset.test.images)
+    assert torch.equal(dataset.scaling.to_bytes(seen), dataset.test.images)
+    assert dataset.scaling.to_pixels(seen * 100).max() == 1
 
 
-@pytest.mark.parametrize(("size", "deviation"), [(1, 1.0), (2, 5.0), (10, 0.5)])
-def test_density_of_the_gaussian_is_that_of_scipy(size: int, deviation: float) -> None:
-    codes = 3 * normal(50, size)
-    expected = stats.multivariate_normal(np.zeros(size), deviation**2).logpdf(codes)
-    density = Gaussian(size, deviation).log_density(torch.from_numpy(codes))
-    np.testing.assert_allclose(density.numpy(), expected, rtol=1e-9)
-    grid = torch.from_numpy(codes).view(5, 10, size)
-    assert torch.equal(Gaussian(size, deviation).log_density(grid), density.view(5, 10))
-
-
-@pytest.mark.parametrize("steps", [1, 2, 20])
-@pytest.mark.parametrize("deviation", [1.0, 5.0])
-def test_percentiles_of_the_gaussian_are_those_of_scipy(steps: int, deviation: float) -> None:
-    percentiles = Gaussian(2, deviation).percentiles(steps)
-    expected = stats.norm.ppf((np.arange(steps) + 0.5) / steps, scale=deviation)
-    np.testing.assert_allclose(percentiles.numpy(), expected, rtol=1e-6, atol=1e-7)
-
-
-def petal_axes(k: int) -> np.ndarray:
-    """Columns: the directions along the k-th component's petal and across it."""
-    angle = 2 * math.pi * k / 10
-    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-
-
-def component(mixture: GaussianMixture, k: int) -> Any:
-    """Scipy's Gaussian with the mixture's k-th centre and covariance."""
-    axes = petal_axes(k)
-    covariance = axes @ np.diag([mixture.radial**2, mixture.tangential**2]) @ axes.T
-    return stats.multivariate_normal(mixture.radius * axes[:, 0], covariance)
-
-
-@pytest.mark.parametrize("mixture", [GaussianMixture(), GaussianMixture(3.0, 1.0, 0.3)])
-def test_density_of_the_mixture_is_that_of_scipy(mixture: GaussianMixture) -> None:
-    codes = sample_of(mixture, 100).astype(np.float64)
-    logs = np.stack([component(mixture, k).logpdf(codes) for k in range(10)], -1)
-    tensor = torch.from_numpy(codes)
-    found = mixture.component_log_densities(tensor).numpy()
-    np.testing.assert_allclose(found, logs, rtol=1e-4, atol=1e-4)
-    expected = np.log(np.exp(logs).mean(-1))
-    np.testing.assert_allclose(mixture.log_density(tensor).numpy(), expected, atol=1e-4)
-
-
-@pytest.mark.parametrize("k", range(10))
-def test_components_lie_like_petals_around_the_origin(k: int) -> None:
-    mixture, n = GaussianMixture(), 4000
-    draws = torch.Generator().manual_seed(k)
-    sample = mixture.sample_component(torch.full((n,), k), draws).numpy()
-    x, y = sample.mean(0)
-    difference = math.remainder(math.atan2(y, x) - 2 * math.pi * k / 10, 2 * math.pi)
-    assert abs(difference) < 5 * mixture.tangential / mixture.radius / math.sqrt(n)
-    assert math.hypot(x, y) == pytest.approx(mixture.radius, abs=5 * mixture.radial / math.sqrt(n))
-    turned = sample @ petal_axes(k)
-    np.testing.assert_allclose(turned.std(0), [mixture.radial, mixture.tangential], rtol=0.06)
-    assert abs(np.corrcoef(turned.T)[0, 1]) < 5 / math.sqrt(n)
-
-
-def test_components_are_drawn_equally_often() -> None:
-    sample = torch.from_numpy(sample_of(GaussianMixture(radial=0.1), 5000))
-    likeliest = GaussianMixture(radial=0.1).component_log_densities(sample).argmax(-1)
-    assert stats.chisquare(likeliest.bincount(minlength=10).numpy()).pvalue > 1e-3
-
-
-def test_categories_are_one_hot_and_equally_likely() -> None:
-    sample = sample_of(Categorical(10), 5000)
-    assert set(np.unique(sample)) == {0.0, 1.0}
-    np.testing.assert_array_equal(sample.sum(1), 1)
-    assert stats.chisquare(sample.sum(0)).pvalue > 1e-3
+def test_reconstruction_is_measured_in_pixels_also_when_standardised() -> None:
+    """Answering zeros, the mean of each pixel, a model has exactly the mean image's error."""
+    settings = experiments().settings_of("smoke", "table1_log_likelihood", "mnist")
+    dataset = standardised(load(settings))
+    linear = settings.model_copy(update={"output": "linear"})
+    stack = Stack(lambda seed: build(linear, 64, seed), [0], torch.device("cpu"))
+    state = {k: torch.zeros_like(v) for k, v in stack.state_dict().items()}
+    stack.load_state_dict(state)
+    error = metrics_on_test(stack, dataset)["test_reconstruction_per_pixel"].item()
+    assert error == pytest.approx(mean_image_error(dataset.train, dataset.test), rel=1e-5)

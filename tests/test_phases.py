@@ -2,17 +2,22 @@
 
 import math
 
+import pytest
 import torch
 
-from replication.engine.config import Optimiser, Seed, experiments
+from replication.engine.config import Optimiser, Seed, StylePrior, experiments
+from replication.engine.data import load
+from replication.engine.fit import Training
 from replication.engine.phases import (
     Batch,
     Descent,
     EncoderInput,
+    HeadDistance,
     Regularisation,
     discriminator_loss,
     generator_loss,
     half_squared_error,
+    head_distance_loss,
 )
 from replication.engine.streams import Streams
 from tests.test_stack import training_of
@@ -90,6 +95,102 @@ def test_the_generator_step_leaves_the_discriminators_alone() -> None:
     assert not adversaries & generators
     names = ("style_discriminator", "label_discriminator")
     assert adversaries == {id(p) for p in training.stack.parameters(*names)}
+
+
+def guided() -> Training:
+    """100 of the images have their label given to the discriminator (Figure 3)."""
+    settings = experiments().settings_of(*SMOKE)
+    changes = {
+        "label_at": "discriminator",
+        "style_size": 2,
+        "style_prior": StylePrior(kind="mixture"),
+        "phases": settings.phases.model_copy(update={"classification": None}),
+    }
+    return training_of(settings.model_copy(update=changes), [Seed(0, 0)])
+
+
+def test_images_come_with_their_label_or_with_the_extra_class() -> None:
+    training = guided()
+    train = load(experiments().settings_of(*SMOKE)).train
+    labels = {
+        tuple(i): int(label) for i, label in zip(train.images.tolist(), train.labels, strict=True)
+    }
+    seen = list(training.batches.epoch())
+    given = torch.cat([batch.given for batch in seen], 1)[0]
+    images = (torch.cat([batch.images for batch in seen], 1)[0] * 255).round().int().tolist()
+    assert given.shape[1] == 11
+    assert (given.sum(1) == 1).all()
+    known = given[:, :10].sum(1) == 1
+    assert known.sum() == 100
+    for i in known.nonzero().flatten().tolist():
+        assert given[i].argmax() == labels[tuple(images[i])]
+
+
+def test_a_prior_sample_comes_from_the_part_of_its_label() -> None:
+    training = guided()
+    game = training.phases[1]
+    assert isinstance(game, Regularisation)
+    given = torch.nn.functional.one_hot(torch.arange(11).repeat(1, 300), 11).float()
+    batch = Batch(torch.zeros(1, 3300, 64), given, torch.empty(0), torch.empty(0))
+    real = game._prior_samples("style", batch)[0]
+    assert torch.equal(real[:, 2:], given[0])
+    own = game.priors["style"].class_of(real[:, :2]) == torch.arange(11).repeat(300)
+    shares = own.view(300, 11).float().mean(0)
+    assert (shares[:10] > 0.9).all()
+    assert shares[10] == 0, "the extra class is no component"
+
+
+def test_the_label_beside_the_style_moves_the_discriminator() -> None:
+    training = guided()
+    stack, codes = training.stack, torch.zeros(1, 4, 2)
+    first, last = (torch.cat([codes, torch.eye(11)[k].expand(1, 4, 11)], -1) for k in (0, 10))
+
+    def logit(model, code):
+        return model.style_discriminator(code)
+
+    assert not torch.equal(stack.each(logit, first), stack.each(logit, last))
+
+
+def headed(distance: float) -> Training:
+    settings = experiments().settings_of(*SMOKE)
+    phases = settings.phases.model_copy(
+        update={"head_distance": Optimiser(rate={0: 0.01}, momentum=0.9)}
+    )
+    changes = {"cluster_head_distance": distance, "style_size": 2, "phases": phases}
+    return training_of(settings.model_copy(update=changes), [Seed(0, 0)])
+
+
+def test_the_head_distance_is_a_linear_penalty_below_eta() -> None:
+    heads = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 10.0]])
+
+    class Heads:
+        def __getattr__(self, part: str):
+            assert part == "decoder.cluster_heads"
+            return lambda every: every @ heads
+
+    assert head_distance_loss(Heads(), torch.eye(3), 4.0).item() == pytest.approx(1.0)
+    assert head_distance_loss(Heads(), torch.eye(3), 2.0).item() == 0
+
+
+def test_the_cluster_heads_part_until_they_are_eta_apart() -> None:
+    training = headed(3.0)
+    phase = training.phases[1]
+    assert isinstance(phase, HeadDistance)
+    moved = moved_by(training, phase, next(training.batches.epoch()))
+    assert moved == {"decoder.cluster_heads"}
+    for _ in range(400):
+        loss = phase(next(training.batches.epoch()))["head_distance"]
+    assert loss.item() < 0.5
+    heads = training.stack.state_dict()["decoder.cluster_heads.weight"][0].T
+    assert torch.pdist(heads).min() > 2.5
+
+
+def test_the_decoder_sees_only_the_sum_of_head_and_style() -> None:
+    model = headed(3.0).stack.model(0)
+    head = getattr(model, "decoder.cluster_heads")(torch.eye(10))
+    style = torch.randn(10, 2, generator=torch.Generator().manual_seed(0))
+    apart, summed = model.decoder(style, torch.eye(10)), model.decoder(style + head)
+    torch.testing.assert_close(apart, summed)
 
 
 class Constant(torch.nn.Module):

@@ -1,17 +1,17 @@
 """Seed k gives the same result whatever it is stacked with."""
 
 from itertools import islice
+from typing import Any
 
 import pytest
 import torch
 
-from replication.engine.config import Seed, Settings, experiments
+from replication.engine.config import Seed, Settings, StylePrior, experiments
 from replication.engine.data import choose_labelled, load
-from replication.engine.evaluate import test_metrics as measured_on_test
+from replication.engine.evaluate import metrics_on_test
 from replication.engine.fit import Batches, Training
-from replication.engine.models import build, style_prior
-from replication.engine.phases import EncoderInput, Variational, in_order
-from replication.engine.priors import Categorical, Prior
+from replication.engine.models import build
+from replication.engine.phases import in_order
 from replication.engine.stack import Stack
 from replication.engine.streams import Streams
 
@@ -23,21 +23,13 @@ def training_of(settings: Settings, seeds: list[Seed], bf16: bool = False) -> Tr
     numbers = [s.seed for s in seeds]
     stack = Stack(lambda seed: build(settings, dataset.pixels, seed), numbers, CPU, bf16)
     streams = Streams(numbers, CPU)
-    epsilon_size = stack.template.encoder.epsilon_size
-    encoder_input = EncoderInput(streams, settings, epsilon_size)
-    prior = style_prior(settings.style_prior, settings.style_size)
-    priors: dict[str, Prior] = {"style": prior}
-    if settings.label_size:
-        priors["label"] = Categorical(settings.label_size)
-    phases = in_order(stack, settings.phases, priors, encoder_input, streams)
-    if settings.phases.variational:
-        phases.append(Variational(stack, settings.phases.variational, prior, encoder_input))
+    phases = in_order(stack, settings, streams)
     labelled = None
     if settings.labels:
         labels = dataset.train.labels
         chosen = [choose_labelled(labels, settings.labels, s.label_seed) for s in seeds]
         labelled = torch.stack(chosen)
-    batches = Batches(dataset.train, labelled, settings.batch_size, streams)
+    batches = Batches(dataset, labelled, settings.batch_size, streams, settings.given_size)
     return Training(stack, phases, batches, streams)
 
 
@@ -47,7 +39,9 @@ def losses_of(training: Training, updates: int) -> dict[str, torch.Tensor]:
     return {name: torch.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-VARIANTS = {
+ALL = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100").phases
+GAME = ALL.model_copy(update={"classification": None})
+VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "semi-supervised": ("table2_semi_supervised", "mnist_100", {}),
     "labels cycled": ("table2_semi_supervised", "mnist_1000", {}),
     "gaussian posterior": ("table2_semi_supervised", "mnist_100", {"posterior": "gaussian"}),
@@ -62,6 +56,34 @@ VARIANTS = {
         {"batch_norm": "all", "input_dropout": 0.2},
     ),
     "mixture prior": ("figure2_prior_matching", "aae_mixture", {}),
+    "label in the discriminator": (
+        "table2_semi_supervised",
+        "mnist_100",
+        {
+            "label_at": "discriminator",
+            "style_size": 2,
+            "style_prior": StylePrior(kind="swiss_roll"),
+            "phases": GAME,
+        },
+    ),
+    "label in the decoder": (
+        "table2_semi_supervised",
+        "mnist_all",
+        {"label_at": "decoder", "phases": GAME},
+    ),
+    "cluster heads": (
+        "table2_semi_supervised",
+        "mnist_100",
+        {
+            "cluster_head_distance": 3.0,
+            "phases": ALL.model_copy(update={"head_distance": ALL.reconstruction}),
+        },
+    ),
+    "standardised, linear output": (
+        "table2_semi_supervised",
+        "mnist_100",
+        {"standardise": True, "output": "linear", "batch_norm": "all"},
+    ),
     "variational": ("figure2_prior_matching", "vae_mixture", {}),
 }
 
@@ -117,9 +139,9 @@ def test_bf16_products_follow_float32_ones() -> None:
 
 def test_evaluation_is_in_float32_whatever_the_products() -> None:
     settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
-    data = load(settings).test
+    data = load(settings)
     exact, same = (
-        measured_on_test(training_of(settings, [Seed(0, 0)], bf16).stack, data, 0)
+        metrics_on_test(training_of(settings, [Seed(0, 0)], bf16).stack, data)
         for bf16 in (False, True)
     )
     assert exact == same

@@ -13,19 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import Split
-from .evaluate import clean_codes, over_chunks
+from .data import Dataset, Split
+from .evaluate import over_chunks
 from .phases import Model
 from .stack import Stack
 
 UNNAMED = -1  # of a cluster without points: whatever lands there counts as an error
 
 
-def cluster_probabilities(stack: Stack, split: Split, epsilon_size: int) -> np.ndarray:
-    """q(y|x) of every image, [S, N, K]."""
+def cluster_probabilities(stack: Stack, dataset: Dataset, split: Split) -> np.ndarray:
+    """q(y|x) of every image of ``split``, a part of ``dataset``, [S, N, K]."""
 
     def probabilities(model: Model, images: Tensor) -> Tensor:
-        return clean_codes(model, images, epsilon_size)["label"].softmax(-1)
+        return model.encoder(dataset.scaling.to_network(images))["label"].softmax(-1)
 
     return over_chunks(stack, probabilities, split.images).cpu().numpy()
 
@@ -86,12 +86,11 @@ def agreement(
     }
 
 
-def clustering_metrics(
-    stack: Stack, test: Split, validation: Split, epsilon_size: int
-) -> Mapping[str, Tensor]:
+def clustering_metrics(stack: Stack, dataset: Dataset) -> Mapping[str, Tensor]:
     """``agreement`` of each stacked model, [S] each."""
-    own = cluster_probabilities(stack, test, epsilon_size)
-    held_out = cluster_probabilities(stack, validation, epsilon_size)
+    test, validation = dataset.test, dataset.validation
+    own = cluster_probabilities(stack, dataset, test)
+    held_out = cluster_probabilities(stack, dataset, validation)
     labels, held_out_labels = test.labels.cpu().numpy(), validation.labels.cpu().numpy()
     rows = [agreement(p, labels, v, held_out_labels) for p, v in zip(own, held_out, strict=True)]
     return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}

@@ -64,9 +64,9 @@ class Optimiser(Strict):
 
 
 class StylePrior(Strict):
-    """p(z): a Gaussian's deviation, or the petals of a mixture of ten 2-D Gaussians."""
+    """p(z): a Gaussian's deviation, the petals of a mixture of ten 2-D Gaussians, a swiss roll."""
 
-    kind: Literal["gaussian", "mixture"] = "gaussian"
+    kind: Literal["gaussian", "mixture", "swiss_roll"] = "gaussian"
     deviation: PositiveNumber = 1.0
     # Of the mixture's components: distance of the centres, deviations along and across the petal.
     # The paper gives none; these are those of public replications.
@@ -96,6 +96,7 @@ class Phases(Strict):
     discriminator: Optimiser | None = None
     generator: Optimiser | None = None
     classification: Optimiser | None = None
+    head_distance: Optimiser | None = None
     variational: Optimiser | None = None
 
     @model_validator(mode="after")
@@ -113,6 +114,8 @@ class Settings(Strict):
     allow_subset: bool = False
     # Append SVHN's 531,131 "extra" digits to the images to train on.
     use_extra: bool = False
+    # Subtract each pixel's mean over the images to train on and divide by its deviation.
+    standardise: bool = False
     # How many of the last images to train on are held out, to choose with.
     validation: Natural = 0
     labels: Natural | Literal["all"]
@@ -122,6 +125,11 @@ class Settings(Strict):
     hidden: Annotated[list[Positive], Field(min_length=1)]
     style_size: Natural
     label_size: Natural
+    # Where the label comes in: the encoder infers it (Figure 8), or it is given beside the style to
+    # the discriminator, with an extra class for "none" (Figure 3), or to the decoder (Figure 6).
+    label_at: Literal["encoder", "discriminator", "decoder"] = "encoder"
+    # Eta of section 7: nearer than this, two cluster heads repel each other. Without: no heads.
+    cluster_head_distance: PositiveNumber | None = None
     output: Literal["sigmoid", "linear"]
     posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
     posterior_noise_size: Natural = 0
@@ -143,13 +151,32 @@ class Settings(Strict):
             raise ValueError("label_seeds must be as many as seeds")
         if len(set(self.runs)) != len(self.seeds):
             raise ValueError("seeds must differ")
-        if self.style_prior.kind == "mixture" and self.style_size != 2:
-            raise ValueError("style_size must be 2 with the mixture prior")
+        if self.style_prior.kind != "gaussian" and self.style_size != 2:
+            raise ValueError(f"style_size must be 2 with the {self.style_prior.kind} prior")
         if self.posterior == "universal" and self.posterior_noise_size == 0:
             raise ValueError("posterior_noise_size must be positive with the universal posterior")
         if self.phases.classification and not (self.label_size and self.labels):
             raise ValueError("classification needs label_size and labels")
+        if self.label_at != "encoder" and (self.phases.classification or not self.labels):
+            raise ValueError(f"label_at: {self.label_at} needs labels, and no classification")
+        if self.label_at == "decoder" and self.labels != "all":
+            raise ValueError("label_at: decoder needs the labels of all images")
+        if self.label_at == "discriminator" and self.style_prior.kind == "gaussian":
+            raise ValueError("label_at: discriminator needs a prior with a part for each class")
+        if bool(self.cluster_head_distance) != bool(self.phases.head_distance):
+            raise ValueError("cluster_head_distance and phases.head_distance go together")
+        if self.cluster_head_distance and not (self.label_size and self.label_at == "encoder"):
+            raise ValueError("cluster_head_distance needs label_size, and label_at: encoder")
+        if self.phases.variational and self.output == "linear":
+            raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
         return self
+
+    @property
+    def given_size(self) -> int:
+        """The length of the one-hot label that comes with each image, 0 where none does."""
+        return {"encoder": 0, "decoder": self.label_size, "discriminator": self.label_size + 1}[
+            self.label_at
+        ]
 
     @property
     def runs(self) -> list[Seed]:

@@ -38,6 +38,40 @@ MNIST_FILES = {
 
 
 @dataclass(frozen=True)
+class Scaling:
+    """How stored bytes become what the networks see, and back: [0, 1], or standardised.
+
+    Standardised, each pixel has its ``mean`` [pixels] subtracted and is divided by its
+    ``deviation`` [pixels], both in [0, 1] and taken over the images to train on (A.2.2, memory).
+    """
+
+    mean: Tensor | None = None
+    deviation: Tensor | None = None
+
+    def to_network(self, images: Tensor) -> Tensor:
+        """uint8 images [..., pixels] as the networks see them."""
+        pixels = scaled(images)
+        if self.mean is None or self.deviation is None:
+            return pixels
+        return pixels.sub_(self.mean).div_(self.deviation)
+
+    def to_pixels(self, outputs: Tensor) -> Tensor:
+        """A decoder's outputs [..., pixels] as pixels in [0, 1]."""
+        if self.mean is not None and self.deviation is not None:
+            outputs = outputs * self.deviation + self.mean
+        return outputs.clamp(0, 1)
+
+    def to_bytes(self, outputs: Tensor) -> Tensor:
+        """A decoder's outputs as uint8 images."""
+        return (self.to_pixels(outputs) * 255).round().byte()
+
+    def to(self, device: torch.device) -> "Scaling":
+        if self.mean is None or self.deviation is None:
+            return self
+        return Scaling(self.mean.to(device), self.deviation.to(device))
+
+
+@dataclass(frozen=True)
 class Split:
     """Images, uint8 [N, pixels], and their labels, int64 [N]."""
 
@@ -73,6 +107,7 @@ class Dataset:
     sha256: str
     subset: bool = False
     validation: Split = NOTHING
+    scaling: Scaling = Scaling()
 
     @property
     def pixels(self) -> int:
@@ -80,7 +115,8 @@ class Dataset:
 
     def to(self, device: torch.device) -> "Dataset":
         train, test = self.train.to(device), self.test.to(device)
-        return replace(self, train=train, test=test, validation=self.validation.to(device))
+        validation, scaling = self.validation.to(device), self.scaling.to(device)
+        return replace(self, train=train, test=test, validation=validation, scaling=scaling)
 
 
 def data_root() -> Path:
@@ -100,7 +136,16 @@ def load(settings: Settings) -> Dataset:
         "olivetti": faces.load_olivetti,
         "tfd": faces.load_tfd,
     }
-    return hold_out(loaders[settings.data](), settings.validation)
+    dataset = hold_out(loaders[settings.data](), settings.validation)
+    return standardised(dataset) if settings.standardise else dataset
+
+
+def standardised(dataset: Dataset) -> Dataset:
+    """The networks see each pixel less its mean, in units of its deviation."""
+    pixels = dataset.train.images.double() / 255
+    deviation = pixels.std(0, correction=0)
+    deviation[deviation == 0] = 1  # a pixel that is always the same
+    return replace(dataset, scaling=Scaling(pixels.mean(0).float(), deviation.float()))
 
 
 def hold_out(dataset: Dataset, count: int) -> Dataset:
@@ -116,6 +161,11 @@ def hold_out(dataset: Dataset, count: int) -> Dataset:
 def scaled(images: Tensor) -> Tensor:
     """uint8 images as floats in [0, 1]."""
     return images.float().div_(255)
+
+
+def one_hot(classes: Tensor, size: int) -> Tensor:
+    """Floats [..., size] from integers [...]; a size of 0 is allowed."""
+    return (classes.unsqueeze(-1) == torch.arange(size, device=classes.device)).float()
 
 
 def load_digits() -> Dataset:

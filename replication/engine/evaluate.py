@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from .config import Seed
-from .data import Split, scaled
-from .phases import Model, code_of
+from .data import Dataset, Split, one_hot, scaled
+from .phases import Model, reconstructed
 from .priors import Prior
 from .stack import Stack
 from .streams import Streams, generator
@@ -20,32 +20,29 @@ CHUNK = 2000
 
 
 @torch.no_grad()
-def over_chunks(stack: Stack, function: Callable, images: Tensor) -> Any:
-    """``function(model, chunk [C, pixels])`` -> [C, ...] over all ``images``, joined: [S, N, ...].
+def over_chunks(stack: Stack, function: Callable, *tensors: Tensor) -> Any:
+    """``function(model, *chunks [C, ...])`` -> [C, ...] over all rows, joined: [S, N, ...].
 
-    ``images`` are uint8 [N, pixels]; models are in evaluation mode meanwhile.
+    ``tensors`` are [N, ...] each, such as images; models are in evaluation mode meanwhile.
     """
     stack.template.eval()
-    outputs = [stack.each(function, shared=(scaled(chunk),)) for chunk in images.split(CHUNK)]
+    chunks = zip(*(t.split(CHUNK) for t in tensors), strict=True)
+    outputs = [stack.each(function, shared=chunk) for chunk in chunks]
     stack.template.train()
     if isinstance(outputs[0], dict):
         return {name: torch.cat([o[name] for o in outputs], 1) for name in outputs[0]}
     return torch.cat(outputs, 1)
 
 
-def clean_codes(model: Model, images: Tensor, epsilon_size: int) -> dict[str, Tensor]:
-    """The codes of ``images`` without noise, at the centre of the posterior."""
-    return model.encoder(images, images.new_zeros(len(images), epsilon_size))
-
-
 @torch.no_grad()
-def sampled_codes(stack: Stack, test: Split, epsilon_size: int, streams: Streams) -> Tensor:
+def sampled_codes(stack: Stack, dataset: Dataset, epsilon_size: int, streams: Streams) -> Tensor:
     """A draw from q(z|x) for each held-out image: the aggregated posterior q(z), [S, N, n]."""
+    test, to_network = dataset.test, dataset.scaling.to_network
     epsilon = streams.normal("evaluation", len(test), epsilon_size)
     stack.template.eval()
     chunks = []
     for images, noise in zip(test.images.split(CHUNK), epsilon.split(CHUNK, 1), strict=True):
-        own = partial(_style, images=scaled(images))
+        own = partial(_style, images=to_network(images))
         chunks.append(stack.each(own, noise))
     stack.template.train()
     return torch.cat(chunks, 1)
@@ -73,24 +70,28 @@ def prior_distances(codes: Tensor, prior: Prior, seeds: Sequence[Seed]) -> dict[
     }
 
 
-def test_metrics(stack: Stack, test: Split, epsilon_size: int) -> dict[str, Tensor]:
+def metrics_on_test(stack: Stack, dataset: Dataset, given_size: int = 0) -> dict[str, Tensor]:
     """The metrics of held-out images, [S] each, as far as the models have the parts.
+
+    ``given_size``: of the one-hot label that the decoder is given (Figure 6).
 
     ``test_error_percent``: misclassified by the arg max of q(y|x).
     ``test_reconstruction_per_pixel``: mean squared error of a pixel in [0, 1].
     """
+    test, scaling = dataset.test, dataset.scaling
 
-    def measure(model: Model, images: Tensor) -> dict[str, Tensor]:
-        codes = clean_codes(model, images, epsilon_size)
+    def measure(model: Model, images: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        codes = model.encoder(scaling.to_network(images))
         measured = {}
         if "label" in codes:
             measured["label"] = codes["label"].argmax(-1)
         if stack.parameters("decoder"):
-            output = model.decoder(code_of(codes))
-            measured["square"] = (output - images).square().mean(-1)
+            output = reconstructed(model, codes, one_hot(labels, given_size))
+            misfit = scaling.to_pixels(output) - scaled(images)
+            measured["square"] = misfit.square().mean(-1)
         return measured
 
-    measured = over_chunks(stack, measure, test.images)
+    measured = over_chunks(stack, measure, test.images, test.labels)
     metrics = {}
     if "label" in measured:
         wrong = (measured["label"] != test.labels).double().mean(1)

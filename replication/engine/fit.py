@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
-from .data import Split, scaled
+from .data import Dataset, one_hot
 from .phases import Batch, Phase
 from .stack import Stack
 from .streams import Streams
@@ -38,12 +39,27 @@ class Batches:
     """Draws S seeds' batches. One epoch is one pass over the *unlabelled* images.
 
     ``labelled`` holds each seed's own labelled indices [S, L]. Up to a batch of them are taken
-    whole at every update; more are cycled through in a random order, batch by batch.
+    whole at every update; more are cycled through in a random order, batch by batch. Where
+    ``given_size`` is positive, each image comes with its label instead, a one-hot of that length;
+    the last class is that of images without a label, if there are any.
     """
 
-    def __init__(self, train: Split, labelled: Tensor | None, batch_size: int, streams: Streams):
+    def __init__(
+        self,
+        dataset: Dataset,
+        labelled: Tensor | None,
+        batch_size: int,
+        streams: Streams,
+        given_size: int = 0,
+    ):
+        train = dataset.train
         self.train = train
-        self.labelled = labelled
+        self.scaling = dataset.scaling
+        self.given_size = given_size
+        self.labelled = None if given_size else labelled
+        if given_size and labelled is not None:
+            unknown = train.labels.new_full((len(labelled), len(train)), given_size - 1)
+            self.known = unknown.scatter(1, labelled, train.labels[labelled])
         self.batch_size = min(batch_size, len(train))
         self.streams = streams
         self.steps = len(train) // self.batch_size
@@ -54,12 +70,18 @@ class Batches:
         order = self.streams.permutation("batches", len(self.train))
         for step in range(self.steps):
             index = order[:, step * self.batch_size : (step + 1) * self.batch_size]
-            images = scaled(self.train.images[index])
+            images = self.scaling.to_network(self.train.images[index])
             if self.labelled is None:
-                yield Batch(images, images[:, :0], index[:, :0])
+                yield Batch(images, self._given(index), images[:, :0], index[:, :0])
                 continue
             chosen = self._labelled_batch()
-            yield Batch(images, scaled(self.train.images[chosen]), self.train.labels[chosen])
+            labelled_images = self.scaling.to_network(self.train.images[chosen])
+            yield Batch(images, self._given(index), labelled_images, self.train.labels[chosen])
+
+    def _given(self, index: Tensor) -> Tensor:
+        if not self.given_size:
+            return torch.empty((*index.shape, 0), device=index.device)
+        return one_hot(self.known.gather(1, index), self.given_size)
 
     def _labelled_batch(self) -> Tensor:
         assert self.labelled is not None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -23,7 +23,8 @@ from .errors import UserError
 from .files import locked
 from .fit import Batches, Fitted, Row, Training, fit
 from .models import build
-from .phases import Phase
+from .networks import Encoder
+from .phases import in_order
 from .progress import Progress
 from .stack import Stack
 from .streams import Streams
@@ -88,7 +89,7 @@ class Run:
 
     @property
     def epsilon_size(self) -> int:
-        return self.stack.template.encoder.epsilon_size  # type: ignore[union-attr, return-value]
+        return cast(Encoder, self.stack.template.encoder).epsilon_size
 
     def batches(self) -> Batches:
         """Batches of the training images, with the labelled ones of each seed, if any."""
@@ -97,12 +98,14 @@ class Run:
         if count:
             chosen = [choose_labelled(train.labels, count, s.label_seed) for s in self.seeds]
             labelled = torch.stack(chosen)
-        return Batches(train, labelled, self.settings.batch_size, self.streams)
+        sizes = (self.settings.batch_size, self.streams, self.settings.given_size)
+        return Batches(self.dataset, labelled, *sizes)
 
-    def fit(self, phases: Sequence[Phase], evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
-        """Train with the given phases, in their order, on the settings' schedule."""
-        training = Training(self.stack, phases, self.batches(), self.streams)
+    def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
+        """Train with the settings' phases and schedule."""
         s = self.settings
+        phases = in_order(self.stack, s, self.streams)
+        training = Training(self.stack, phases, self.batches(), self.streams)
         return fit(training, s.epochs, s.evaluate_every, evaluate, self)
 
     @property

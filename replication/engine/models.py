@@ -2,9 +2,8 @@
 
 from torch import nn
 
-from .config import Settings, StylePrior
+from .config import Settings
 from .networks import Decoder, Discriminator, Encoder, initialise
-from .priors import Gaussian, GaussianMixture
 from .streams import generator
 
 
@@ -14,25 +13,21 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     The initialisation comes from the stream "initialisation" of ``seed``, on the CPU, so that it
     is the same on every device.
     """
-    sizes = {"style": settings.style_size, "label": settings.label_size}
+    style, label = settings.style_size, settings.label_size
+    sizes = {"style": style, "label": label if settings.label_at == "encoder" else 0}
     heads = {name: size for name, size in sizes.items() if size}
     phases, hidden = settings.phases, settings.hidden
     model = nn.ModuleDict()
     posterior = (settings.posterior, settings.posterior_noise_size)
     model["encoder"] = Encoder(pixels, hidden, heads, *posterior, settings.batch_norm != "none")
     if phases.reconstruction or phases.variational:
-        model["decoder"] = Decoder(
-            sum(heads.values()), hidden, pixels, settings.output, settings.batch_norm == "all"
-        )
+        in_decoder = 0 if settings.label_at == "discriminator" else label
+        heads_in_code = settings.cluster_head_distance is not None
+        like = (hidden, pixels, settings.output, settings.batch_norm == "all", heads_in_code)
+        model["decoder"] = Decoder(style, in_decoder, *like)
     if phases.discriminator:
         for name, size in heads.items():
-            model[f"{name}_discriminator"] = Discriminator(size, hidden)
+            beside = settings.given_size if settings.label_at == "discriminator" else 0
+            model[f"{name}_discriminator"] = Discriminator(size + beside, hidden)
     initialise(model, settings.initial_deviation, generator(seed, "initialisation"))
     return model
-
-
-def style_prior(settings: StylePrior, size: int) -> Gaussian | GaussianMixture:
-    """p(z) of the style code."""
-    if settings.kind == "mixture":
-        return GaussianMixture(settings.radius, settings.radial, settings.tangential)
-    return Gaussian(size, settings.deviation)

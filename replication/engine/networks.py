@@ -63,12 +63,16 @@ class Encoder(nn.Module):
             {name: linear(hidden[-1], size, batch_norm) for name, size in heads.items()}
         )
 
-    def forward(self, images: Tensor, epsilon: Tensor) -> dict[str, Tensor]:
-        """Codes of ``images`` [B, pixels]; ``epsilon`` is [B, epsilon_size], zeros for the mean.
+    def forward(self, images: Tensor, epsilon: Tensor | None = None) -> dict[str, Tensor]:
+        """Codes of ``images`` [B, pixels]; ``epsilon`` is [B, epsilon_size].
+
+        Without it, the codes at the centre of the posterior.
 
         Returns ``style`` [B, n]; where there is a label head, ``label`` (logits) [B, m]; with the
         Gaussian posterior also ``style_mean`` and ``style_log_variance``, [B, n] each.
         """
+        if epsilon is None:
+            epsilon = images.new_zeros(len(images), self.epsilon_size)
         if self.posterior == "universal":
             images = torch.cat([images, epsilon], dim=-1)
         features = self.trunk(images)
@@ -81,25 +85,43 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """p(x|z): hidden layers and an output in [0, 1] (``sigmoid``) or unbounded (``linear``)."""
+    """p(x|y, z): hidden layers and an output in [0, 1] (``sigmoid``) or unbounded (``linear``).
+
+    The label, where there is one, stands beside the style (Figures 6 and 8). With
+    ``cluster_heads`` the decoder sees only the sum of the style and the label's cluster head, a
+    row of the learned matrix W_C (section 7, Figure 10).
+    """
 
     def __init__(
         self,
-        code_size: int,
+        style_size: int,
+        label_size: int,
         hidden: Sequence[int],
         pixels: int,
         output: Literal["sigmoid", "linear"] = "sigmoid",
         batch_norm: bool = False,
+        cluster_heads: bool = False,
     ):
         super().__init__()
-        self.trunk = perceptron([code_size, *hidden], batch_norm)
+        inputs = style_size if cluster_heads else label_size + style_size
+        self.trunk = perceptron([inputs, *hidden], batch_norm)
         self.output = linear(hidden[-1], pixels, batch_norm)
         self.sigmoid = output == "sigmoid"
+        self.cluster_heads: nn.Linear | None = None
+        if cluster_heads:
+            self.cluster_heads = nn.Linear(label_size, style_size, bias=False)
 
-    def forward(self, code: Tensor) -> Tensor:
-        """Images [B, pixels] from codes [B, code_size]."""
-        pixels = self.output(self.trunk(code)).float()
+    def forward(self, style: Tensor, label: Tensor | None = None) -> Tensor:
+        """Images [B, pixels] from styles [B, n] and label probabilities or one-hots [B, m]."""
+        pixels = self.output(self.trunk(self.code(style, label))).float()
         return torch.sigmoid(pixels) if self.sigmoid else pixels
+
+    def code(self, style: Tensor, label: Tensor | None) -> Tensor:
+        if label is None:
+            return style
+        if self.cluster_heads is None:
+            return torch.cat([label, style], dim=-1)
+        return self.cluster_heads(label) + style
 
 
 class Discriminator(nn.Module):
@@ -119,4 +141,5 @@ def initialise(model: nn.Module, deviation: float, generator: torch.Generator) -
     for layer in model.modules():
         if isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, 0.0, deviation, generator=generator)
-            nn.init.zeros_(layer.bias)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)

@@ -12,14 +12,15 @@ Each phase has its own optimiser, rate schedule and momentum. Losses are functio
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
-from .config import Optimiser, Phases, Settings
-from .priors import DensePrior, Prior
+from .config import Optimiser, Settings
+from .networks import Encoder
+from .priors import ClassPrior, DensePrior, Prior, priors_of
 from .stack import Stack
 from .streams import Streams, stacked
 
@@ -29,9 +30,14 @@ Model = Any
 
 @dataclass(frozen=True)
 class Batch:
-    """One update's data for S seeds: images [S, B, pixels]; labelled images and their labels."""
+    """One update's data for S seeds.
+
+    ``images`` [S, B, pixels], each with the one-hot label that is given beside its code
+    [S, B, given_size]; and the labelled batch of the third phase, [S, L, pixels] and [S, L].
+    """
 
     images: Tensor
+    given: Tensor
     labelled_images: Tensor
     labels: Tensor
 
@@ -101,11 +107,10 @@ class Phase(Protocol):
         ...
 
 
-def code_of(codes: Mapping[str, Tensor]) -> Tensor:
-    """The decoder's input [B, m + n]: class probabilities q(y|x), if any, then the style."""
-    if "label" not in codes:
-        return codes["style"]
-    return torch.cat([codes["label"].softmax(-1), codes["style"]], dim=-1)
+def reconstructed(model: Model, codes: Mapping[str, Tensor], given: Tensor) -> Tensor:
+    """The decoder's answer to the style and to the label, inferred (Figure 8) or ``given``."""
+    label = codes["label"].softmax(-1) if "label" in codes else given
+    return model.decoder(codes["style"], label)
 
 
 def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
@@ -113,15 +118,19 @@ def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
     return 0.5 * (output - target).square().sum(-1).mean()
 
 
-def reconstruction_loss(model: Model, target: Tensor, images: Tensor, epsilon: Tensor) -> Tensor:
+def reconstruction_loss(
+    model: Model, target: Tensor, given: Tensor, images: Tensor, epsilon: Tensor
+) -> Tensor:
     codes = model.encoder(images, epsilon)
-    return half_squared_error(model.decoder(code_of(codes)), target)
+    return half_squared_error(reconstructed(model, codes, given), target)
 
 
-def adversarial_codes(model: Model, images: Tensor, epsilon: Tensor) -> dict[str, Tensor]:
-    """The codes that the discriminators see: the style, and the softmax of the label head."""
+def adversarial_codes(
+    model: Model, beside: Tensor, images: Tensor, epsilon: Tensor
+) -> dict[str, Tensor]:
+    """What the discriminators see: the style, ``beside`` it its label; the label's softmax."""
     codes = model.encoder(images, epsilon)
-    seen = {"style": codes["style"]}
+    seen = {"style": torch.cat([codes["style"], beside], dim=-1)}
     if "label" in codes:
         seen["label"] = codes["label"].softmax(-1)
     return seen
@@ -153,21 +162,58 @@ def classification_loss(model: Model, images: Tensor, epsilon: Tensor, labels: T
     return cross_entropy(model.encoder(images, epsilon)["label"], labels)
 
 
+def head_distance_loss(model: Model, every: Tensor, least: float) -> Tensor:
+    """What each two cluster heads lack of the distance ``least``, summed (section 7).
+
+    ``every`` are the one-hot labels [m, m], whose heads are the rows of W_C.
+    """
+    heads = getattr(model, "decoder.cluster_heads")(every).float()
+    first, second = torch.triu_indices(len(every), len(every), 1, device=every.device)
+    # Two heads at the same place would have a distance without a gradient.
+    distances = ((heads[first] - heads[second]).square().sum(-1) + 1e-12).sqrt()
+    return (least - distances).clamp(min=0).sum()
+
+
 class Reconstruction:
-    def __init__(self, stack: Stack, settings: Optimiser, encoder_input: EncoderInput):
+    """Encoder and decoder; ``labelled``: the decoder is given the image's label (Figure 6)."""
+
+    def __init__(
+        self, stack: Stack, settings: Optimiser, labelled: bool, encoder_input: EncoderInput
+    ):
         self.stack = stack
+        self.labelled = labelled
         self.encoder_input = encoder_input
         self.descents = [Descent(stack.parameters("encoder", "decoder"), settings)]
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         inputs = self.encoder_input(batch.images)
-        losses = self.stack.each(reconstruction_loss, batch.images, *inputs)
+        given = batch.given if self.labelled else batch.given[..., :0]
+        losses = self.stack.each(reconstruction_loss, batch.images, given, *inputs)
         self.descents[0](losses)
         return {"reconstruction": losses.detach()}
 
 
+class HeadDistance:
+    """Keeps the cluster heads apart: "an additional cost function" of section 7."""
+
+    def __init__(self, stack: Stack, settings: Optimiser, heads: int, least: float):
+        self.stack = stack
+        self.every = torch.eye(heads, device=stack.device)
+        self.least = least
+        self.descents = [Descent(stack.parameters("decoder.cluster_heads"), settings)]
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        losses = self.stack.each(head_distance_loss, shared=(self.every, self.least))
+        self.descents[0](losses)
+        return {"head_distance": losses.detach()}
+
+
 class Regularisation:
-    """The adversarial game on each code that has a prior (``{"style": ..., "label": ...}``)."""
+    """The adversarial game on each code that has a prior (``{"style": ..., "label": ...}``).
+
+    ``guided``: the style's discriminator is told the image's label, and for a prior sample the
+    class whose part of the prior it was drawn from (section 2.3, Figure 3).
+    """
 
     def __init__(
         self,
@@ -175,11 +221,13 @@ class Regularisation:
         discriminator: Optimiser,
         generator: Optimiser,
         priors: Mapping[str, Prior],
+        guided: bool,
         encoder_input: EncoderInput,
         streams: Streams,
     ):
         self.stack = stack
         self.priors = priors
+        self.guided = guided
         self.encoder_input = encoder_input
         self.streams = streams
         parts = [f"{name}_discriminator" for name in priors]
@@ -193,8 +241,9 @@ class Regularisation:
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         # The discriminators' step leaves the encoder alone, so one pass serves both steps.
-        fake = self.stack.each(adversarial_codes, *self.encoder_input(batch.images))
-        real = {name: self._prior_samples(name, batch.images.shape[1]) for name in self.priors}
+        beside = batch.given if self.guided else batch.given[..., :0]
+        fake = self.stack.each(adversarial_codes, beside, *self.encoder_input(batch.images))
+        real = {name: self._prior_samples(name, batch) for name in self.priors}
         detached = {name: codes.detach() for name, codes in fake.items()}
         discriminator = self.stack.each(discriminator_loss, real, detached)
         self.descents[0](discriminator)
@@ -202,9 +251,14 @@ class Regularisation:
         self.descents[1](generator)
         return {"discriminator": discriminator.detach(), "generator": generator.detach()}
 
-    def _prior_samples(self, name: str, n: int) -> Tensor:
-        prior = self.priors[name]
-        return stacked([prior.sample(n, g) for g in self.streams[f"prior of {name}"]])
+    def _prior_samples(self, name: str, batch: Batch) -> Tensor:
+        prior, generators = self.priors[name], self.streams[f"prior of {name}"]
+        if not self.guided:
+            return stacked([prior.sample(batch.images.shape[1], g) for g in generators])
+        # The labels of the batch serve both halves: the discriminator cannot tell them by these.
+        classes, divided = batch.given.argmax(-1), cast(ClassPrior, prior)
+        draws = [divided.sample_class(c, g) for c, g in zip(classes, generators, strict=True)]
+        return torch.cat([stacked(draws), batch.given], dim=-1)
 
 
 class Classification:
@@ -221,25 +275,6 @@ class Classification:
         losses = self.stack.each(classification_loss, *inputs, batch.labels)
         self.descents[0](losses)
         return {"classification": losses.detach()}
-
-
-def in_order(
-    stack: Stack,
-    settings: Phases,
-    priors: Mapping[str, Prior],
-    encoder_input: EncoderInput,
-    streams: Streams,
-) -> list[Phase]:
-    """The phases that ``settings`` name, in the paper's order."""
-    phases: list[Phase] = []
-    if settings.reconstruction:
-        phases.append(Reconstruction(stack, settings.reconstruction, encoder_input))
-    if settings.discriminator and settings.generator:
-        adversaries = (settings.discriminator, settings.generator)
-        phases.append(Regularisation(stack, *adversaries, priors, encoder_input, streams))
-    if settings.classification:
-        phases.append(Classification(stack, settings.classification, encoder_input))
-    return phases
 
 
 class Variational:
@@ -270,3 +305,28 @@ class Variational:
         log_variance = codes["style_log_variance"]
         entropy = 0.5 * (log_variance + math.log(2 * math.pi * math.e)).sum(-1)
         return (misfit - entropy - self.prior.log_density(codes["style"])).mean()
+
+
+def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
+    """The phases that ``settings`` name, in the paper's order."""
+    encoder_input = EncoderInput(
+        streams, settings, cast(Encoder, stack.template.encoder).epsilon_size
+    )
+    priors, wanted = priors_of(settings), settings.phases
+    phases: list[Phase] = []
+    if wanted.reconstruction:
+        labelled = settings.label_at == "decoder"
+        phases.append(Reconstruction(stack, wanted.reconstruction, labelled, encoder_input))
+    if wanted.head_distance and settings.cluster_head_distance:
+        heads, least = settings.label_size, settings.cluster_head_distance
+        phases.append(HeadDistance(stack, wanted.head_distance, heads, least))
+    if wanted.discriminator and wanted.generator:
+        adversaries = (wanted.discriminator, wanted.generator)
+        guided = settings.label_at == "discriminator"
+        phases.append(Regularisation(stack, *adversaries, priors, guided, encoder_input, streams))
+    if wanted.classification:
+        phases.append(Classification(stack, wanted.classification, encoder_input))
+    if wanted.variational:
+        prior = cast(DensePrior, priors["style"])
+        phases.append(Variational(stack, wanted.variational, prior, encoder_input))
+    return phases

@@ -1,4 +1,4 @@
-"""Prior distributions p(z) and p(y), to be sampled and, for the VAE, scored.
+"""Prior distributions p(z) and p(y): to be sampled, and scored or divided among the classes.
 
 A prior draws from a generator that it is given and keeps no state.
 """
@@ -8,6 +8,8 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from .config import Settings
 
 
 class Prior(Protocol):
@@ -23,6 +25,20 @@ class DensePrior(Prior, Protocol):
 
     def log_density(self, codes: Tensor) -> Tensor:
         """log p(z) in nats, [...] from codes [..., size]."""
+        ...
+
+
+class ClassPrior(Prior, Protocol):
+    """A prior with a part for each class (section 2.3, Figure 4)."""
+
+    classes: int
+
+    def sample_class(self, classes: Tensor, generator: torch.Generator) -> Tensor:
+        """One draw for each of ``classes`` [n], [n, size]; class ``self.classes`` is them all."""
+        ...
+
+    def class_of(self, codes: Tensor) -> Tensor:
+        """The class whose part of the prior made ``codes`` [..., size] most likely, [...]."""
         ...
 
 
@@ -58,7 +74,7 @@ class GaussianMixture:
     """
 
     size = 2
-    components = 10
+    classes = 10
 
     def __init__(self, radius: float = 1.4, radial: float = 0.5, tangential: float = 0.1):
         self.radius = radius
@@ -67,21 +83,35 @@ class GaussianMixture:
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         device = generator.device
-        component = torch.randint(self.components, (n,), generator=generator, device=device)
-        return self.sample_component(component, generator)
+        component = torch.randint(self.classes, (n,), generator=generator, device=device)
+        return self._sample_component(component, generator)
 
-    def sample_component(self, component: Tensor, generator: torch.Generator) -> Tensor:
-        """One draw of each given component (integers [n]), [n, 2]."""
+    def sample_class(self, classes: Tensor, generator: torch.Generator) -> Tensor:
+        device = generator.device
+        anyone = torch.randint(self.classes, classes.shape, generator=generator, device=device)
+        return self._sample_component(classes.where(classes < self.classes, anyone), generator)
+
+    def _sample_component(self, component: Tensor, generator: torch.Generator) -> Tensor:
         noise = torch.randn((len(component), 2), generator=generator, device=generator.device)
-        along = self.radius + self.radial * noise[:, 0]
-        across = self.tangential * noise[:, 1]
-        angle = component * (2 * math.pi / self.components)
+        return self.place(component, noise)
+
+    def place(self, component: Tensor, standard: Tensor) -> Tensor:
+        """Codes [..., 2] of ``component`` [...] from standard normal coordinates [..., 2].
+
+        The first coordinate lies along the component's petal, the second across it.
+        """
+        along = self.radius + self.radial * standard[..., 0]
+        across = self.tangential * standard[..., 1]
+        angle = component * (2 * math.pi / self.classes)
         cosine, sine = torch.cos(angle), torch.sin(angle)
         return torch.stack([along * cosine - across * sine, along * sine + across * cosine], -1)
 
+    def class_of(self, codes: Tensor) -> Tensor:
+        return self.component_log_densities(codes).argmax(-1)
+
     def component_log_densities(self, codes: Tensor) -> Tensor:
         """log p(z | component), [..., 10] from codes [..., 2]."""
-        angle = torch.arange(self.components, device=codes.device) * (2 * math.pi / self.components)
+        angle = torch.arange(self.classes, device=codes.device) * (2 * math.pi / self.classes)
         cosine, sine = torch.cos(angle), torch.sin(angle)
         x, y = codes[..., :1], codes[..., 1:]
         along = (x * cosine + y * sine - self.radius) / self.radial
@@ -91,7 +121,41 @@ class GaussianMixture:
 
     def log_density(self, codes: Tensor) -> Tensor:
         logs = self.component_log_densities(codes)
-        return torch.logsumexp(logs, -1) - math.log(self.components)
+        return torch.logsumexp(logs, -1) - math.log(self.classes)
+
+
+class SwissRoll:
+    """A 2-D spiral without thickness; class k has the k-th tenth of it (Figure 4c).
+
+    At position u in [0, 1] the radius is 3 sqrt(u) and the angle 4 pi sqrt(u): uniform u then
+    covers the roll nearly evenly. The paper gives no formula; this is that of public replications.
+    """
+
+    size = 2
+    classes = 10
+
+    def place(self, position: Tensor) -> Tensor:
+        """Codes [..., 2] at ``position`` [...] along the roll, from 0 (the middle) to 1."""
+        root = position.sqrt()
+        angle = 4 * math.pi * root
+        return 3 * root.unsqueeze(-1) * torch.stack([torch.cos(angle), torch.sin(angle)], -1)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        return self.place(torch.rand(n, generator=generator, device=generator.device))
+
+    def sample_class(self, classes: Tensor, generator: torch.Generator) -> Tensor:
+        draws = torch.rand(classes.shape, generator=generator, device=generator.device)
+        own = (classes + draws) / self.classes
+        return self.place(own.where(classes < self.classes, draws))
+
+    def position_of(self, codes: Tensor) -> Tensor:
+        """The position of the roll's point nearest to ``codes`` [..., 2], [...]."""
+        positions = torch.linspace(0, 1, 2001, device=codes.device)
+        nearest = torch.cdist(codes.reshape(-1, 2), self.place(positions)).argmin(-1)
+        return positions[nearest].view(codes.shape[:-1])
+
+    def class_of(self, codes: Tensor) -> Tensor:
+        return (self.position_of(codes) * self.classes).long().clamp(max=self.classes - 1)
 
 
 class Categorical:
@@ -104,3 +168,23 @@ class Categorical:
         device = generator.device
         classes = torch.randint(self.size, (n,), generator=generator, device=device)
         return torch.nn.functional.one_hot(classes, self.size).float()
+
+
+def style_prior(settings: Settings) -> Gaussian | GaussianMixture | SwissRoll:
+    """p(z) of the style code."""
+    described = settings.style_prior
+    if described.kind == "mixture":
+        return GaussianMixture(described.radius, described.radial, described.tangential)
+    if described.kind == "swiss_roll":
+        return SwissRoll()
+    return Gaussian(settings.style_size, described.deviation)
+
+
+def priors_of(settings: Settings) -> dict[str, Prior]:
+    """The prior of each code that the encoder has: ``style``, ``label``."""
+    priors: dict[str, Prior] = {}
+    if settings.style_size:
+        priors["style"] = style_prior(settings)
+    if settings.label_size and settings.label_at == "encoder":
+        priors["label"] = Categorical(settings.label_size)
+    return priors
