@@ -18,7 +18,7 @@ import numpy as np
 
 from .engine.cli import main
 from .engine.config import StylePrior
-from .engine.drawing import Drawing, new_figure, percent
+from .engine.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,11 +94,7 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
         not_run(axes)
         return
     arrays = drawing.arrays(variant)
-    codes, labels = arrays["codes"].astype(float), arrays["labels"]
-    size = 200 / len(codes) ** 0.5  # 10,000 points stay apart, 400 stay visible
-    for digit in range(10):
-        x, y = codes[labels == digit].T
-        axes.plot(x, y, ".", ms=size**0.5, mew=0, color=f"C{digit}", label=digit, rasterized=True)
+    scatter_by_class(axes, arrays["codes"], arrays["labels"])
     prior = record.settings.style_prior
     for outline in outlines(prior):
         axes.plot(*outline, color="black", linewidth=0.6, alpha=0.7)
@@ -133,11 +129,6 @@ def manifold(axes: "Axes", drawing: Drawing) -> None:
     sheet = drawing.arrays("aae_gaussian")["manifold"]
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.axis("off")
-
-
-def not_run(axes: "Axes") -> None:
-    axes.text(0.5, 0.5, "not run", ha="center", va="center", transform=axes.transAxes)
-    axes.set(xticks=[], yticks=[])
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ of Table 1's runs.
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import Drawing, new_figure
+from .engine.drawing import Drawing, new_figure, not_run
 
 
 def draw_figure(drawing: Drawing) -> None:
@@ -18,7 +18,7 @@ def draw_figure(drawing: Drawing) -> None:
     axes = figure.subplots()
     axes.axis("off")
     if drawing.record("mnist") is None:
-        axes.text(0.5, 0.5, "not run", ha="center", va="center", transform=axes.transAxes)
+        not_run(axes)
     else:
         arrays = drawing.arrays("mnist")
         sheet = with_neighbours(arrays["samples"], arrays["nearest"])

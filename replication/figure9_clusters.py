@@ -8,7 +8,7 @@ the first seed of Table 3's runs.
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import Drawing, new_figure
+from .engine.drawing import Drawing, new_figure, not_run
 
 VARIANT = "clusters_16"
 
@@ -20,8 +20,7 @@ def draw_figure(drawing: Drawing) -> None:
     axes = figure.subplots(1, 2)
     if drawing.record(VARIANT) is None:
         for own in axes:
-            own.text(0.5, 0.5, "not run", ha="center", va="center", transform=own.transAxes)
-            own.set(xticks=[], yticks=[])
+            not_run(own)
         drawing.save(figure)
         return
     arrays = drawing.arrays(VARIANT)

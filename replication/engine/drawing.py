@@ -20,6 +20,7 @@ from .published import Verdict, published, verdict
 from .records import Record
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 FIGURES = Path("figures")
@@ -149,3 +150,17 @@ def new_figure(width: float, height: float, **layout: Any) -> "Figure":
         }
     )
     return Figure(figsize=(width, height), layout="constrained", **layout)
+
+
+def scatter_by_class(axes: "Axes", codes: np.ndarray, labels: np.ndarray) -> None:
+    """2-D ``codes`` [N, 2] as points, a colour for each of ten classes [N]."""
+    size = 200 / len(codes) ** 0.5  # 10,000 points stay apart, 400 stay visible
+    for digit in range(10):
+        x, y = codes[labels == digit].astype(float).T
+        axes.plot(x, y, ".", ms=size**0.5, mew=0, color=f"C{digit}", label=digit, rasterized=True)
+
+
+def not_run(axes: "Axes") -> None:
+    """An empty panel that says so."""
+    axes.text(0.5, 0.5, "not run", ha="center", va="center", transform=axes.transAxes)
+    axes.set(xticks=[], yticks=[])
