@@ -39,11 +39,12 @@ def train(run: "Run") -> "Outcome":
     """Train the network of Figure 10, with labels or without."""
     import torch
 
-    from .engine.clustering import clustering_metrics
+    from .engine.clustering import check_clusters, clustering_metrics
     from .engine.evaluate import mean_image_error, metrics_on_test, over_chunks
     from .engine.job import Outcome
 
     stack, data = run.stack, run.dataset
+    check_clusters(run.settings.label_size, data.classes)
 
     def evaluate() -> "dict[str, Tensor]":
         metrics = metrics_on_test(stack, data)

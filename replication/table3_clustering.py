@@ -41,16 +41,13 @@ def train(run: "Run") -> "Outcome":
     """Train without labels; name the clusters afterwards."""
     import torch
 
-    from .engine.clustering import cluster_probabilities, clustering_metrics
-    from .engine.errors import UserError
+    from .engine.clustering import check_clusters, cluster_probabilities, clustering_metrics
     from .engine.evaluate import mean_image_error, metrics_on_test, over_chunks
     from .engine.job import Outcome
     from .engine.streams import generator
 
     settings, stack, data = run.settings, run.stack, run.dataset
-    if settings.label_size < data.classes:
-        problem = f"{settings.label_size} clusters cannot hold {data.classes} classes"
-        raise UserError(problem, "raise label_size")
+    check_clusters(settings.label_size, data.classes)
 
     def evaluate() -> "dict[str, Tensor]":
         # Of these, the clusters' argmax as a class would be meaningless: agreement replaces it.

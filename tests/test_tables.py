@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
+from replication.engine.drawing import Drawing
 from replication.engine.tables import Table
 
 ENDINGS = (".md", ".csv", ".tex")
@@ -99,3 +100,16 @@ def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
         assert first.read_bytes() == second.read_bytes()
     assert (tmp_path / "first" / "table9.md").read_text(encoding="utf-8") == SMALL.markdown()
     assert len(list((tmp_path / "first").iterdir())) == len(ENDINGS)
+
+
+def test_a_drawing_of_stale_runs_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Drawing("quick", "figure9_clusters")
+    monkeypatch.setattr(Drawing, "stale", lambda self, variant: variant == "clusters_16")
+    caption = drawing.caption("Heads")
+    assert caption.splitlines()[0] == "Heads"
+    assert "STALE (clusters_16)" in caption
+    latex = Table(caption, ["a"], [["1"]]).latex()
+    assert all(line.startswith("%") for line in latex.split(r"\begin")[0].splitlines())
+    monkeypatch.setattr(Drawing, "stale", lambda self, variant: False)
+    assert drawing.caption("Heads") == "Heads"
+    assert Drawing("smoke", "figure9_clusters").caption("Heads").startswith("SMOKE")

@@ -14,11 +14,18 @@ import torch
 from torch import Tensor
 
 from .data import Dataset, Split
+from .errors import UserError
 from .evaluate import over_chunks
 from .phases import Model
 from .stack import Stack
 
 UNNAMED = -1  # of a cluster without points: whatever lands there counts as an error
+
+
+def check_clusters(clusters: int, classes: int) -> None:
+    """A UserError unless every class can have a cluster."""
+    if clusters < classes:
+        raise UserError(f"{clusters} clusters cannot hold {classes} classes", "raise label_size")
 
 
 def cluster_probabilities(stack: Stack, dataset: Dataset, split: Split) -> np.ndarray:

@@ -101,8 +101,11 @@ class Drawing:
         ]
 
     def caption(self, text: str) -> str:
-        """``text``; a smoke result says that it is one."""
-        return f"SMOKE (small digits, not comparable): {text}" if self.preset == "smoke" else text
+        """``text``; a smoke result, and one of other settings or code than today's, say so."""
+        if self.preset == "smoke":
+            text = f"SMOKE (small, not comparable): {text}"
+        stale = ", ".join(v for v in experiments().items[self.source].variants if self.stale(v))
+        return f"{text}\nSTALE ({stale}): settings or code have changed" if stale else text
 
     def save(self, figure: "Figure") -> None:
         """Write ``figure`` as .png and .pdf; equal content gives equal bytes."""

@@ -49,7 +49,8 @@ class Table:
         layout = "l" + "r" * (len(self.columns) - 1)
         lines = [rf"\begin{{tabular}}{{{layout}}}", r"\hline", line(self.columns), r"\hline"]
         lines += [*(line(row) for row in self.rows), r"\hline", r"\end{tabular}"]
-        notes = [f"% {text}" for text in (self.caption, *self.notes)]
+        texts = (self.caption, *self.notes)
+        notes = [f"% {line}" for text in texts for line in text.splitlines()]
         return "\n".join([*notes, *lines]) + "\n"
 
     def write(self, stem: Path) -> None:
