@@ -1,0 +1,17 @@
+"""Figure 8: the architecture of the semi-supervised adversarial autoencoder (section 5).
+
+Drawn from one real update of the modules of Table 2: the encoder infers the class y and the style
+z; one adversarial network imposes a categorical prior on y, another a Gaussian on z.
+"""
+
+from .engine.cli import main
+from .engine.diagram import draw_diagram
+from .engine.drawing import Drawing
+
+
+def draw_figure(drawing: Drawing) -> None:
+    draw_diagram(drawing, "mnist_100", "Semi-supervised adversarial autoencoder (Figure 8)")
+
+
+if __name__ == "__main__":
+    main(__file__)
