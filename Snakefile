@@ -125,6 +125,14 @@ rule draw_figure:
         item="|".join(DRAWN["figure"]),
     conda:
         "environment.yml"
+    params:
+        # Architecture diagrams are drawn from the settings, not from records.
+        settings=lambda wildcards: [
+            settings.model_dump_json()
+            for (preset, item, _), settings in SETTINGS.items()
+            if preset == wildcards.preset
+            and item == EXPERIMENTS.items[wildcards.item].borrows
+        ],
     shell:
         "python -m replication.{wildcards.item} draw --preset {wildcards.preset} --only figure"
         " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"

@@ -103,7 +103,7 @@ def draw_diagram(drawing: Drawing, variant: str, title: str) -> None:
 
     settings = drawing.settings(variant)
     architecture = trace(settings)
-    drawing.save(figure_of(architecture, settings.style_prior, drawing.caption(title)))
+    drawing.save(figure_of(architecture, settings.style_prior, drawing.title(title)))
 
 
 def figure_of(architecture: "Architecture", prior: "StylePrior", title: str) -> "Figure":

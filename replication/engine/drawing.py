@@ -100,10 +100,13 @@ class Drawing:
             for variant in [target.variant or name]
         ]
 
+    def title(self, text: str) -> str:
+        """``text``; what is of the smoke preset says so."""
+        return f"SMOKE (small, not comparable): {text}" if self.preset == "smoke" else text
+
     def caption(self, text: str) -> str:
-        """``text``; a smoke result, and one of other settings or code than today's, say so."""
-        if self.preset == "smoke":
-            text = f"SMOKE (small, not comparable): {text}"
+        """``title``; what is drawn of runs with other settings or code than today's says so."""
+        text = self.title(text)
         stale = ", ".join(v for v in experiments().items[self.source].variants if self.stale(v))
         return f"{text}\nSTALE ({stale}): settings or code have changed" if stale else text
 
