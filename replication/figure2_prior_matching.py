@@ -14,11 +14,9 @@ Our choices, where the paper is silent: the Gaussian's deviation 5, the shape of
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .engine.cli import main
-from .engine.config import StylePrior
 from .engine.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .engine.outlines import prior_outlines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,28 +94,13 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     arrays = drawing.arrays(variant)
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
     prior = record.settings.style_prior
-    for outline in outlines(prior):
+    for outline in prior_outlines(prior):
         axes.plot(*outline, color="black", linewidth=0.6, alpha=0.7)
     reach = 3.2 if prior.kind == "mixture" else 3.5 * prior.deviation
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     distance, floor = (record.values(m) for m in ("prior_distance", "prior_distance_floor"))
     text = f"distance to prior {percent(distance)}, floor {percent(floor)}"
     axes.set_xlabel(text, fontsize=8)
-
-
-def outlines(prior: StylePrior) -> list[tuple[np.ndarray, np.ndarray]]:
-    """The lines that hold 95 % of the prior, or of each component of the mixture."""
-    turn = np.linspace(0, 2 * np.pi, 100)
-    reach = np.sqrt(-2 * np.log(0.05))  # of a 2-D Gaussian, in deviations
-    x, y = reach * np.cos(turn), reach * np.sin(turn)
-    if prior.kind == "gaussian":
-        return [(prior.deviation * x, prior.deviation * y)]
-    along, across = prior.radius + prior.radial * x, prior.tangential * y
-    lines = []
-    for k in range(10):
-        cosine, sine = np.cos(2 * np.pi * k / 10), np.sin(2 * np.pi * k / 10)
-        lines.append((along * cosine - across * sine, along * sine + across * cosine))
-    return lines
 
 
 def manifold(axes: "Axes", drawing: Drawing) -> None:
