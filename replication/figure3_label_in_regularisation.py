@@ -1,0 +1,17 @@
+"""Figure 3: the architecture with label information in the regularisation (section 2.3).
+
+Drawn from one real update of the modules of Figure 4: the discriminator sees a one-hot label beside
+the code, with one more class for images without a label.
+"""
+
+from .engine.cli import main
+from .engine.diagram import draw_diagram
+from .engine.drawing import Drawing
+
+
+def draw_figure(drawing: Drawing) -> None:
+    draw_diagram(drawing, "mixture", "Label information in the regularisation (Figure 3)")
+
+
+if __name__ == "__main__":
+    main(__file__)
