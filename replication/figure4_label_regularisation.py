@@ -63,9 +63,9 @@ def train(run: "Run") -> "Outcome":
     prior = style_prior(settings)
     if not isinstance(prior, GaussianMixture | SwissRoll):
         raise UserError(f"the {settings.style_prior.kind} prior has no parts", "choose another")
-    if not settings.label_size == data.classes == prior.classes:
-        problem = f"{data.name} has {data.classes} classes, label_size is {settings.label_size}"
-        raise UserError(f"{problem}, and the prior has {prior.classes} parts", "make them equal")
+    if data.classes != prior.classes:
+        problem = f"{data.name} has {data.classes} classes, the prior {prior.classes} parts"
+        raise UserError(problem, "choose other data, or another prior")
 
     def evaluate() -> "dict[str, Tensor]":
         codes = sampled_codes(stack, data, run.epsilon_size, run.streams)

@@ -218,6 +218,19 @@ def test_fewer_clusters_than_classes(
     assert list(workdir.rglob("*.json")) == []
 
 
+def test_another_number_of_classes_than_the_data_have(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = experiments().model_dump()
+    content["items"][ITEM]["smoke"] |= {"label_size": 9}
+    changed = Experiments.model_validate(content)
+    monkeypatch.setattr(job, "experiments", lambda: changed)
+    with pytest.raises(SystemExit) as error:
+        cli.main(SCRIPT, ["train", "--variant", "mnist_100"])
+    assert error.value.code == 2
+    assert "label_size is 9, digits has 10 classes" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("item", experiments().items)
 def test_what_was_not_run_is_drawn_as_not_run(item: str, workdir: Path) -> None:
     cli.run(item, ["draw", "--preset", "paper"])

@@ -131,7 +131,7 @@ def test_what_is_drawn_is_small_and_has_its_shape(outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"label_size": 9}, "label_size is 9, and the prior has 10 parts"),
+        ({"label_size": 9}, "label_size is 9, digits has 10 classes"),
         ({"style_prior": StylePrior(), "label_at": "encoder"}, "the gaussian prior has no parts"),
     ],
 )

@@ -72,6 +72,9 @@ class Run:
         folder: Path,
         execution: Execution,
     ):
+        if settings.labels and settings.label_size != dataset.classes:
+            problem = f"label_size is {settings.label_size}, {dataset.name} has {dataset.classes}"
+            raise UserError(f"{problem} classes", "make them equal")
         self.name = name
         self.settings = settings
         self.device = torch.device(execution.device)
