@@ -25,7 +25,7 @@ try:
         (p, item, v): EXPERIMENTS.settings_of(p, item, v)
         for p in PRESETS
         for item in ITEMS
-        for v in EXPERIMENTS.runnable(item)
+        for v in EXPERIMENTS.items[item].variants
     }
 except UserError as error:
     raise WorkflowError(str(error))
@@ -43,12 +43,14 @@ WORKERS = lambda wildcards: (
 
 
 def records(preset, item):
-    """The records that are drawn: all of the preset in training, else those that are there."""
+    """The records that are drawn: those that are there, and all that the workflow trains."""
     source = EXPERIMENTS.items[item].borrows or item
-    paths = [
-        f"results/{preset}/{source}/{v}.json" for v in EXPERIMENTS.runnable(source)
-    ]
-    return [path for path in paths if preset == PRESET or Path(path).exists()]
+    trained = EXPERIMENTS.runnable(source) if preset == PRESET else []
+    paths = {
+        v: f"results/{preset}/{source}/{v}.json"
+        for v in EXPERIMENTS.items[source].variants
+    }
+    return [path for v, path in paths.items() if v in trained or Path(path).exists()]
 
 
 wildcard_constraints:

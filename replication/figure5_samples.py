@@ -1,29 +1,49 @@
-"""Figure 5: samples of the model of Table 1, with the nearest training images (section 3).
+"""Figure 5: samples of the models of Table 1, with the nearest training images (section 3).
 
-The claim: the samples look like digits, and are not copies of training images: the last column
-shows the training image nearest, in pixels, to the sample on its left. Drawn from the first seed
-of Table 1's runs.
+The claim: the samples look like digits (a) and faces (b), and are not copies of training images:
+the last column shows the training image nearest, in pixels, to the sample on its left. Drawn from
+the first seed of Table 1's runs; (b) is of TFD where that was trained, else of its stand-in.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run
+from .engine.drawing import DATASETS, Drawing, new_figure, not_run
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DIGITS, FACES = ["mnist"], ["tfd", "olivetti"]
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """Rows of samples; a gap; the neighbours of the last ones."""
-    figure = new_figure(5, 4.6)
-    figure.suptitle(drawing.caption("Samples; last column: nearest training image (Figure 5a)"))
-    axes = figure.subplots()
-    axes.axis("off")
-    if drawing.record("mnist") is None:
-        not_run(axes)
-    else:
-        arrays = drawing.arrays("mnist")
-        sheet = with_neighbours(arrays["samples"], arrays["nearest"])
-        axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    """(a) digits and (b) faces: rows of samples; a gap; the neighbours of the last ones."""
+    figure = new_figure(9, 4.2)
+    figure.suptitle(drawing.caption("Samples; last column: nearest training image (Figure 5)"))
+    left, right = figure.subplots(1, 2)
+    draw_samples(left, "a", drawing, DIGITS)
+    draw_samples(right, "b", drawing, FACES)
     drawing.save(figure)
+
+
+def draw_samples(axes: "Axes", letter: str, drawing: Drawing, variants: list[str]) -> None:
+    """The samples of the first of ``variants`` that has a record, titled with its data."""
+    axes.axis("off")
+    variant = next((v for v in variants if drawing.record(v)), variants[-1])
+    record = drawing.record(variant)
+    settings = record.settings if record else drawing.settings(variant)
+    stands_in = variants is FACES and settings.data != "tfd"
+    name = DATASETS[settings.data] + (", in place of TFD" if stands_in else "")
+    axes.set_title(f"({letter}) {name}: {settings.style_size}-D code")
+    if record is None or not any(seed.status == "ok" for seed in record.seeds):
+        axes.set_box_aspect(0.78)  # as large as the other panel's picture
+        not_run(axes, "diverged" if record else "not run")
+        return
+    arrays = drawing.arrays(variant)
+    sheet = with_neighbours(arrays["samples"], arrays["nearest"])
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
 
 
 def with_neighbours(samples: np.ndarray, nearest: np.ndarray) -> np.ndarray:

@@ -1,16 +1,19 @@
-"""Table 2: semi-supervised classification error on MNIST and SVHN (section 5, appendix A.2.1).
+"""Table 2: semi-supervised classification error on MNIST and SVHN (section 5, appendix A.2).
 
 The claim: with 100 labels the adversarial autoencoder of Figure 8 misclassifies 1.90 ± 0.10 % of
-MNIST's test images, with 1000 labels 1.60 ± 0.08 %, with all labels 0.85 ± 0.02 %.
+MNIST's test images, with 1000 labels 1.60 ± 0.08 %, with all labels 0.85 ± 0.02 %; and of SVHN's,
+with 1000 labels, 17.70 ± 0.30 %.
 
 Ours: see the table that ``draw_table`` writes. Our deviations: the ``quick`` preset stops the
-paper's schedule early; the supervised baseline ("NN") is the encoder alone, in the third phase.
+paper's schedule early, and trains on SVHN without its "extra" digits; the supervised baseline
+("NN") is the encoder alone, in the third phase. Our choice, where A.2.2 is not known: on SVHN the
+layers have the sizes that they have on MNIST.
 """
 
 from typing import TYPE_CHECKING
 
 from .engine.cli import main
-from .engine.drawing import Drawing, percent
+from .engine.drawing import DATASETS, Drawing, percent
 from .engine.published import Value, published
 from .engine.tables import Table
 
@@ -26,7 +29,12 @@ COLUMNS = {
     "mnist_all": "MNIST (all)",
     "svhn_1000": "SVHN (1000)",
 }
-BASELINES = {"mnist_100": "nn_100", "mnist_1000": "nn_1000", "mnist_all": "nn_all"}
+BASELINES = {
+    "mnist_100": "nn_100",
+    "mnist_1000": "nn_1000",
+    "mnist_all": "nn_all",
+    "svhn_1000": "nn_svhn",
+}
 MARKS = {"paper": "", "secondhand": " [s]", "memory": " [m]", "code": " [c]", "guess": " [g]"}
 
 
@@ -61,29 +69,41 @@ def draw_table(drawing: Drawing) -> None:
     rows = [["NN (paper)", *cells({**baseline})]]
     rows += [[other.method, *cells(other.values)] for other in content.others]
     rows.append(["AAE (paper)", *cells({**paper})])
-    rows.append(["NN (ours)", *(ours(drawing, BASELINES.get(c)) for c in COLUMNS)])
+    rows.append(["NN (ours)", *(ours(drawing, BASELINES[c]) for c in COLUMNS)])
     rows.append(["AAE (ours)", *(ours(drawing, c) for c in COLUMNS)])
     verdicts = {v.target: str(v) for v in drawing.verdicts()}
+    rows.append(["verdict on NN", *(verdicts[BASELINES[c]] for c in COLUMNS)])
     rows.append(["verdict on AAE", *(verdicts[c] for c in COLUMNS)])
     caption = drawing.caption("Semi-supervised classification error on test images, % (Table 2)")
     notes = [
         "Published values: [s] quoted by another source, [m] recalled, [g] guessed.",
         "Ours: mean ± sample deviation over seeds; each seed has its own label draw.",
     ]
+    every = [subset_note(drawing, v) for v in (*COLUMNS, *BASELINES.values())]
+    notes += [note for note in dict.fromkeys(every) if note]
     Table(caption, ["method", *COLUMNS.values()], rows, notes).write(drawing.stem)
 
 
-def ours(drawing: Drawing, variant: str | None) -> str:
-    """The cell of a variant of ours: never blank where we could have a number."""
-    if variant is None:
-        return ""
+def ours(drawing: Drawing, variant: str) -> str:
+    """The cell of a variant of ours: never blank."""
     record = drawing.record(variant)
     if record is None:
         return "not run"
     values = record.values("test_error_percent")
     if not values:
         return "diverged"
-    return f"{percent(values)} (n={len(values)})"
+    limit = f", {record.dataset.limit}" if record.dataset.limit else ""
+    return f"{percent(values)} (n={len(values)}){limit}"
+
+
+def subset_note(drawing: Drawing, variant: str) -> str:
+    """How much of a data set whose official files were not at hand was used."""
+    record = drawing.record(variant)
+    if record is None or not record.dataset.subset:
+        return ""
+    data = record.dataset
+    images = f"{data.train:,} images of {DATASETS[data.name]} to train on and {data.test:,} to test"
+    return f"Subset: {images}; not the official files."
 
 
 if __name__ == "__main__":

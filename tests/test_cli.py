@@ -111,7 +111,6 @@ def test_no_better_than_the_mean_image_is_said(
         (["train", "--variant", "mnist_100", "--seeds", "7"], "7"),
         (["train", "--variant", "mnist_100", "--device", "cuda:99"], "cuda:99"),
         (["train", "--variant", "mnist_100", "--device", "gpu"], "gpu"),
-        (["train", "--variant", "svhn_1000"], "svhn_1000"),
         (["draw", "--preset", "nosuch"], "nosuch"),
     ],
 )

@@ -428,14 +428,14 @@ SUBSET = make_dataset(subset=True)
 @pytest.mark.parametrize(
     ("record", "stale", "source", "text"),
     [
-        (record_of(2.0, 2.0, 2.0, dataset=SUBSET), False, "paper", "replicated (subset)"),
+        (record_of(2.0, 2.0, 2.0, dataset=SUBSET), False, "paper", "replicated (subset (1,400))"),
         (record_of(2.0, 2.0, 2.0), True, "paper", "replicated (stale)"),
         (record_of(2.0, 2.0), True, "memory", "undecided (stale)"),
         (
             record_of(2.0, 2.0, 2.0, dataset=SUBSET),
             True,
             "memory",
-            "replicated (target unconfirmed, subset, stale)",
+            "replicated (target unconfirmed, subset (1,400), stale)",
         ),
     ],
 )

@@ -250,7 +250,7 @@ def test_stale_subset_and_unstable_are_said(empty: Site) -> None:
     store(empty.results, "quick", "mnist_all", [*seeds[:2], seed_result(2, 0.0, "diverged")])
     compare(empty.results, "quick")
     page = empty.page()
-    assert "subset, stale)" in row_of(page, "mnist_100")
+    assert "subset (60,000), stale)" in row_of(page, "mnist_100")
     assert "subset (60,000)" in page.text
     assert ">unstable<" in row_of(page, "mnist_all")
     assert "1 of 3 seeds failed" in row_of(page, "mnist_all")

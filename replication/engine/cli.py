@@ -94,9 +94,6 @@ def _add_training_options(train: argparse.ArgumentParser, variants: list[str]) -
 
 def _train(item: str, options: argparse.Namespace) -> None:
     settings = experiments().settings_of(options.preset, item, options.variant)
-    reason = experiments().items[item].variants[options.variant].not_run
-    if reason is not None:
-        raise UserError(f"{item}/{options.variant} cannot be run: {reason}", "choose another")
     seeds = _chosen(settings, options.seeds)
     path = records.path_of(options.preset, item, options.variant, options.results)
     _check_writable(path)

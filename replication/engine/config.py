@@ -220,7 +220,8 @@ class Variant(Strict):
     smoke: dict[str, Any] = {}
     quick: dict[str, Any] = {}
     paper: dict[str, Any] = {}
-    # Shown as "not run", with this reason, until the suite can run it.
+    # The workflow leaves it out, for this reason. Its own command trains it where it can be, and
+    # its record, once there, is drawn and judged like any other.
     not_run: str | None = None
 
 
@@ -268,7 +269,7 @@ class Experiments(Strict):
         return parse(Settings, values, f"{item}/{variant} ({preset})")
 
     def runnable(self, item: str) -> list[str]:
-        """The variants of ``item`` that the suite trains."""
+        """The variants of ``item`` that the workflow trains."""
         return [name for name, v in self.items[item].variants.items() if v.not_run is None]
 
 

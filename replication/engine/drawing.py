@@ -24,6 +24,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES = Path("figures")
+# What readers call the data sets.
+DATASETS = {
+    "digits": "8x8 digits",
+    "mnist": "MNIST",
+    "street_digits": "drawn street digits",
+    "svhn": "SVHN",
+    "drawn_faces": "drawn faces",
+    "olivetti": "Olivetti faces",
+    "tfd": "TFD",
+}
 LINEAGE = Path(__file__).parent.parent / "lineage.yaml"
 
 
@@ -166,7 +176,7 @@ def scatter_by_class(axes: "Axes", codes: np.ndarray, labels: np.ndarray) -> Non
         axes.plot(x, y, ".", ms=size**0.5, mew=0, color=f"C{digit}", label=digit, rasterized=True)
 
 
-def not_run(axes: "Axes") -> None:
+def not_run(axes: "Axes", text: str = "not run") -> None:
     """An empty panel that says so."""
-    axes.text(0.5, 0.5, "not run", ha="center", va="center", transform=axes.transAxes)
+    axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     axes.set(xticks=[], yticks=[])

@@ -107,6 +107,7 @@ class Verdict(Strict):
     reason: str
     stale: bool = False
     subset: bool = False
+    train_images: int = 0
 
     def __str__(self) -> str:
         """The judgement, with what limits it."""
@@ -115,7 +116,7 @@ class Verdict(Strict):
         if compared and self.published.source != "paper":
             limits.append("target unconfirmed")
         if self.subset:
-            limits.append("subset")
+            limits.append(f"subset ({self.train_images:,})")
         if self.stale:
             limits.append("stale")
         return self.judgement + (f" ({', '.join(limits)})" if limits else "")
@@ -211,7 +212,7 @@ def verdict(item: str, name: str, preset: str, record: Record | None, stale: boo
         values = measured(record, metric, target.epoch)
         ours = summary(values) if values else None
         if preset == "smoke":
-            judgement, reason = "smoke", "small digits, not MNIST: never compared"
+            judgement, reason = "smoke", "small stand-ins for the data: never compared"
         elif not values and record.stable:
             when = f" after epoch {target.epoch}" if target.epoch else ""
             judgement, reason = "not run", f"{metric} was not measured{when} at the {preset} preset"
@@ -232,4 +233,5 @@ def verdict(item: str, name: str, preset: str, record: Record | None, stale: boo
         reason=reason,
         stale=stale,
         subset=record is not None and record.dataset.subset,
+        train_images=record.dataset.train if record else 0,
     )

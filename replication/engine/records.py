@@ -60,6 +60,11 @@ class DataSummary(Strict):
     test: int
     subset: bool
 
+    @property
+    def limit(self) -> str:
+        """What is to be said beside a result: nothing, if the files were the official ones."""
+        return f"subset ({self.train:,})" if self.subset else ""
+
 
 class Record(Strict):
     """All seeds of one variant."""

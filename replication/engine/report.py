@@ -52,7 +52,7 @@ JUDGEMENTS = {
 }
 LIMITS = {
     "(target unconfirmed)": "the published value was not read in the paper itself",
-    "(subset)": "only a part of the dataset was used",
+    "(subset (n))": "only a part of the dataset was used, n images to train on",
     "(stale)": "the settings or the training code have changed since the run",
 }
 SOURCES = {
@@ -365,7 +365,7 @@ def evidence(stored: Stored, variant: str, record: Record) -> Html:
 
 def facts(stored: Stored, variant: str, record: Record) -> Html:
     data, outcome = record.dataset, stored.outcome(variant)
-    size = f"{data.train:,} training images" + (f", subset ({data.train:,})" if data.subset else "")
+    size = f"{data.train:,} training images" + (f", {data.limit}" if data.limit else "")
     stale = stored.stale(variant)
     pairs: list[tuple[object, object]] = []
     if target := target_of(stored.item, variant):
