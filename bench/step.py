@@ -123,13 +123,13 @@ def ceiling(kind: torch.dtype, device: torch.device, seconds: float, seeds: int)
     return calls_a_second(lambda: a @ b, device, seconds) * seeds * 2 * BATCH * WIDTH**2 / 1e9
 
 
-def floor(settings: Settings) -> int:
+def floor(settings: Settings, pixels: int = 784) -> int:
     """The fewest operations of one update, in FLOP, counted from the layers.
 
     Forward once a use, backward twice (weights and inputs); images and prior samples need no
     gradient, nor do the discriminators' weights in the generator's step.
     """
-    images, (first, *rest) = 784, settings.hidden
+    first, *rest = settings.hidden
 
     def network(inputs: int, outputs: int) -> tuple[int, int]:
         """Multiply-adds of one pass, and those of its first layer."""
@@ -137,8 +137,8 @@ def floor(settings: Settings) -> int:
         return sum(a * b for a, b in pairwise(sizes)), sizes[0] * sizes[1]
 
     style, label = settings.style_size, settings.label_size
-    encoder, encoder_first = network(images, style + label)
-    decoder, _ = network(style + label, images)
+    encoder, encoder_first = network(pixels, style + label)
+    decoder, _ = network(style + label, pixels)
     adversaries = [network(style, 1), network(label, 1)]
     labelled = min(int(settings.labels), settings.batch_size) / settings.batch_size
     classifier = encoder - settings.hidden[-1] * style
