@@ -7,10 +7,9 @@ the first seed of Table 1's runs; (b) is of TFD where that was trained, else of 
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .engine.cli import main
 from .engine.drawing import DATASETS, Drawing, new_figure, not_run
+from .engine.sheets import BLACK, side_by_side, squares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,18 +41,9 @@ def draw_samples(axes: "Axes", letter: str, drawing: Drawing, variants: list[str
         not_run(axes, "diverged" if record else "not run")
         return
     arrays = drawing.arrays(variant)
-    sheet = with_neighbours(arrays["samples"], arrays["nearest"])
+    samples, nearest = squares(arrays["samples"]), squares(arrays["nearest"])
+    sheet = side_by_side(samples, nearest[:, None], BLACK)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-
-
-def with_neighbours(samples: np.ndarray, nearest: np.ndarray) -> np.ndarray:
-    """Grey square images [R, C, pixels] and [R, pixels] as one picture."""
-    rows, columns, pixels = samples.shape
-    side = round(pixels**0.5)
-    tiles = np.concatenate([samples, nearest[:, None]], 1).reshape(rows, columns + 1, side, side)
-    sheet = tiles.transpose(0, 2, 1, 3).reshape(rows * side, (columns + 1) * side)
-    gap = np.full((rows * side, side // 3), 255, dtype=sheet.dtype)
-    return np.concatenate([sheet[:, :-side], gap, sheet[:, -side:]], 1)
 
 
 if __name__ == "__main__":

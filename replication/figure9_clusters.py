@@ -5,10 +5,9 @@ random test images in it. Tilted and straight ones and sixes get clusters of the
 the first seed of Table 3's runs.
 """
 
-import numpy as np
-
 from .engine.cli import main
 from .engine.drawing import Drawing, new_figure, not_run
+from .engine.sheets import BLACK, side_by_side, squares
 
 VARIANT = "clusters_16"
 
@@ -24,22 +23,13 @@ def draw_figure(drawing: Drawing) -> None:
         drawing.save(figure)
         return
     arrays = drawing.arrays(VARIANT)
-    sheet = cluster_rows(arrays["heads"], arrays["members"])
+    heads, members = squares(arrays["heads"]), squares(arrays["members"])
+    sheet = side_by_side(heads[:, None], members, BLACK)
     for half, own in enumerate(axes):
         rows = slice(half * len(sheet) // 2, (half + 1) * len(sheet) // 2)
         own.imshow(sheet[rows], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
         own.axis("off")
     drawing.save(figure)
-
-
-def cluster_rows(heads: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """Grey square images [K, pixels] and [K, M, pixels] as one picture, a row for each cluster."""
-    clusters, count, pixels = members.shape
-    side = round(pixels**0.5)
-    tiles = np.concatenate([heads[:, None], members], 1).reshape(clusters, count + 1, side, side)
-    sheet = tiles.transpose(0, 2, 1, 3).reshape(clusters * side, (count + 1) * side)
-    gap = np.full((clusters * side, side // 3), 255, dtype=sheet.dtype)
-    return np.concatenate([sheet[:, :side], gap, sheet[:, side:]], 1)
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ TRAINING_MODULES = (
     "synthetic",
 )
 # These count for the items that import them.
-MEASURES = ("clustering", "parzen")
+MEASURES = ("clustering", "parzen", "probes")
 
 
 @cache  # the first call counts: files edited during a run do not change what is running

@@ -1,0 +1,17 @@
+"""Figure 6: the architecture of the supervised adversarial autoencoder (section 4).
+
+Drawn from one real update of the modules of Figure 7: the decoder is given the one-hot label, so
+that the code z learns the style.
+"""
+
+from .engine.cli import main
+from .engine.diagram import draw_diagram
+from .engine.drawing import Drawing
+
+
+def draw_figure(drawing: Drawing) -> None:
+    draw_diagram(drawing, "mnist", "The label is given to the decoder (Figure 6)")
+
+
+if __name__ == "__main__":
+    main(__file__)

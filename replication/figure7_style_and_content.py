@@ -1,0 +1,220 @@
+"""Figure 7: the label decides what is drawn, the style how (section 4, Figure 6).
+
+The claim: where the decoder is given an image's label, the code keeps the rest. Each row has one
+style and each column one label: on MNIST the strokes of a row are alike, on SVHN its colours and
+the neighbouring digits.
+
+Beside the pictures stand numbers, which the paper does not have:
+
+- how often a classifier, trained on real images alone, reads the label that was asked for;
+- how often a linear probe reads the label in the style: at chance, where none of it is there;
+- the reconstruction's error beside that of the mean image of each class, which is all that a
+  decoder could answer that ignores the style.
+
+Our choices, where the paper is silent: the styles are those of one random test image of each
+class, and samples of the prior; the networks on SVHN have the sizes of those on MNIST.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .engine.cli import main
+from .engine.drawing import Drawing, new_figure, not_run, percent
+from .engine.sheets import WHITE, gap_of, side_by_side
+from .engine.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    from .engine.job import Outcome, Run
+    from .engine.phases import Model
+    from .engine.records import Record
+
+PANELS = {"mnist": "(a) MNIST", "svhn": "(b) SVHN"}
+SAMPLED = 5  # rows of the sheet whose style is a sample of the prior
+STYLES = 1000  # samples of the prior that are decoded and read
+ROWS = {
+    "asked_label_read_percent": "asked label is read, styles of test images, %",
+    "asked_label_read_from_prior_percent": "asked label is read, styles of the prior, %",
+    "chance_percent": "chance, %",
+    "reader_error_percent": "error of the reader on test images, %",
+    "style_probe_percent": "label is read in the style by a linear probe, %",
+    "largest_class_percent": "share of the largest class, %",
+    "pixel_probe_percent": "label is read in as many principal components, %",
+    "test_reconstruction_per_pixel": "reconstruction, squared error per pixel, x 1000",
+    "class_mean_per_pixel": "mean image of the class, the same",
+    "mean_image_per_pixel": "mean image of all, the same",
+}
+
+
+def train(run: "Run") -> "Outcome":
+    """Train with the label in the decoder; train the classifiers afterwards, on what it gives."""
+    import torch
+
+    from .engine.evaluate import mean_image_error, metrics_on_test
+    from .engine.job import Outcome
+    from .engine.priors import style_prior
+    from .engine.probes import (
+        asked_label_read,
+        class_mean_error,
+        largest_class,
+        pixel_probe,
+        style_of,
+        style_probes,
+        train_reader,
+    )
+    from .engine.streams import generator
+
+    settings, stack, data = run.settings, run.stack, run.dataset
+
+    def evaluate() -> "dict[str, Tensor]":
+        return metrics_on_test(stack, data, settings.given_size)
+
+    fitted = run.fit(evaluate)
+    reader = train_reader(data)
+    drawn = style_prior(settings).sample(STYLES, generator(0, "styles")).to(run.device)
+    how = (stack, data, reader, settings.label_size)
+    known = {
+        "chance_percent": 100 / data.classes,
+        "reader_error_percent": reader.error_percent(data.test),
+        "largest_class_percent": largest_class(data.test),
+        "pixel_probe_percent": pixel_probe(data, settings.style_size),
+        "class_mean_per_pixel": class_mean_error(data.train, data.test),
+        "mean_image_per_pixel": mean_image_error(data.train, data.test),
+    }
+    metrics = evaluate() | {
+        "asked_label_read_percent": asked_label_read(*how, data.test.images, style_of(data)),
+        "asked_label_read_from_prior_percent": asked_label_read(*how, drawn, lambda _, z: z),
+        "style_probe_percent": style_probes(stack, data, [not d for d in fitted.diverged]),
+        **{name: torch.full([len(run.seeds)], value) for name, value in known.items()},
+    }
+    return Outcome(fitted, metrics, sheets(run, drawn[:SAMPLED]))
+
+
+def sheets(run: "Run", drawn: "Tensor") -> "dict[str, Tensor]":
+    """One test image of each class, and what is decoded from its style with every label.
+
+    ``sources`` [S, 10, channels, height, width]; ``decoded`` [S, 10, 10, ...] of their styles;
+    ``sampled`` [S, N, 10, ...] of the ``drawn`` styles [N, n].
+    """
+    import torch
+
+    from .engine.data import choose_labelled
+    from .engine.evaluate import over_chunks
+    from .engine.probes import style_of, with_label
+
+    data, size, style = run.dataset, run.settings.label_size, style_of(run.dataset)
+
+    def of_styles(model: "Model", styles: "Tensor") -> "Tensor":
+        labels = range(data.classes)
+        return torch.stack([with_label(model, styles, k, size, data.scaling) for k in labels], 1)
+
+    def of_images(model: "Model", images: "Tensor") -> "Tensor":
+        return of_styles(model, style(model, images))
+
+    chosen = data.test.images[choose_labelled(data.test.labels, data.classes, 0)]
+    decoded = over_chunks(run.stack, of_images, chosen)
+    sampled = over_chunks(run.stack, of_styles, drawn)
+    arrays = {"sources": chosen.expand(len(decoded), -1, -1), "decoded": decoded}
+    return {n: a.unflatten(-1, data.shape) for n, a in (arrays | {"sampled": sampled}).items()}
+
+
+def draw_figure(drawing: Drawing) -> None:
+    """A panel for each data set."""
+    figure = new_figure(9, 7)
+    figure.suptitle(drawing.caption("Each row has one style, each column one label (Figure 7)"))
+    for axes, (variant, title) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
+        record = drawing.record(variant)
+        if record is None or not record.values("asked_label_read_percent"):
+            not_run(axes, "not run" if record is None else "diverged")
+            axes.set_title(title)
+            continue
+        arrays = drawing.arrays(variant)
+        panel(axes, arrays["sources"], arrays["decoded"], arrays["sampled"])
+        axes.set_title(title, pad=18)  # above the labels
+        axes.set_xlabel(in_words(record), fontsize=8)
+    drawing.save(figure)
+
+
+def panel(axes: "Axes", sources: np.ndarray, decoded: np.ndarray, sampled: np.ndarray) -> None:
+    """The sheet, the asked labels above it, and beside it where its styles come from."""
+    picture = sheet(sources, decoded, sampled)
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    tile, gap = decoded.shape[-1] + 1, gap_of(decoded)
+    columns = [0, *(tile + gap + tile * k for k in range(decoded.shape[1]))]
+    names = ["image", *map(str, range(decoded.shape[1]))]
+    axes.set_xticks([left + tile / 2 - 1 for left in columns], names)
+    above = len(decoded) * tile
+    middles = [above / 2, above + gap + len(sampled) * tile / 2]
+    texts = ["styles of test images", "samples of the prior"]
+    axes.set_yticks(middles, texts, rotation=90, va="center")
+    axes.tick_params(length=0, labeltop=True, labelbottom=False)
+    axes.spines[:].set_visible(False)
+
+
+def sheet(sources: np.ndarray, decoded: np.ndarray, sampled: np.ndarray) -> np.ndarray:
+    """uint8 images [R, C, H, W], [R, K, C, H, W], [N, K, C, H, W] as one picture.
+
+    Rows: an image, a gap, what was decoded from its style; a gap; what was decoded from samples.
+    Grey, [height, width], or in colour, [height, width, 3].
+    """
+    nothing = np.full_like(sampled[:, :1], WHITE)
+    gap = gap_of(decoded)
+    blocks = [side_by_side(sources[:, None], decoded, WHITE)]
+    blocks.append(side_by_side(nothing, sampled, WHITE))
+    between = np.full((gap, *blocks[0].shape[1:]), WHITE, dtype=np.uint8)
+    picture = np.concatenate([blocks[0], between, blocks[1]])
+    return picture[..., 0] if picture.shape[-1] == 1 else picture
+
+
+def in_words(record: "Record") -> str:
+    """The panel's numbers, each with what it is compared with."""
+    shown = {name: value(record, name) for name in ROWS}
+    return (
+        f"asked label is read: {shown['asked_label_read_percent']} %,"
+        f" chance {shown['chance_percent']} %\n"
+        f"linear probe of the style: {shown['style_probe_percent']} %,"
+        f" largest class {shown['largest_class_percent']} %"
+    )
+
+
+def draw_table(drawing: Drawing) -> None:
+    """The numbers of both data sets, each with its floor and what it is compared with."""
+    rows = [[name, *(cell(drawing, v, metric) for v in PANELS)] for metric, name in ROWS.items()]
+    counts = ", ".join(f"{PANELS[v][4:]} {seeds(drawing, v)}" for v in PANELS)
+    notes = [
+        f"Ours alone: the paper has pictures. Mean ± sample deviation over seeds: {counts}.",
+        "The reader is one perceptron, trained on the training images; it reads each style decoded "
+        "with all ten labels. The probe is fitted on the styles of training images and reads those "
+        "of test images.",
+    ]
+    caption = drawing.caption("What the label and the style decide (Figure 7)")
+    columns = ["measure", *(title[4:] for title in PANELS.values())]
+    Table(caption, columns, rows, notes).write(drawing.stem)
+
+
+def cell(drawing: Drawing, variant: str, metric: str) -> str:
+    """A cell of ours: never blank."""
+    record = drawing.record(variant)
+    return "not run" if record is None else value(record, metric)
+
+
+def seeds(drawing: Drawing, variant: str) -> int:
+    """How many seeds the numbers of a variant are of."""
+    record = drawing.record(variant)
+    return 0 if record is None else sum(s.status == "ok" for s in record.seeds)
+
+
+def value(record: "Record", metric: str) -> str:
+    """Mean ± sample deviation over seeds; what is the same for all seeds has no ±."""
+    values = record.values(metric)
+    if not values:
+        return "diverged"
+    values = values if len(set(values)) > 1 else values[:1]
+    return percent([1000 * v for v in values] if metric.endswith("per_pixel") else values)
+
+
+if __name__ == "__main__":
+    main(__file__)
