@@ -71,6 +71,9 @@ def _list(options: argparse.Namespace) -> None:
     """A block for each item, a line for each variant, a column for each preset."""
     for item, content in experiments().items.items():
         print(f"{item}: {content.title}")
+        if content.borrows:
+            print(f"  drawn from {content.borrows}")
+            continue
         rows = [["variant", "place", *PRESETS]]
         for variant, described in content.variants.items():
             paths = (path_of(preset, item, variant, options.results) for preset in PRESETS)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent
+from .engine.drawing import DATASETS, Drawing, new_figure, not_run, percent
 from .engine.sheets import WHITE, gap_of, side_by_side
 from .engine.tables import Table
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .engine.phases import Model
     from .engine.records import Record
 
-PANELS = {"mnist": "(a) MNIST", "svhn": "(b) SVHN"}
+VARIANTS = ("mnist", "svhn")  # panels (a) and (b)
 SAMPLED = 5  # rows of the sheet whose style is a sample of the prior
 STYLES = 1000  # samples of the prior that are decoded and read
 ROWS = {
@@ -125,8 +125,9 @@ def draw_figure(drawing: Drawing) -> None:
     """A panel for each data set."""
     figure = new_figure(9, 7)
     figure.suptitle(drawing.caption("Each row has one style, each column one label (Figure 7)"))
-    for axes, (variant, title) in zip(figure.subplots(1, 2), PANELS.items(), strict=True):
+    for axes, variant, letter in zip(figure.subplots(1, 2), VARIANTS, "ab", strict=True):
         record = drawing.record(variant)
+        title = f"({letter}) {data_of(drawing, variant)}"
         if record is None or not record.values("asked_label_read_percent"):
             not_run(axes, "not run" if record is None else "diverged")
             axes.set_title(title)
@@ -182,8 +183,8 @@ def in_words(record: "Record") -> str:
 
 def draw_table(drawing: Drawing) -> None:
     """The numbers of both data sets, each with its floor and what it is compared with."""
-    rows = [[name, *(cell(drawing, v, metric) for v in PANELS)] for metric, name in ROWS.items()]
-    counts = ", ".join(f"{PANELS[v][4:]} {seeds(drawing, v)}" for v in PANELS)
+    rows = [[name, *(cell(drawing, v, metric) for v in VARIANTS)] for metric, name in ROWS.items()]
+    counts = ", ".join(f"{data_of(drawing, v)} {seeds(drawing, v)}" for v in VARIANTS)
     notes = [
         f"Ours alone: the paper has pictures. Mean ± sample deviation over seeds: {counts}.",
         "The reader is one perceptron, trained on the training images; it reads each style decoded "
@@ -191,8 +192,15 @@ def draw_table(drawing: Drawing) -> None:
         "of test images.",
     ]
     caption = drawing.caption("What the label and the style decide (Figure 7)")
-    columns = ["measure", *(title[4:] for title in PANELS.values())]
+    columns = ["measure", *(data_of(drawing, v) for v in VARIANTS)]
     Table(caption, columns, rows, notes).write(drawing.stem)
+
+
+def data_of(drawing: Drawing, variant: str) -> str:
+    """The readers' name of the data, and whether they were a part of the official ones."""
+    record = drawing.record(variant)
+    name = DATASETS[drawing.settings(variant).data]
+    return f"{name}, {record.dataset.limit}" if record and record.dataset.limit else name
 
 
 def cell(drawing: Drawing, variant: str, metric: str) -> str:

@@ -15,7 +15,7 @@ VARIANT = "clusters_16"
 def draw_figure(drawing: Drawing) -> None:
     """Two columns of eight clusters; the head is set apart from the members."""
     figure = new_figure(7, 4.4)
-    figure.suptitle(drawing.caption("Heads and random test members of 16 clusters (Figure 9)"))
+    figure.suptitle(drawing.caption("16 clusters: heads, test members (Figure 9)"))
     axes = figure.subplots(1, 2)
     if drawing.record(VARIANT) is None:
         for own in axes:
