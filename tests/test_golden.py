@@ -22,6 +22,14 @@ from replication.engine.fit import Row
 from replication.engine.job import Execution, Run
 
 GOLDEN = Path(__file__).parent / "golden.json"
+LOSSES = (
+    "reconstruction",
+    "head_distance",
+    "discriminator",
+    "generator",
+    "classification",
+    "negative_elbo",
+)
 VARIANTS = [(i, v) for i in experiments().items for v in experiments().runnable(i)]
 
 
@@ -39,7 +47,8 @@ def test_the_first_losses_are_the_golden_ones(item: str, variant: str, tmp_path:
     """0.2 %: what 56 updates make of another processor's rounding is far less."""
     golden = json.loads(GOLDEN.read_text())[f"{item}/{variant}"]
     for ours, theirs in zip(first_epochs(item, variant, tmp_path), golden, strict=True):
-        losses = {k: v for k, v in ours.items() if not k.startswith("test_")}
+        losses = {k: v for k, v in ours.items() if k in LOSSES}  # shares of few images may flip
+        assert len(losses) > 0
         assert losses == pytest.approx({k: theirs[k] for k in losses}, rel=2e-3)
 
 

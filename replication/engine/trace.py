@@ -196,11 +196,12 @@ def trace(settings: Settings) -> Architecture:
 
 
 def stand_in(settings: Settings) -> Dataset:
-    """Two random images of the shape that the settings' data have, of classes 0 and 1."""
+    """Two random images of the shape that the settings' data have, of two of its classes."""
     channels, height, width = SHAPES[settings.data]
     images = torch.randint(256, (BATCH, channels * height * width), dtype=torch.uint8)
     split = Split(images, torch.arange(BATCH))
-    return Dataset(settings.data, (channels, height, width), 10, split, split, "")
+    shape, classes = (channels, height, width), settings.label_size
+    return Dataset(settings.data, shape, classes, split, split, "")
 
 
 def units_of(model: nn.Module) -> dict[str, nn.Module]:
