@@ -59,8 +59,10 @@ def measure(device: torch.device, seeds: int, seconds: float) -> dict:
     rates["DataLoader loop"] = rate(
         Idiomatic(mnist(data_root()), device).updates(), device, seconds
     )
+    machine = environment(Execution(device=str(device)))
+    del machine["precision"]  # both are measured
     return {
-        "machine": environment(Execution(device=str(device))),
+        "machine": machine,
         "seeds": seeds,
         "floor_flop_per_update": floor(settings),
         "executed_flop_per_update": executed,

@@ -13,7 +13,8 @@ from torch import nn
 from replication.engine import cli
 from replication.engine.config import Settings, experiments
 from replication.engine.data import load
-from replication.engine.diagram import WIDTH, Box, Diagram, Layout, figure_of
+from replication.engine.diagram import figure_of
+from replication.engine.layout import WIDTH, Box, Diagram, Layout
 from replication.engine.trace import SHAPES, Architecture, Flow, trace, units_of
 
 FIGURE_1 = ("quick", "figure2_prior_matching", "aae_gaussian")
