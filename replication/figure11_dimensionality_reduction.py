@@ -51,7 +51,7 @@ def train(run: "Run") -> "Outcome":
         return metrics if run.settings.labels else {**metrics, **clustering_metrics(stack, data)}
 
     def heads_of(model: "Model", every: "Tensor") -> "Tensor":
-        return getattr(model, "decoder.cluster_heads")(every)
+        return model.get_submodule("decoder.cluster_heads")(every)
 
     def represent(model: "Model", images: "Tensor") -> "Tensor":
         codes = model.encoder(data.scaling.to_network(images))

@@ -164,8 +164,8 @@ def test_the_head_distance_is_a_linear_penalty_below_eta() -> None:
     heads = torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 10.0]])
 
     class Heads:
-        def __getattr__(self, part: str):
-            assert part == "decoder.cluster_heads"
+        def get_submodule(self, path: str):
+            assert path == "decoder.cluster_heads"
             return lambda every: every @ heads
 
     assert head_distance_loss(Heads(), torch.eye(3), 4.0).item() == pytest.approx(1.0)

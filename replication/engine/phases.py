@@ -167,7 +167,7 @@ def head_distance_loss(model: Model, every: Tensor, least: float) -> Tensor:
 
     ``every`` are the one-hot labels [m, m], whose heads are the rows of W_C.
     """
-    heads = getattr(model, "decoder.cluster_heads")(every).float()
+    heads = model.get_submodule("decoder.cluster_heads")(every).float()
     first, second = torch.triu_indices(len(every), len(every), 1, device=every.device)
     # Two heads at the same place would have a distance without a gradient.
     distances = ((heads[first] - heads[second]).square().sum(-1) + 1e-12).sqrt()

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .config import Settings
+from .data import one_hot
 
 
 class Prior(Protocol):
@@ -167,7 +168,7 @@ class Categorical:
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         device = generator.device
         classes = torch.randint(self.size, (n,), generator=generator, device=device)
-        return torch.nn.functional.one_hot(classes, self.size).float()
+        return one_hot(classes, self.size)
 
 
 def style_prior(settings: Settings) -> Gaussian | GaussianMixture | SwissRoll:
