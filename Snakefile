@@ -1,7 +1,7 @@
 # snakemake --cores all                          trains the smoke preset, draws everything
 # snakemake --cores all --config preset=quick    trains what is missing of that preset instead
 #
-# train -> results/<preset>/<item>/<variant>.json -> draw_table, draw_figure, compare -> report
+# train -> results/<preset>/<item>/<variant>.json -> draw (tables, figures, verdicts) -> report
 
 import sys
 from importlib import import_module
@@ -30,9 +30,12 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
-DRAWN = {
-    kind: [i for i in ITEMS if kind in EXPERIMENTS.items[i].draws] for kind in ENDINGS
-}
+DRAWN = [
+    f"figures/{{preset}}/{item}.{ending}"
+    for item, content in EXPERIMENTS.items.items()
+    for kind in content.draws
+    for ending in ENDINGS[kind]
+]
 DEVICE = config.get("device", "cpu")
 # A smoke variant takes seconds: a process for each seed would cost more than it saves.
 WORKERS = lambda wildcards: (
@@ -96,79 +99,36 @@ rule train:
         " >> {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
 
 
-rule draw_table:
+# All of a preset in one process: half a minute of importing would be spent on each at a time.
+rule draw:
     input:
-        records=lambda wildcards: records(wildcards.preset, wildcards.item),
-        script="replication/{item}.py",
+        records=lambda wildcards: [
+            path for item in ITEMS for path in records(wildcards.preset, item)
+        ],
+        scripts=[f"replication/{item}.py" for item in ITEMS],
         published="replication/published.yaml",
     output:
-        multiext("figures/{preset}/{item}", ".md", ".csv", ".tex"),
+        figures=DRAWN,
+        verdicts=[f"results/{{preset}}/verdicts/{item}.json" for item in JUDGED],
     log:
-        "logs/{preset}/{item}/draw_table.log",
-    wildcard_constraints:
-        item="|".join(DRAWN["table"]),
-    conda:
-        "environment.yml"
-    shell:
-        "python -m replication.{wildcards.item} draw --preset {wildcards.preset} --only table"
-        " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
-
-
-rule draw_figure:
-    input:
-        records=lambda wildcards: records(wildcards.preset, wildcards.item),
-        script="replication/{item}.py",
-        published="replication/published.yaml",
-    output:
-        multiext("figures/{preset}/{item}", ".png", ".pdf"),
-    log:
-        "logs/{preset}/{item}/draw_figure.log",
-    wildcard_constraints:
-        item="|".join(DRAWN["figure"]),
+        "logs/{preset}/draw.log",
     conda:
         "environment.yml"
     params:
         # Architecture diagrams are drawn from the settings, not from records.
         settings=lambda wildcards: [
             settings.model_dump_json()
-            for (preset, item, _), settings in SETTINGS.items()
+            for (preset, _, _), settings in SETTINGS.items()
             if preset == wildcards.preset
-            and item == EXPERIMENTS.items[wildcards.item].borrows
         ],
     shell:
-        "python -m replication.{wildcards.item} draw --preset {wildcards.preset} --only figure"
-        " > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"
-
-
-rule compare:
-    input:
-        records=lambda wildcards: records(wildcards.preset, wildcards.item),
-        published="replication/published.yaml",
-    output:
-        "results/{preset}/verdicts/{item}.json",
-    log:
-        "logs/{preset}/{item}/compare.log",
-    conda:
-        "environment.yml"
-    shell:
-        "python -m replication.{wildcards.item} compare --preset {wildcards.preset} > {log} 2>&1"
-        " || {{ cat {log} >&2; exit 1; }}"
+        "python -m replication draw --preset {wildcards.preset}"
+        " > {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
 
 
 rule report:
     input:
-        [
-            f"figures/{preset}/{item}.{ending}"
-            for preset in PRESETS
-            for kind, endings in ENDINGS.items()
-            for item in DRAWN[kind]
-            for ending in endings
-        ],
-        [
-            f"results/{preset}/verdicts/{item}.json"
-            for preset in PRESETS
-            for item in JUDGED
-        ],
+        expand(rules.draw.output, preset=PRESETS),
         page=["replication/engine/report.py", "replication/engine/report.css"],
     output:
         "results/report.html",

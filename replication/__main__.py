@@ -1,18 +1,21 @@
-"""The suite as a whole: ``python -m replication list | report | readme``."""
+"""The suite as a whole: ``python -m replication list | draw | report | readme``."""
 
 import argparse
 import sys
 from pathlib import Path
 
-from .engine.config import PRESETS, experiments
-from .engine.drawing import FIGURES
+from .engine.cli import compare, draw
+from .engine.config import PRESETS, experiments, known
+from .engine.drawing import FIGURES, Drawing
 from .engine.errors import UserError
+from .engine.published import published
 from .engine.readme import README, write_readme
 from .engine.records import RESULTS, path_of
 from .engine.report import REPORT, write_report
 
 EXAMPLES = """examples:
   python -m replication list
+  python -m replication draw --preset quick
   python -m replication report
   python -m replication readme
   python -m replication report --output /tmp/report.html
@@ -44,6 +47,11 @@ def parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--results", type=Path, default=RESULTS, help=f"records ({RESULTS})")
 
+    drawn = commands.add_parser("draw", parents=[common], help="draw and judge every item")
+    drawn.add_argument("--preset", default="smoke", help=f"{', '.join(PRESETS)} (smoke)")
+    drawn.add_argument("--figures", type=Path, default=FIGURES, help=f"to draw into ({FIGURES})")
+    drawn.set_defaults(command=_draw)
+
     report = commands.add_parser("report", parents=[common], help="write the page of all results")
     report.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
     report.add_argument("--output", type=Path, default=REPORT, help=f"the page ({REPORT})")
@@ -55,6 +63,17 @@ def parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", parents=[common], help="list items, variants, what ran")
     listing.set_defaults(command=_list)
     return top
+
+
+def _draw(options: argparse.Namespace) -> None:
+    """In one process: most of what a drawing takes is importing what draws."""
+    known(options.preset, PRESETS, "preset")
+    for item, content in experiments().items.items():
+        drawing = Drawing(options.preset, item, options.results, options.figures)
+        for path in draw(drawing, content.draws):
+            print(path)
+        if item in published().items:
+            print(compare(drawing))
 
 
 def _readme(options: argparse.Namespace) -> None:

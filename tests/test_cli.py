@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 import wandb
 
+from replication import __main__ as suite
 from replication.engine import cli, config, data, job, records
 from replication.engine.config import Experiments, experiments
 from replication.engine.files import locked
+from replication.engine.published import published
 from tests.wandb_offline import read_runs
 
 ITEM = "table2_semi_supervised"
@@ -230,14 +232,40 @@ def test_another_number_of_classes_than_the_data_have(
     assert "label_size is 9, digits has 10 classes" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("item", experiments().items)
-def test_what_was_not_run_is_drawn_as_not_run(item: str, workdir: Path) -> None:
-    cli.run(item, ["draw", "--preset", "paper"])
-    for kind in experiments().items[item].draws:
-        for ending in config.ENDINGS[kind]:
-            assert (workdir / "figures" / "paper" / f"{item}.{ending}").stat().st_size > 0
-        if kind == "table":
-            assert "not run" in (workdir / "figures" / "paper" / f"{item}.md").read_text()
+def test_what_was_not_run_is_drawn_as_not_run(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The whole suite by one command, every item by its own script."""
+    assert suite.main(["draw", "--preset", "paper"]) == 0
+    told = capsys.readouterr().out.split()
+    figures = workdir / "figures" / "paper"
+    for item, content in experiments().items.items():
+        for kind in content.draws:
+            for ending in config.ENDINGS[kind]:
+                assert (figures / f"{item}.{ending}").stat().st_size > 0
+                assert f"figures/paper/{item}.{ending}" in told
+            if kind == "table":
+                assert "not run" in (figures / f"{item}.md").read_text()
+    for item in published().items:
+        assert (workdir / "results" / "paper" / "verdicts" / f"{item}.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("preset", "line"),
+    [
+        ("fast", "error: unknown preset 'fast'; choose one of: smoke, quick, paper"),
+        ("paper", "error: results/paper/table3_clustering/clusters_16.json is damaged"),
+    ],
+)
+def test_drawing_the_suite_stops_at_what_is_wrong(
+    preset: str, line: str, workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = workdir / "results/paper/table3_clustering/clusters_16.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{")
+    assert suite.main(["draw", "--preset", preset]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert told.startswith(line)
 
 
 def test_a_borrowing_item_has_no_training_of_its_own(

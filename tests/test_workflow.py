@@ -73,13 +73,11 @@ def test_committed_records_plan_no_training(clone: Path) -> None:
 def test_a_variant_that_needs_data_is_never_trained_but_drawn_once_there(clone: Path) -> None:
     record = "results/smoke/table1_log_likelihood/tfd.json"
     assert record not in planned(clone)
-    before = snakemake(clone, "--dry-run").stdout
+    assert record not in snakemake(clone, "--dry-run").stdout
     (clone / record).parent.mkdir(parents=True)
     (clone / record).write_text("{}")
     assert record not in planned(clone)
-    after = snakemake(clone, "--dry-run").stdout
-    assert record not in before
-    assert after.count(record) >= 3, "the table, Figure 5 and the verdicts"
+    assert record in snakemake(clone, "--dry-run").stdout
 
 
 @pytest.mark.parametrize(

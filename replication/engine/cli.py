@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -69,14 +70,14 @@ def parser(item: str) -> argparse.ArgumentParser:
         train = commands.add_parser("train", parents=[common], help="train and store a variant")
         _add_training_options(train, variants)
 
-    draw = commands.add_parser("draw", parents=[common], help="draw from the stored records")
-    draw.add_argument("--figures", type=Path, default=FIGURES, help="folder to draw into")
+    drawn = commands.add_parser("draw", parents=[common], help="draw from the stored records")
+    drawn.add_argument("--figures", type=Path, default=FIGURES, help="folder to draw into")
     kinds = experiments().items[item].draws
-    draw.add_argument("--only", choices=kinds, help="draw just the table, or the figure")
-    draw.set_defaults(command=_draw)
+    drawn.add_argument("--only", choices=kinds, help="draw just the table, or the figure")
+    drawn.set_defaults(command=_draw)
 
-    compare = commands.add_parser("compare", parents=[common], help="judge against the paper")
-    compare.set_defaults(command=_compare)
+    judge = commands.add_parser("compare", parents=[common], help="judge against the paper")
+    judge.set_defaults(command=_compare)
     return top
 
 
@@ -143,20 +144,29 @@ def _train_in_workers(item: str, options: argparse.Namespace, seeds: list[Seed])
 
 def _draw(item: str, options: argparse.Namespace) -> None:
     drawing = Drawing(options.preset, item, options.results, options.figures)
-    script = import_module(f"replication.{item}")
-    for kind in [options.only] if options.only else experiments().items[item].draws:
-        getattr(script, f"draw_{kind}")(drawing)
-        for ending in ENDINGS[kind]:
-            print(drawing.stem.with_suffix(f".{ending}"))
+    for path in draw(drawing, [options.only] if options.only else drawing.description.draws):
+        print(path)
 
 
 def _compare(item: str, options: argparse.Namespace) -> None:
-    drawing = Drawing(options.preset, item, options.results)
+    print(compare(Drawing(options.preset, item, options.results)))
+
+
+def draw(drawing: Drawing, kinds: Sequence[str]) -> list[Path]:
+    """Draw the item's table or figure, or both; the files that were written."""
+    script = import_module(f"replication.{drawing.item}")
+    for kind in kinds:
+        getattr(script, f"draw_{kind}")(drawing)
+    return [drawing.stem.with_suffix(f".{ending}") for kind in kinds for ending in ENDINGS[kind]]
+
+
+def compare(drawing: Drawing) -> Path:
+    """Judge the item's numbers against the published ones; the file with the verdicts."""
     spoken = [Spoken(**dict(v), verdict=str(v)) for v in drawing.verdicts()]
-    comparison = Comparison(preset=options.preset, item=item, verdicts=spoken)
-    path = options.results / options.preset / "verdicts" / f"{item}.json"
+    comparison = Comparison(preset=drawing.preset, item=drawing.item, verdicts=spoken)
+    path = drawing.results / drawing.preset / "verdicts" / f"{drawing.item}.json"
     write_atomically(path, comparison.model_dump_json(indent=1).encode() + b"\n")
-    print(path)
+    return path
 
 
 def _chosen(settings: Settings, numbers: list[int] | None) -> list[Seed]:
