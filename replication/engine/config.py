@@ -142,6 +142,8 @@ class Settings(Strict):
     batch_size: Positive
     epochs: Positive
     evaluate_every: Positive = 1
+    # What is evaluated are weights averaged over about so many updates; 0: the last ones.
+    averaged_updates: Natural = 0
     phases: Phases
     parzen: Parzen | None = None
 
@@ -167,6 +169,8 @@ class Settings(Strict):
             raise ValueError("cluster_head_distance and phases.head_distance go together")
         if self.cluster_head_distance and not (self.label_size and self.label_at == "encoder"):
             raise ValueError("cluster_head_distance needs label_size, and label_at: encoder")
+        if self.averaged_updates and self.batch_norm != "none":
+            raise ValueError("averaged_updates would leave batch_norm's statistics behind")
         if self.phases.variational and self.output == "linear":
             raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
         return self

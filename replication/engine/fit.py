@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from .average import Average
 from .data import Dataset, one_hot
 from .phases import Batch, Phase
 from .stack import Stack
@@ -119,11 +121,13 @@ class Training:
         phases: Sequence[Phase],
         batches: Batches,
         streams: Streams,
+        average: Average | None = None,
     ):
         self.stack = stack
         self.phases = phases
         self.batches = batches
         self.streams = streams
+        self.average = average
         self.descents = [d for phase in phases for d in phase.descents]
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
@@ -131,6 +135,8 @@ class Training:
         losses: dict[str, Tensor] = {}
         for phase in self.phases:
             losses |= phase(batch)
+        if self.average:
+            self.average.update()
         return losses
 
     def epoch(self, epoch: int, told: Callable[[int, int, int], None]) -> dict[str, list[float]]:
@@ -150,6 +156,7 @@ class Training:
             "optimisers": [d.optimiser.state_dict() for d in self.descents],
             "streams": self.streams.state_dict(),
             "batches": self.batches.state_dict(),
+            "average": self.average.state_dict() if self.average else {},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -158,6 +165,8 @@ class Training:
             descent.optimiser.load_state_dict(saved)
         self.streams.load_state_dict(state["streams"])
         self.batches.load_state_dict(state["batches"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
 
 
 def fit(
@@ -169,7 +178,8 @@ def fit(
 ) -> Fitted:
     """Train for ``epochs``; ``evaluate`` gives metrics [S] every so many epochs and at the end.
 
-    The epochs that are evaluated make the history, with the mean losses of their updates.
+    The epochs that are evaluated make the history, with the mean losses of their updates. Where the
+    weights are averaged, the average is evaluated, and left in the stack.
 
     A seed whose losses stop being finite has diverged: its history ends there, and the others go
     on. Training goes on from the monitor's last checkpoint, if there is one, and then gives the
@@ -188,7 +198,8 @@ def fit(
         values = training.epoch(epoch, monitor.step)
         due = (epoch + 1) % evaluate_every == 0 or epoch + 1 == epochs
         if due:
-            values |= {name: metric.tolist() for name, metric in evaluate().items()}
+            with training.average.in_place() if training.average else nullcontext():
+                values |= {name: metric.tolist() for name, metric in evaluate().items()}
         updates = (epoch + 1) * training.batches.steps
         rows = _rows(fitted, values, epoch + 1, updates)
         if due:  # 5000 epochs of ten seeds would make a record of 11 MB
@@ -197,6 +208,8 @@ def fit(
         monitor.epoch(rows, due)
         state_after = partial(_state, training, fitted, epoch + 1)
         monitor.checkpoint(epoch + 1, state_after)
+    if training.average:
+        training.average.swap()
     return fitted
 
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from . import checkpoint, records
+from .average import Average
 from .code_hash import code_hash
 from .config import Seed, Settings, experiments
 from .data import Dataset, choose_labelled, load
@@ -108,7 +109,8 @@ class Run:
         """Train with the settings' phases and schedule."""
         s = self.settings
         phases = in_order(self.stack, s, self.streams)
-        training = Training(self.stack, phases, self.batches(), self.streams)
+        average = Average(self.stack, s.averaged_updates) if s.averaged_updates else None
+        training = Training(self.stack, phases, self.batches(), self.streams, average)
         return fit(training, s.epochs, s.evaluate_every, evaluate, self)
 
     @property
