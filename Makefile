@@ -12,10 +12,16 @@ setup: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt -e '.[suite,test,lint]'
 	touch $@
 
+# make campaign PRESET=quick HOURS=8: trains what is missing, the most valuable first.
+PRESET ?= quick
+HOURS ?= 8
+campaign: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" python -m replication campaign --preset $(PRESET) --hours $(HOURS) -- $(SNAKEMAKE)
+
 test: setup
 	$(BIN)/pytest
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
-.PHONY: all setup test lint
+.PHONY: all setup campaign test lint

@@ -1,9 +1,11 @@
-"""The suite as a whole: ``python -m replication list | draw | report | readme``."""
+"""The suite as a whole: ``python -m replication list | campaign | draw | report | readme``."""
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
+from .engine.campaign import campaign
 from .engine.cli import compare, draw
 from .engine.config import PRESETS, experiments, known
 from .engine.drawing import FIGURES, Drawing
@@ -19,6 +21,7 @@ EXAMPLES = """examples:
   python -m replication report
   python -m replication readme
   python -m replication report --output /tmp/report.html
+  python -m replication campaign --preset quick --hours 8 -- --cores all
 
 An item has a command line of its own:
   python -m replication.{item} --help
@@ -26,13 +29,19 @@ An item has a command line of its own:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when done, 2 when something is wrong that the user can mend (one line says how)."""
+    """0 when done, 2 when something is wrong that the user can mend (one line says how).
+
+    130 on Ctrl-C.
+    """
     try:
         options = parser().parse_args(arguments)
         options.command(options)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; start it again to go on from where it was", file=sys.stderr)
+        return 130
     return 0
 
 
@@ -51,6 +60,12 @@ def parser() -> argparse.ArgumentParser:
     drawn.add_argument("--preset", default="smoke", help=f"{', '.join(PRESETS)} (smoke)")
     drawn.add_argument("--figures", type=Path, default=FIGURES, help=f"to draw into ({FIGURES})")
     drawn.set_defaults(command=_draw)
+
+    running = commands.add_parser("campaign", help="train what is missing, within a time budget")
+    running.add_argument("--preset", default="quick", help=f"{', '.join(PRESETS)} (quick)")
+    running.add_argument("--hours", type=_hours, required=True, help="the budget, such as 2.5")
+    running.add_argument("snakemake", nargs="*", help="Snakemake's arguments (--cores all)")
+    running.set_defaults(command=_campaign)
 
     report = commands.add_parser("report", parents=[common], help="write the page of all results")
     report.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
@@ -74,6 +89,18 @@ def _draw(options: argparse.Namespace) -> None:
             print(path)
         if item in published().items:
             print(compare(drawing))
+
+
+def _campaign(options: argparse.Namespace) -> None:
+    known(options.preset, PRESETS, "preset")
+    campaign(options.preset, 3600 * options.hours, options.snakemake or ["--cores", "all"])
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours < math.inf:
+        raise argparse.ArgumentTypeError("must be a number of hours, 0 or more")
+    return hours
 
 
 def _readme(options: argparse.Namespace) -> None:

@@ -250,7 +250,15 @@ class Experiments(Strict):
     smoke: dict[str, Any] = {}
     quick: dict[str, Any] = {}
     paper: dict[str, Any] = {}
+    # Items whose records are worth most, in this order; the others come after them.
+    campaign: list[str] = []
     items: dict[str, Item]
+
+    @model_validator(mode="after")
+    def _campaign_names_items(self) -> "Experiments":
+        if unknown := [name for name in self.campaign if name not in self.items]:
+            raise ValueError(f"campaign names {', '.join(unknown)}, which is no item")
+        return self
 
     @model_validator(mode="after")
     def _each_item_has_runs(self) -> "Experiments":
@@ -271,6 +279,10 @@ class Experiments(Strict):
         layers: list[Any] = [self, self.items[item], self.items[item].variants[variant]]
         values = merge(*(x.settings for x in layers), *(getattr(x, preset) for x in layers))
         return parse(Settings, values, f"{item}/{variant} ({preset})")
+
+    def rank(self, item: str) -> int:
+        """The place of ``item`` in the order of value."""
+        return self.campaign.index(item) if item in self.campaign else len(self.campaign)
 
     def runnable(self, item: str) -> list[str]:
         """The variants of ``item`` that the workflow trains."""
