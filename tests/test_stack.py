@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from replication.engine.config import Seed, Settings, StylePrior, experiments
+from replication.engine.config import Departures, Seed, Settings, StylePrior, experiments
 from replication.engine.data import choose_labelled, load
 from replication.engine.evaluate import metrics_on_test
 from replication.engine.fit import Batches, Training
@@ -29,7 +29,8 @@ def training_of(settings: Settings, seeds: list[Seed], bf16: bool = False) -> Tr
         labels = dataset.train.labels
         chosen = [choose_labelled(labels, settings.labels, s.label_seed) for s in seeds]
         labelled = torch.stack(chosen)
-    batches = Batches(dataset, labelled, settings.batch_size, streams, settings.given_size)
+    sizes = (settings.batch_size, streams, settings.given_size)
+    batches = Batches(dataset, labelled, *sizes, settings.departures.labelled_epochs)
     return Training(stack, phases, batches, streams)
 
 
@@ -83,6 +84,25 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "table2_semi_supervised",
         "mnist_100",
         {"standardise": True, "output": "linear", "batch_norm": "all"},
+    ),
+    "departures": (
+        "table2_semi_supervised",
+        "mnist_1000",
+        {
+            "initial_deviation": "he",
+            "departures": Departures(
+                mean_error=True,
+                discriminator_noise=0.3,
+                labelled_epochs=True,
+                saturating=True,
+                fresh_codes=True,
+            ),
+        },
+    ),
+    "one joint loss": (
+        "table2_semi_supervised",
+        "mnist_100",
+        {"departures": Departures(joint=True)},
     ),
     "variational": ("figure2_prior_matching", "vae_mixture", {}),
 }

@@ -117,28 +117,32 @@ def _train(item: str, options: argparse.Namespace) -> None:
 
 
 def _train_in_workers(item: str, options: argparse.Namespace, seeds: list[Seed]) -> None:
-    """Every seed in a process of its own, ``options.workers`` at a time."""
+    """Every seed in a process of its own, ``options.workers`` at a time.
+
+    Runs that share their seed, and differ in their label seed, share its process.
+    """
+    numbers = list(dict.fromkeys(seed.seed for seed in seeds))
     command = [sys.executable, "-m", f"replication.{item}", "train"]
     for name in ("preset", "results", "variant", "device", "threads", "precision"):
         command += [f"--{name}", str(getattr(options, name))]
     command += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
     running: list[subprocess.Popen] = []
 
-    def work(seed: Seed) -> int:
-        process = subprocess.Popen([*command, "--seeds", str(seed.seed)], stdout=subprocess.DEVNULL)
+    def work(number: int) -> int:
+        process = subprocess.Popen([*command, "--seeds", str(number)], stdout=subprocess.DEVNULL)
         running.append(process)
         return process.wait()
 
     pool = ThreadPoolExecutor(options.workers)
     try:
-        codes = list(pool.map(work, seeds))
+        codes = list(pool.map(work, numbers))
     except BaseException:
         pool.shutdown(wait=False, cancel_futures=True)
         for process in running:
             process.terminate()
         raise
     if any(codes):
-        failed = ", ".join(str(s.seed) for s, code in zip(seeds, codes, strict=True) if code)
+        failed = ", ".join(str(n) for n, code in zip(numbers, codes, strict=True) if code)
         raise UserError(f"training of seed {failed} failed (see above)", "mend it and start again")
 
 

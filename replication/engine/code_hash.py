@@ -13,6 +13,7 @@ from types import ModuleType
 
 TRAINING_MODULES = (
     "data",
+    "departures",
     "evaluate",
     "faces",
     "fit",

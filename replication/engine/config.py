@@ -89,6 +89,25 @@ class Parzen(Strict):
         return [self.lowest * ratio**i for i in range(self.steps)]
 
 
+class Departures(Strict):
+    """What public replications do otherwise than the paper; none of it is on by default."""
+
+    # The squared error averaged over pixels and images, not half of it summed over pixels.
+    mean_error: bool = False
+    # Deviation of the noise on all that the discriminators see, samples and codes, in both steps.
+    discriminator_noise: Annotated[float, Field(ge=0)] = 0.0
+    # An epoch is a pass over the labelled images: max(1, labels // batch) updates.
+    labelled_epochs: bool = False
+    # The generator descends E log(1 - D(z)), the paper's minimax, instead of -E log D(z).
+    saturating: bool = False
+    # One optimiser, that of the reconstruction, descends the sum of all losses but the
+    # discriminators'.
+    joint: bool = False
+    # The generator's step encodes again, with new noise, instead of sharing the discriminators'
+    # pass.
+    fresh_codes: bool = False
+
+
 class Phases(Strict):
     """The optimisers of the phases; a phase that is absent is not run."""
 
@@ -133,7 +152,8 @@ class Settings(Strict):
     output: Literal["sigmoid", "linear"]
     posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
     posterior_noise_size: Natural = 0
-    initial_deviation: PositiveNumber
+    # Of the weights; ``he``: sqrt(2 / inputs) of each layer.
+    initial_deviation: PositiveNumber | Literal["he"]
     style_prior: StylePrior = StylePrior()
     input_noise: Annotated[float, Field(ge=0)]
     input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -145,6 +165,7 @@ class Settings(Strict):
     # What is evaluated are weights averaged over about so many updates; 0: the last ones.
     averaged_updates: Natural = 0
     phases: Phases
+    departures: Departures = Departures()
     parzen: Parzen | None = None
 
     @model_validator(mode="after")
@@ -173,6 +194,22 @@ class Settings(Strict):
             raise ValueError("averaged_updates would leave batch_norm's statistics behind")
         if self.phases.variational and self.output == "linear":
             raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
+        return self
+
+    @model_validator(mode="after")
+    def _departures_have_their_phases(self) -> "Settings":
+        departures, phases = self.departures, self.phases
+        if departures.mean_error and not phases.reconstruction:
+            raise ValueError("departures.mean_error needs phases.reconstruction")
+        for name in ("discriminator_noise", "saturating", "fresh_codes"):
+            if getattr(departures, name) and not phases.discriminator:
+                raise ValueError(f"departures.{name} needs phases.discriminator and generator")
+        if departures.labelled_epochs and not self.labels:
+            raise ValueError("departures.labelled_epochs needs labels")
+        parts = (phases.reconstruction, phases.generator, phases.classification)
+        if departures.joint and (not all(parts) or phases.head_distance or phases.variational):
+            needed = "reconstruction, generator and classification, and no other"
+            raise ValueError(f"departures.joint needs the phases {needed}")
         return self
 
     @property

@@ -40,6 +40,8 @@ class Monitor(Protocol):
 class Batches:
     """Draws S seeds' batches. One epoch is one pass over the *unlabelled* images.
 
+    With ``labelled_epochs`` it is one over the labelled images, as public replications have it.
+
     ``labelled`` holds each seed's own labelled indices [S, L]. Up to a batch of them are taken
     whole at every update; more are cycled through in a random order, batch by batch. Where
     ``given_size`` is positive, each image comes with its label instead, a one-hot of that length;
@@ -53,6 +55,7 @@ class Batches:
         batch_size: int,
         streams: Streams,
         given_size: int = 0,
+        labelled_epochs: bool = False,
     ):
         train = dataset.train
         self.train = train
@@ -64,7 +67,10 @@ class Batches:
             self.known = unknown.scatter(1, labelled, train.labels[labelled])
         self.batch_size = min(batch_size, len(train))
         self.streams = streams
-        self.steps = len(train) // self.batch_size
+        passed = len(train)
+        if labelled_epochs and labelled is not None:
+            passed = labelled.shape[1]
+        self.steps = max(1, passed // self.batch_size)
         self._order: Tensor | None = None
         self._position = 0
 

@@ -102,7 +102,8 @@ class Run:
         if count:
             chosen = [choose_labelled(train.labels, count, s.label_seed) for s in self.seeds]
             labelled = torch.stack(chosen)
-        sizes = (self.settings.batch_size, self.streams, self.settings.given_size)
+        s = self.settings
+        sizes = (s.batch_size, self.streams, s.given_size, s.departures.labelled_epochs)
         return Batches(self.dataset, labelled, *sizes)
 
     def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:

@@ -4,6 +4,7 @@ All are multilayer perceptrons with ReLU units (appendix A.1 and A.2.1: two hidd
 What they return is float32, so that losses are, whatever precision the products have.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -136,10 +137,16 @@ class Discriminator(nn.Module):
         return self.logit(self.trunk(code)).float().squeeze(-1)
 
 
-def initialise(model: nn.Module, deviation: float, generator: torch.Generator) -> None:
-    """Weights from N(0, deviation^2), biases zero (appendix A.1: deviation 0.01)."""
+def initialise(
+    model: nn.Module, deviation: float | Literal["he"], generator: torch.Generator
+) -> None:
+    """Weights from N(0, deviation^2), biases zero (appendix A.1: deviation 0.01).
+
+    ``he`` keeps the variance from ReLU layer to ReLU layer: sqrt(2 / inputs) (He et al., 2015).
+    """
     for layer in model.modules():
         if isinstance(layer, nn.Linear):
-            nn.init.normal_(layer.weight, 0.0, deviation, generator=generator)
+            own = math.sqrt(2 / layer.in_features) if deviation == "he" else deviation
+            nn.init.normal_(layer.weight, 0.0, own, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -6,11 +6,12 @@
 3. *Semi-supervised classification*: q(y|x) descends the cross-entropy of a labelled batch.
 
 Each phase has its own optimiser, rate schedule and momentum. Losses are functions of one model;
-``Stack.each`` maps them over the seeds.
+``Stack.each`` maps them over the seeds. The settings' ``departures`` are what public replications
+do otherwise.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -18,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
-from .config import Optimiser, Settings
+from .config import Departures, Optimiser, Settings
+from .departures import Joint, mean_squared_error
 from .networks import Encoder
 from .priors import ClassPrior, DensePrior, Prior, priors_of
 from .stack import Stack
@@ -119,10 +121,10 @@ def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
 
 
 def reconstruction_loss(
-    model: Model, target: Tensor, given: Tensor, images: Tensor, epsilon: Tensor
+    model: Model, target: Tensor, given: Tensor, images: Tensor, epsilon: Tensor, error: Callable
 ) -> Tensor:
     codes = model.encoder(images, epsilon)
-    return half_squared_error(reconstructed(model, codes, given), target)
+    return error(reconstructed(model, codes, given), target)
 
 
 def adversarial_codes(
@@ -150,11 +152,15 @@ def discriminator_loss(model: Model, real: dict[str, Tensor], fake: dict[str, Te
     return loss
 
 
-def generator_loss(model: Model, fake: dict[str, Tensor]) -> Tensor:
-    """-E log D(z), the non-saturating form that every replication uses for the paper's minimax."""
+def generator_loss(model: Model, fake: dict[str, Tensor], saturating: bool = False) -> Tensor:
+    """-E log D(z), the non-saturating form that every replication uses for the paper's minimax.
+
+    ``saturating``: E log(1 - D(z)), the minimax itself.
+    """
     loss = torch.zeros((), device=next(iter(fake.values())).device)
     for name, codes in fake.items():
-        loss = loss + softplus(-getattr(model, f"{name}_discriminator")(codes)).mean()
+        logits = getattr(model, f"{name}_discriminator")(codes)
+        loss = loss + (-softplus(logits) if saturating else softplus(-logits)).mean()
     return loss
 
 
@@ -178,19 +184,29 @@ class Reconstruction:
     """Encoder and decoder; ``labelled``: the decoder is given the image's label (Figure 6)."""
 
     def __init__(
-        self, stack: Stack, settings: Optimiser, labelled: bool, encoder_input: EncoderInput
+        self,
+        stack: Stack,
+        settings: Optimiser,
+        labelled: bool,
+        encoder_input: EncoderInput,
+        error: Callable,
     ):
         self.stack = stack
         self.labelled = labelled
+        self.error = error
         self.encoder_input = encoder_input
         self.descents = [Descent(stack.parameters("encoder", "decoder"), settings)]
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        inputs = self.encoder_input(batch.images)
-        given = batch.given if self.labelled else batch.given[..., :0]
-        losses = self.stack.each(reconstruction_loss, batch.images, given, *inputs)
+        losses = self.losses(batch)
         self.descents[0](losses)
         return {"reconstruction": losses.detach()}
+
+    def losses(self, batch: Batch) -> Tensor:
+        inputs = self.encoder_input(batch.images)
+        given = batch.given if self.labelled else batch.given[..., :0]
+        shared = (self.error,)
+        return self.stack.each(reconstruction_loss, batch.images, given, *inputs, shared=shared)
 
 
 class HeadDistance:
@@ -224,12 +240,14 @@ class Regularisation:
         guided: bool,
         encoder_input: EncoderInput,
         streams: Streams,
+        departures: Departures,
     ):
         self.stack = stack
         self.priors = priors
         self.guided = guided
         self.encoder_input = encoder_input
         self.streams = streams
+        self.departures = departures
         parts = [f"{name}_discriminator" for name in priors]
         heads = ["encoder.trunk", *(f"encoder.heads.{name}" for name in priors)]
         if stack.parameters("encoder.heads.style_log_variance"):
@@ -240,16 +258,39 @@ class Regularisation:
         ]
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        # The discriminators' step leaves the encoder alone, so one pass serves both steps.
-        beside = batch.given if self.guided else batch.given[..., :0]
-        fake = self.stack.each(adversarial_codes, beside, *self.encoder_input(batch.images))
+        discriminator, fake = self.discriminate(batch)
+        generator = self.generator_losses(batch, fake)
+        self.descents[1](generator)
+        return {"discriminator": discriminator, "generator": generator.detach()}
+
+    def discriminate(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """The discriminators' step: its losses, and the codes that it was made with."""
+        fake = self._codes(batch)
         real = {name: self._prior_samples(name, batch) for name in self.priors}
         detached = {name: codes.detach() for name, codes in fake.items()}
-        discriminator = self.stack.each(discriminator_loss, real, detached)
-        self.descents[0](discriminator)
-        generator = self.stack.each(generator_loss, fake)
-        self.descents[1](generator)
-        return {"discriminator": discriminator.detach(), "generator": generator.detach()}
+        losses = self.stack.each(discriminator_loss, self._seen(real), self._seen(detached))
+        self.descents[0](losses)
+        return losses.detach(), fake
+
+    def generator_losses(self, batch: Batch, fake: dict[str, Tensor]) -> Tensor:
+        # The discriminators' step leaves the encoder alone, so one pass serves both steps.
+        codes = self._codes(batch) if self.departures.fresh_codes else fake
+        shared = (self.departures.saturating,)
+        return self.stack.each(generator_loss, self._seen(codes), shared=shared)
+
+    def _codes(self, batch: Batch) -> dict[str, Tensor]:
+        beside = batch.given if self.guided else batch.given[..., :0]
+        return self.stack.each(adversarial_codes, beside, *self.encoder_input(batch.images))
+
+    def _seen(self, codes: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the discriminators see of samples or codes: with new noise, if it is asked for."""
+        if not (deviation := self.departures.discriminator_noise):
+            return codes
+        noisy = {}
+        for name, own in codes.items():
+            noise = self.streams.normal("discriminator noise", *own.shape[1:])
+            noisy[name] = torch.add(own, noise, alpha=deviation)
+        return noisy
 
     def _prior_samples(self, name: str, batch: Batch) -> Tensor:
         prior, generators = self.priors[name], self.streams[f"prior of {name}"]
@@ -271,10 +312,13 @@ class Classification:
         self.descents = [Descent(parameters, settings)]
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        inputs = self.encoder_input(batch.labelled_images)
-        losses = self.stack.each(classification_loss, *inputs, batch.labels)
+        losses = self.losses(batch)
         self.descents[0](losses)
         return {"classification": losses.detach()}
+
+    def losses(self, batch: Batch) -> Tensor:
+        inputs = self.encoder_input(batch.labelled_images)
+        return self.stack.each(classification_loss, *inputs, batch.labels)
 
 
 class Variational:
@@ -312,21 +356,26 @@ def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
     encoder_input = EncoderInput(
         streams, settings, cast(Encoder, stack.template.encoder).epsilon_size
     )
-    priors, wanted = priors_of(settings), settings.phases
+    priors, wanted, departures = priors_of(settings), settings.phases, settings.departures
     phases: list[Phase] = []
     if wanted.reconstruction:
         labelled = settings.label_at == "decoder"
-        phases.append(Reconstruction(stack, wanted.reconstruction, labelled, encoder_input))
+        error = mean_squared_error if departures.mean_error else half_squared_error
+        phases.append(Reconstruction(stack, wanted.reconstruction, labelled, encoder_input, error))
     if wanted.head_distance and settings.cluster_head_distance:
         heads, least = settings.label_size, settings.cluster_head_distance
         phases.append(HeadDistance(stack, wanted.head_distance, heads, least))
     if wanted.discriminator and wanted.generator:
         adversaries = (wanted.discriminator, wanted.generator)
         guided = settings.label_at == "discriminator"
-        phases.append(Regularisation(stack, *adversaries, priors, guided, encoder_input, streams))
+        phases.append(
+            Regularisation(stack, *adversaries, priors, guided, encoder_input, streams, departures)
+        )
     if wanted.classification:
         phases.append(Classification(stack, wanted.classification, encoder_input))
     if wanted.variational:
         prior = cast(DensePrior, priors["style"])
         phases.append(Variational(stack, wanted.variational, prior, encoder_input))
+    if departures.joint:  # then the settings have just these three
+        return [Joint(*cast(tuple[Reconstruction, Regularisation, Classification], phases))]
     return phases
