@@ -44,10 +44,11 @@ def test_every_shipped_variant_resolves(preset: str, item: str, variant: str) ->
     assert drawn_or_embedded or preset != "smoke", "the smoke preset needs no file"
 
 
-def test_shipped_variants_are_told_apart_by_their_hashes() -> None:
+def test_shipped_variants_are_told_apart_by_their_hashes_or_seeds() -> None:
     for item, content in experiments().items.items():
-        hashes = {v: experiments().settings_of("paper", item, v).hash() for v in content.variants}
-        assert len(set(hashes.values())) == len(hashes), hashes
+        settings = {v: experiments().settings_of("paper", item, v) for v in content.variants}
+        told = {v: (own.hash(), *own.runs) for v, own in settings.items()}
+        assert len(set(told.values())) == len(told), told
 
 
 def test_a_variant_that_is_not_run_is_not_runnable() -> None:

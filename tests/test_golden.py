@@ -28,6 +28,7 @@ LOSSES = (
     "discriminator",
     "generator",
     "classification",
+    "joint",
     "negative_elbo",
 )
 VARIANTS = [(i, v) for i in experiments().items for v in experiments().runnable(i)]
