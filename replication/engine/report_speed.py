@@ -174,7 +174,7 @@ def quality(stored: Drawing) -> Html:
     aim = goals().quality
     columns = ["variant", "seeds", "trained on"]
     for level in aim.levels:
-        columns += [f"epochs to {level:g} {aim.unit}", f"seconds to {level:g} {aim.unit}"]
+        columns += [f"epochs to {level:g}\u00a0{aim.unit}", f"seconds to {level:g}\u00a0{aim.unit}"]
     rows = [quality_row(stored, variant) for variant in aim.matching()]
     title = f"Time to quality: {stored.description.title}, {stored.preset} preset"
     whole = table(columns, rows, "Time to quality")
