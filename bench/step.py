@@ -23,7 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from bench.idiomatic import Idiomatic, mnist
 from replication.engine.config import Seed, Settings, experiments
-from replication.engine.data import data_root, load
+from replication.engine.data import Dataset, data_root, load
 from replication.engine.fit import Training
 from replication.engine.job import Execution, Run, environment
 from replication.engine.phases import in_order
@@ -74,13 +74,19 @@ def measure(device: torch.device, seeds: int, seconds: float) -> dict:
     }
 
 
-def training_of(settings: Settings, seeds: int, device: torch.device, precision: str) -> Training:
-    """Our training of the variant, ``seeds`` of it stacked."""
+def training_of(
+    settings: Settings,
+    seeds: int,
+    device: torch.device,
+    precision: str,
+    dataset: Dataset | None = None,
+) -> Training:
+    """Our training of the variant, ``seeds`` of it stacked, on its own data or ``dataset``."""
     chosen = [Seed(s, s) for s in range(seeds)]
     execution = Execution(device=str(device), precision=precision)
     folder = Path(tempfile.gettempdir())  # nothing is written: no checkpoint is asked for
     with redirect_stderr(StringIO()):
-        run = Run("bench", settings, load(settings), chosen, folder, execution)
+        run = Run("bench", settings, dataset or load(settings), chosen, folder, execution)
     phases = in_order(run.stack, settings, run.streams)
     return Training(run.stack, phases, run.batches(), run.streams)
 
