@@ -172,8 +172,8 @@ def in_own_process(name: str, value: int, options: argparse.Namespace) -> Point:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.splitlines() or [f"ended with {done.returncode}"])[-1]
-        problem = f"{name} at {value}: {last.removeprefix('error: ')}"
-        raise UserError(problem, "mend it and start again, or name another series by --only")
+        problem, _, remedy = last.removeprefix("error: ").partition("; ")
+        raise UserError(f"{name} at {value}: {problem}", remedy or "mend it and start again")
     return Point.model_validate_json(done.stdout.splitlines()[-1])
 
 

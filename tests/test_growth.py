@@ -144,7 +144,7 @@ def test_a_point_that_fails_ends_all_in_one_line(
     out = tmp_path / "growth.json"
     assert main(["--only", "seeds", "--out", str(out)]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last.startswith("error: seeds at 1: device 'x' cannot be used")
+    assert last == "error: seeds at 1: device 'x' cannot be used; name another"
     assert not out.exists()
 
 
