@@ -15,7 +15,7 @@ import torch
 
 from bench.commands import MNIST, command, parser
 from replication.engine.config import Seed, Settings, experiments
-from replication.engine.data import load
+from replication.engine.data import Dataset, load
 from replication.engine.fit import Training
 from replication.engine.job import Execution, Run, check_device
 from replication.engine.phases import in_order
@@ -41,13 +41,19 @@ def first_images(settings: Settings, images: int) -> Settings:
     return settings.model_copy(update={"validation": MNIST - images})
 
 
-def training_of(settings: Settings, seeds: int, device: torch.device, precision: str) -> Training:
-    """Our training of the variant, ``seeds`` of it stacked."""
+def training_of(
+    settings: Settings,
+    seeds: int,
+    device: torch.device,
+    precision: str,
+    dataset: Dataset | None = None,
+) -> Training:
+    """Our training of the variant, ``seeds`` of it stacked, on its own data or ``dataset``."""
     chosen = [Seed(s, s) for s in range(seeds)]
     execution = Execution(device=str(device), precision=precision)
     folder = Path(tempfile.gettempdir())  # nothing is written: no checkpoint is asked for
     with redirect_stderr(StringIO()):
-        run = Run("bench", settings, load(settings), chosen, folder, execution)
+        run = Run("bench", settings, dataset or load(settings), chosen, folder, execution)
     phases = in_order(run.stack, settings, run.streams)
     return Training(run.stack, phases, run.batches(), run.streams)
 
