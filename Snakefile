@@ -48,7 +48,7 @@ WORKERS = lambda wildcards: (
 def records(preset, item):
     """The records that are drawn: those that are there, and all that the workflow trains."""
     source = EXPERIMENTS.items[item].borrows or item
-    trained = EXPERIMENTS.runnable(source) if preset == PRESET else []
+    trained = EXPERIMENTS.runnable(source, preset) if preset == PRESET else []
     paths = {
         v: f"results/{preset}/{source}/{v}.json"
         for v in EXPERIMENTS.items[source].variants

@@ -13,7 +13,7 @@ from replication.engine.config import experiments
 VARIANTS = [
     (item, variant)
     for item, content in experiments().items.items()
-    for variant in experiments().runnable(item)
+    for variant in experiments().runnable(item, "smoke")
     if not content.borrows
 ]
 

@@ -30,7 +30,7 @@ LOSSES = (
     "classification",
     "negative_elbo",
 )
-VARIANTS = [(i, v) for i in experiments().items for v in experiments().runnable(i)]
+VARIANTS = [(i, v) for i in experiments().items for v in experiments().runnable(i, "smoke")]
 
 
 def first_epochs(item: str, variant: str, folder: Path) -> list[Row]:
