@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from replication.engine.config import experiments
-from replication.engine.drawing import Drawing
 from replication.engine.errors import UserError
 from replication.engine.records import Record
 from replication.engine.report import write_report
 from replication.engine.report_speed import speed
-from replication.engine.speed import Rivals, Step, goals, measured, reached
+from replication.engine.speed import Quality, Rivals, Step, goals, measured, reached
 from tests.test_report import PNG, seed_result, store
 
 TABLE = "table2_semi_supervised"
@@ -68,8 +66,7 @@ class Bench:
         return path
 
     def section(self) -> str:
-        stored = Drawing("quick", TABLE, self.root / "results", self.root / "figures")
-        return str(speed(stored, self.folder))
+        return str(speed(self.folder, self.root / "results", self.root / "figures"))
 
 
 @pytest.fixture
@@ -126,7 +123,7 @@ def test_what_is_missing_is_said_with_its_command(bench: Bench) -> None:
     section = bench.section()
     for command in ("bench.step", "bench.rivals", "bench.growth"):
         assert f"<code>python -m {command}</code>" in section
-    assert cells(section, "Time to quality", "mnist_100") == ["not run"] * 6
+    assert cells(section, "Time to quality", "Table 2, MNIST (100)") == ["not run"] * 6
     assert "<img" not in section
 
 
@@ -232,15 +229,13 @@ def test_time_to_quality_leads_to_its_record(bench: Bench) -> None:
     section = bench.section()
     level = goals().quality.levels[0]
     assert level < 10, "the record does not reach it"
-    row = cells(section, "Time to quality", "mnist_100")
+    row = cells(section, "Time to quality", "Table 2, MNIST (100)")
     assert row == ["3", "CPU, float32, 1 thread(s)", *["not reached"] * 4]
     assert f'href="#quick-{TABLE}-mnist_100"' in section
 
 
-def test_patterns_name_variants() -> None:
-    quality = goals().quality
-    assert quality.matching()[0] == "mnist_100"
-    every = list(experiments().items[TABLE].variants)
-    assert quality.model_copy(update={"variants": ["nn_*"]}).matching() == [
-        v for v in every if v.startswith("nn_")
-    ]
+@pytest.mark.parametrize("records", [{"table7": ["mnist_100"]}, {TABLE: ["mnist_7"]}])
+def test_an_unknown_record_is_named(records: dict[str, list[str]]) -> None:
+    values = goals().quality.model_dump() | {"records": records}
+    with pytest.raises(UserError, match=r"unknown .*(table7|mnist_7)"):
+        Quality.model_validate(values)

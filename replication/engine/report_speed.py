@@ -39,14 +39,14 @@ QUALITY = (
 )
 
 
-def speed(stored: Drawing, folder: Path) -> Html:
-    """The section, made of the files in ``folder`` and of the records of the item ``stored``."""
+def speed(folder: Path, results: Path, figures: Path) -> Html:
+    """The section, made of the files in ``folder`` and of records."""
     steps, rivals = measured("step", Step, folder), measured("rivals", Rivals, folder)
     parts = [of_machine(n, steps.get(n), rivals.get(n)) for n in sorted({*steps, *rivals})]
     if not parts:
         parts = [run("Nothing was measured", "step", "rivals")]
     heading = joined([element("h2", "Speed"), element("p", ABOUT)])
-    return element("section", heading, *parts, growth(stored), quality(stored), id="speed")
+    return element("section", heading, *parts, growth(figures), quality(results), id="speed")
 
 
 def run(what: str, *benches: str) -> Html:
@@ -159,33 +159,37 @@ def from_start_to_end(whole: StartToEnd, machine: Machine) -> Html:
     return joined([heading, text, table(columns, rows, "From start to end")])
 
 
-def growth(stored: Drawing) -> Html:
+def growth(figures: Path) -> Html:
     """The figure of how time and memory grow, if it was drawn."""
     heading = element("h3", "How time and memory grow")
-    path = stored.figures / "bench" / "growth.png"
+    path = figures / "bench" / "growth.png"
     if not path.exists():
         return joined([heading, run("This is not drawn", "growth")])
     alt = "Time and memory by seeds, width, images, clusters and Parzen samples"
     return joined([heading, image(path.read_bytes(), alt)])
 
 
-def quality(stored: Drawing) -> Html:
+def quality(results: Path) -> Html:
     """When the records' error fell to each level."""
     aim = goals().quality
-    columns = ["variant", "seeds", "trained on"]
+    columns = ["record", "seeds", "trained on"]
     for level in aim.levels:
         columns += [f"epochs to {level:g}\u00a0{aim.unit}", f"seconds to {level:g}\u00a0{aim.unit}"]
-    rows = [quality_row(stored, variant) for variant in aim.matching()]
-    title = f"Time to quality: {stored.description.title}, {stored.preset} preset"
+    rows = [
+        quality_row(Drawing(aim.preset, item, results), variant)
+        for item, variants in aim.records.items()
+        for variant in variants
+    ]
     whole = table(columns, rows, "Time to quality")
-    return joined([element("h3", title), element("p", QUALITY), whole])
+    return joined([element("h3", f"Time to quality ({aim.preset})"), element("p", QUALITY), whole])
 
 
 def quality_row(stored: Drawing, variant: str) -> list[object]:
     aim, record = goals().quality, stored.record(variant)
+    place = stored.description.variants[variant].place
     if record is None:
-        return [variant, *["not run"] * (2 + 2 * len(aim.levels))]
-    link = element("a", variant, href=f"#{anchor(stored.preset, stored.item, variant)}")
+        return [place, *["not run"] * (2 + 2 * len(aim.levels))]
+    link = element("a", place, href=f"#{anchor(stored.preset, stored.item, variant)}")
     cells: list[object] = [link, len(record.seeds), trained_on(record)]
     for level in aim.levels:
         found = reached(record, aim.metric, level)

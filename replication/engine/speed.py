@@ -3,14 +3,13 @@
 A file of bench/results is of one machine and one run; only ratios inside it mean anything.
 """
 
-from fnmatch import fnmatch
 from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from .config import Natural, Positive, PositiveNumber, Strict, experiments, parse, read_yaml
+from .config import Natural, Positive, PositiveNumber, Strict, experiments, known, parse, read_yaml
 from .errors import UserError
 from .records import Record
 
@@ -118,19 +117,21 @@ class Rivals(OfMachine):
 
 
 class Quality(Strict):
-    """Time to quality: which records (variants may be patterns), and the errors to fall to."""
+    """Time to quality: the records (item -> variants), and the errors to fall to."""
 
     preset: str
-    item: str
-    variants: list[str]
+    records: dict[str, list[str]]
     metric: str
     unit: str
     levels: list[PositiveNumber]
 
-    def matching(self) -> list[str]:
-        """The variants of the item that are meant, in its order."""
-        every = experiments().items[self.item].variants
-        return [v for v in every if any(fnmatch(v, pattern) for pattern in self.variants)]
+    @model_validator(mode="after")
+    def _names_variants(self) -> "Quality":
+        for item, variants in self.records.items():
+            known(item, experiments().items, "item")
+            for variant in variants:
+                known(variant, experiments().items[item].variants, f"variant of {item}")
+        return self
 
 
 class Goals(Strict):
