@@ -6,7 +6,7 @@ Prints one line after the last update. Nothing is evaluated, tracked or stored.
 """
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
@@ -29,7 +29,7 @@ def main() -> None:
     torch.set_num_threads(1)
     settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
     settings = first_images(settings, options.images)
-    training = training_of(settings, 1, torch.device(options.device), options.precision)
+    training = training_of(settings, [0], torch.device(options.device), options.precision)
     for epoch in range(options.epochs):
         losses = training.epoch(epoch, told=lambda *_: None)
         last = ", ".join(f"{name} {value:.3f}" for name, (value,) in losses.items())
@@ -43,13 +43,13 @@ def first_images(settings: Settings, images: int) -> Settings:
 
 def training_of(
     settings: Settings,
-    seeds: int,
+    seeds: Sequence[int],
     device: torch.device,
     precision: str,
     dataset: Dataset | None = None,
 ) -> Training:
     """Our training of the variant, ``seeds`` of it stacked, on its own data or ``dataset``."""
-    chosen = [Seed(s, s) for s in range(seeds)]
+    chosen = [Seed(s, s) for s in seeds]
     execution = Execution(device=str(device), precision=precision)
     folder = Path(tempfile.gettempdir())  # nothing is written: no checkpoint is asked for
     with redirect_stderr(StringIO()):

@@ -92,7 +92,7 @@ def settings_of(name: str, value: int) -> Settings:
 def rehearse(settings: Settings, seeds: int, dataset: Dataset, device: torch.device) -> None:
     """One update of tiny networks, so that the libraries' own memory is not the networks'."""
     tiny = settings.model_copy(update={"hidden": [8]})
-    next(epochs_of(training_of(tiny, min(seeds, 2), device, "float32", dataset)))
+    next(epochs_of(training_of(tiny, range(min(seeds, 2)), device, "float32", dataset)))
 
 
 def updates(
@@ -103,7 +103,7 @@ def updates(
         chosen = torch.arange(value) % len(dataset.train)
         dataset = replace(dataset, train=dataset.train[chosen])
     seeds = value if name == "seeds" else 1
-    training = training_of(settings, seeds, device, "float32", dataset)
+    training = training_of(settings, range(seeds), device, "float32", dataset)
     size = sum(p.numel() for p in training.stack.parameters()) if name == "width" else value
     endless = epochs_of(training)
     return Work(size, lambda: next(endless), lambda: next(endless), training)

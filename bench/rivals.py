@@ -83,7 +83,7 @@ def one_model(updates: int, device: torch.device) -> OneModel:
     epochs: dict[str, Callable[[], float]] = {}
     flop: dict[str, float] = {}
     for precision in PRECISIONS:
-        training = training_of(settings, 1, device, precision)
+        training = training_of(settings, [0], device, precision)
         flop[f"ours, {precision}"] = counted(training)
         epochs[f"ours, {precision}"] = partial(our_epoch, training)
     with ExitStack() as stack:

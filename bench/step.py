@@ -48,7 +48,7 @@ def measure(device: torch.device, seeds: int, seconds: float) -> dict:
     settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
     rates, executed = {}, 0
     for precision in ("float32", "bf16-products"):
-        training = training_of(settings, seeds, device, precision)
+        training = training_of(settings, range(seeds), device, precision)
         rates[f"ours, {precision}"] = seeds * rate(epochs_of(training), device, seconds)
         executed = executed or counted(training) // seeds
     rates["DataLoader loop"] = rate(

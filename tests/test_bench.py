@@ -29,7 +29,7 @@ def test_an_update_makes_no_product_that_is_not_needed() -> None:
     1000).
     """
     settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
-    training = training_of(settings, 1, CPU, "float32")
+    training = training_of(settings, [0], CPU, "float32")
     styles = 2 * settings.batch_size * settings.hidden[-1] * settings.style_size
     assert counted(training) == floor(settings, pixels=64) + styles
 
@@ -124,7 +124,7 @@ def fastest_of(
 def test_our_update_is_no_slower_than_the_usual_loop() -> None:
     settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
     programs: dict[str, Iterator] = {
-        precision: epochs_of(training_of(settings, 1, CPU, precision))
+        precision: epochs_of(training_of(settings, [0], CPU, precision))
         for precision in ("float32", "bf16-products")
         if precision == "float32" or has_bf16_products()
     }

@@ -42,7 +42,7 @@ class Awaited(TorchDispatchMode):
 @pytest.mark.parametrize(("item", "variant"), VARIANTS)
 def test_an_update_reads_nothing_back_from_the_device(item: str, variant: str) -> None:
     settings = experiments().settings_of("smoke", item, variant)
-    training = training_of(settings, 2, torch.device("cpu"), "float32")
+    training = training_of(settings, [0, 1], torch.device("cpu"), "float32")
     batches = training.batches.epoch()
     training.update(next(batches))  # optimisers make their state in the first
     with Awaited() as awaited:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import ttest_rel
 
 from replication.engine.errors import UserError
 from replication.engine.records import Record
 from replication.engine.report import write_report
 from replication.engine.report_speed import speed
-from replication.engine.speed import Quality, Rivals, Step, goals, measured, reached
+from replication.engine.speed import Precision, Quality, Rivals, Step, goals, measured, reached
 from tests.test_report import PNG, seed_result, store
 
 TABLE = "table2_semi_supervised"
@@ -239,3 +240,38 @@ def test_an_unknown_record_is_named(records: dict[str, list[str]]) -> None:
     values = goals().quality.model_dump() | {"records": records}
     with pytest.raises(UserError, match=r"unknown .*(table7|mnist_7)"):
         Quality.model_validate(values)
+
+
+PRECISION = {
+    "machine": STEP["machine"],
+    "epochs": 3,
+    "error_percent": {"float32": [5.0, 6.0, 7.0], "bf16-products": [5.1, 6.3, 7.2]},
+}
+
+
+def test_what_a_precision_costs_is_the_paired_difference(bench: Bench) -> None:
+    """By scipy: the mean of 0.1, 0.3, 0.2 and half its interval."""
+    found = Precision.model_validate(PRECISION)
+    difference, half = found.to_float32("bf16-products")
+    interval = ttest_rel(*reversed(PRECISION["error_percent"].values())).confidence_interval()
+    assert difference == pytest.approx(0.2)
+    assert (difference - half, difference + half) == pytest.approx(tuple(interval))
+    bench.put("precision_cpu_a", PRECISION)
+    label = "Precision and error"
+    row = cells(bench.section(), label, "bf16-products")
+    assert row == ["6.20 (n = 3)", f"+0.20 ± {half:.2f}"]
+    assert cells(bench.section(), label, "float32") == ["6.00 (n = 3)", ""]
+
+
+@pytest.mark.parametrize(
+    ("errors", "named"),
+    [
+        ({"bf16-products": [1.0, 2.0]}, "lacks float32"),
+        ({"float32": [1.0, 2.0], "bf16-products": [1.0, 2.0, 3.0]}, "the same seeds"),
+        ({"float32": [1.0]}, "error_percent.float32"),
+    ],
+)
+def test_damaged_precisions_are_named(bench: Bench, errors: object, named: str) -> None:
+    bench.put("precision_cpu_a", {**PRECISION, "error_percent": errors})
+    with pytest.raises(UserError, match=f"precision_cpu_a.json is damaged: .*{named}"):
+        bench.section()

@@ -1,6 +1,7 @@
 """The report's section on speed: what the benches measured, beside the goals of speed.yaml."""
 
 from pathlib import Path
+from statistics import mean
 
 from .drawing import Drawing
 from .html import Html, anchor, badge, definitions, element, image, joined, table
@@ -10,6 +11,7 @@ from .speed import (
     PYTHAE,
     Machine,
     OneModel,
+    Precision,
     Rivals,
     StartToEnd,
     Step,
@@ -42,9 +44,11 @@ QUALITY = (
 def speed(folder: Path, results: Path, figures: Path) -> Html:
     """The section, made of the files in ``folder`` and of records."""
     steps, rivals = measured("step", Step, folder), measured("rivals", Rivals, folder)
-    parts = [of_machine(n, steps.get(n), rivals.get(n)) for n in sorted({*steps, *rivals})]
+    precisions = measured("precision", Precision, folder)
+    names = sorted({*steps, *rivals, *precisions})
+    parts = [of_machine(n, steps.get(n), rivals.get(n), precisions.get(n)) for n in names]
     if not parts:
-        parts = [run("Nothing was measured", "step", "rivals")]
+        parts = [run("Nothing was measured", "step", "rivals", "precision")]
     heading = joined([element("h2", "Speed"), element("p", ABOUT)])
     return element("section", heading, *parts, growth(figures), quality(results), id="speed")
 
@@ -55,9 +59,11 @@ def run(what: str, *benches: str) -> Html:
     return element("p", f"{what}; run ", commands[0], *(p for c in commands[1:] for p in (", ", c)))
 
 
-def of_machine(name: str, step: Step | None, rivals: Rivals | None) -> Html:
+def of_machine(
+    name: str, step: Step | None, rivals: Rivals | None, precision: Precision | None
+) -> Html:
     """All that was measured on one machine."""
-    found = step or rivals
+    found = step or rivals or precision
     assert found is not None
     parts = [element("h3", found.machine.device, " ", element("small", name))]
     if step:
@@ -70,6 +76,10 @@ def of_machine(name: str, step: Step | None, rivals: Rivals | None) -> Html:
     else:
         text = "Not measured here beside Pythae, nor from a process's start to its end"
         parts.append(run(text, "rivals"))
+    if precision:
+        parts.append(cost_in_error(precision))
+    else:
+        parts.append(run("What a precision costs in error was not measured here", "precision"))
     return joined(parts)
 
 
@@ -167,6 +177,24 @@ def growth(figures: Path) -> Html:
         return joined([heading, run("This is not drawn", "growth")])
     alt = "Time and memory by seeds, width, images, clusters and Parzen samples"
     return joined([heading, image(path.read_bytes(), alt)])
+
+
+def cost_in_error(found: Precision) -> Html:
+    """The error of each precision, and its difference to float32 over the same seeds."""
+    rows: list[list[object]] = []
+    for name, errors in found.error_percent.items():
+        difference, half = found.to_float32(name)
+        to_float32 = "" if name == "float32" else f"{difference:+.2f} ± {half:.2f}"
+        rows.append([name, f"{mean(errors):.2f} (n = {len(errors)})", to_float32])
+    about = (
+        f"Table 2's model with 1000 labels after {found.epochs} epoch(s): error in % on 10,000 "
+        "held-out training images, and the mean difference of the same seeds in points, with its "
+        "95 % interval. "
+    )
+    heading = element("h4", "What a precision costs in error")
+    text = element("p", about, element("small", versions(found.machine)))
+    columns = ["precision", "error", "to float32"]
+    return joined([heading, text, table(columns, rows, "Precision and error")])
 
 
 def quality(results: Path) -> Html:

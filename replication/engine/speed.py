@@ -3,8 +3,10 @@
 A file of bench/results is of one machine and one run; only ratios inside it mean anything.
 """
 
+import math
 from functools import cache
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
@@ -114,6 +116,31 @@ class Rivals(OfMachine):
         if model.flop_per_update.keys() != model.updates_per_second.keys():
             raise ValueError("table1_model: flop_per_update and updates_per_second differ in names")
         return self
+
+
+class Precision(OfMachine):
+    """Of ``bench.precision``: the errors of the same seeds, by precision, in per cent."""
+
+    epochs: Positive
+    error_percent: dict[str, Annotated[list[float], Field(min_length=2)]]
+
+    @model_validator(mode="after")
+    def _has_pairs(self) -> "Precision":
+        if "float32" not in self.error_percent:
+            raise ValueError("error_percent lacks float32")
+        if len({len(errors) for errors in self.error_percent.values()}) != 1:
+            raise ValueError("error_percent: every precision needs the same seeds")
+        return self
+
+    def to_float32(self, precision: str) -> tuple[float, float]:
+        """The mean difference over the seeds in points, and half its 95 % interval (paired t)."""
+        from scipy.stats import t
+
+        pairs = zip(self.error_percent[precision], self.error_percent["float32"], strict=True)
+        differences = [own - other for own, other in pairs]
+        count = len(differences)
+        error = stdev(differences) / math.sqrt(count)
+        return mean(differences), float(t.ppf(0.975, count - 1)) * error
 
 
 class Quality(Strict):
