@@ -55,3 +55,17 @@ def test_what_reads_the_device_is_noticed() -> None:
     with Awaited() as awaited:
         values.sum().item(), values[values > 1], values.nonzero()
     assert len(awaited.calls) >= 3
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_is_never_waited_for() -> None:
+    settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
+    training = training_of(settings, [0, 1], torch.device("cuda"), "float32")
+    batches = training.batches.epoch()
+    training.update(next(batches))
+    with torch.profiler.profile() as profile:
+        for batch in batches:
+            training.update(batch)
+    waits = {"cudaStreamSynchronize", "cudaEventSynchronize"}
+    names = [event.name for event in profile.events()]
+    assert [name for name in names if name in waits or "DtoH" in name] == []
