@@ -1,12 +1,16 @@
 """Table 2's training as it is usually written: a DataLoader, an optimiser a phase, one seed.
 
+    python -m bench.idiomatic --epochs 3
+
 Same networks, batch, noise, rates and updates as ours; no precision tricks, nothing logged.
+Prints one line after the last update.
 """
 
 import atexit
 import shutil
 import tempfile
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -14,7 +18,27 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 from torch.utils.data import DataLoader, Dataset, Subset
 
+from bench.commands import command, parser
+
 WIDTH, STYLE, CLASSES, NOISE = 1000, 10, 10, 0.3
+
+
+def main() -> None:
+    from replication.engine.data import data_root
+
+    options = parser(__doc__).parse_args()
+    torch.set_num_threads(1)
+    data = Subset(mnist(data_root()), range(options.images))
+    count, last = train(Idiomatic(data, torch.device(options.device)), options.epochs)
+    print(f"{count} updates; classification {last:.3f}", flush=True)
+
+
+def train(model: "Idiomatic", epochs: int) -> tuple[int, float]:
+    """How many updates ``epochs`` passes over the unlabelled images take, and the last loss."""
+    count = epochs * len(model.unlabelled)
+    for loss in islice(model.updates(), count):
+        last = loss
+    return count, float(last)
 
 
 def network(inputs: int, outputs: int) -> nn.Sequential:
@@ -24,8 +48,9 @@ def network(inputs: int, outputs: int) -> nn.Sequential:
 
 def mnist(root: Path) -> Dataset:
     """The training images as torchvision gives them, unpacked into a temporary folder."""
-    from replication.engine.download import import_datasets
+    from replication.engine.download import download_mnist, import_datasets
 
+    download_mnist(root)  # if it is missing
     datasets = import_datasets()
     from torchvision.transforms import ToTensor
 
@@ -71,8 +96,8 @@ class Idiomatic:
         logits, style = self.encoder(images + NOISE * torch.randn_like(images)).split(CLASSES, 1)
         return logits, style
 
-    def updates(self) -> Iterator[None]:
-        """Endless; each step is one update of all phases."""
+    def updates(self) -> Iterator[Tensor]:
+        """Endless; each step is one update of all phases, and gives the last phase's loss."""
         labelled = iter(self.labelled)
         while True:
             for images, _ in self.unlabelled:
@@ -81,14 +106,13 @@ class Idiomatic:
                 except StopIteration:
                     labelled = iter(self.labelled)
                     labelled_images, labels = next(labelled)
-                self.update(
+                yield self.update(
                     images.flatten(1).to(self.device),
                     labelled_images.flatten(1).to(self.device),
                     labels.to(self.device),
                 )
-                yield
 
-    def update(self, images: Tensor, labelled_images: Tensor, labels: Tensor) -> None:
+    def update(self, images: Tensor, labelled_images: Tensor, labels: Tensor) -> Tensor:
         logits, style = self.encode(images)
         output = torch.sigmoid(self.decoder(torch.cat([logits.softmax(1), style], 1)))
         loss = 0.5 * (output - images).square().sum(1).mean()
@@ -122,8 +146,13 @@ class Idiomatic:
         self.classification.zero_grad()
         loss.backward()
         self.classification.step()
+        return loss.detach()
 
 
 def judged(discriminator: nn.Module, codes: Tensor, answer: float) -> Tensor:
     logits = discriminator(codes)
     return binary_cross_entropy_with_logits(logits, torch.full_like(logits, answer))
+
+
+if __name__ == "__main__":
+    command(main)

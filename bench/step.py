@@ -3,32 +3,28 @@
     python -m bench.step                     one thread of the CPU, a minute
     python -m bench.step --device cuda --seeds 10
 
-Prints one table and writes bench/results/<machine>.json. The model is Table 2's at batch 100, the
-data MNIST. No absolute time is a result; compare the ratios within one run.
+Prints one table and writes bench/results/step_<machine>.json. The model is Table 2's at batch 100,
+the data MNIST. No absolute time is a result; compare the ratios within one run.
 """
 
 import argparse
-import json
-import platform
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import redirect_stderr
-from io import StringIO
 from itertools import pairwise
 from pathlib import Path
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.commands import command
 from bench.idiomatic import Idiomatic, mnist
-from replication.engine.config import Seed, Settings, experiments
-from replication.engine.data import data_root, load
+from bench.machine import machine, store
+from bench.ours import epochs_of, training_of
+from replication.engine.config import Settings, experiments
+from replication.engine.data import data_root
 from replication.engine.fit import Training
-from replication.engine.job import Execution, Run, environment
-from replication.engine.phases import in_order
+from replication.engine.job import check_device
 
-RESULTS = Path(__file__).parent / "results"
 BATCH, WIDTH = 100, 1000
 
 
@@ -37,15 +33,14 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", help="a torch device (cpu)")
     parser.add_argument("--seeds", type=int, default=1, help="stacked in our step (1)")
     parser.add_argument("--seconds", type=float, default=8.0, help="for each measurement (8)")
-    parser.add_argument("--out", type=Path, help="a JSON file (bench/results/<machine>.json)")
+    parser.add_argument("--out", type=Path, help="a JSON file (bench/results/step_<machine>.json)")
     options = parser.parse_args()
+    check_device(options.device)
+    device = torch.device(options.device)
     torch.set_num_threads(1)
-    result = measure(torch.device(options.device), options.seeds, options.seconds)
+    result = measure(device, options.seeds, options.seconds)
     print(table(result))
-    out = options.out or RESULTS / f"step_{options.device.replace(':', '')}_{platform.node()}.json"
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=1) + "\n")
-    print(out)
+    print(store("step", result, device, options.out))
 
 
 def measure(device: torch.device, seeds: int, seconds: float) -> dict:
@@ -53,16 +48,14 @@ def measure(device: torch.device, seeds: int, seconds: float) -> dict:
     settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
     rates, executed = {}, 0
     for precision in ("float32", "bf16-products"):
-        training = training_of(settings, seeds, device, precision)
+        training = training_of(settings, range(seeds), device, precision)
         rates[f"ours, {precision}"] = seeds * rate(epochs_of(training), device, seconds)
         executed = executed or counted(training) // seeds
     rates["DataLoader loop"] = rate(
         Idiomatic(mnist(data_root()), device).updates(), device, seconds
     )
-    machine = environment(Execution(device=str(device)))
-    del machine["precision"]  # both are measured
     return {
-        "machine": machine,
+        "machine": machine(device),
         "seeds": seeds,
         "floor_flop_per_update": floor(settings),
         "executed_flop_per_update": executed,
@@ -74,28 +67,7 @@ def measure(device: torch.device, seeds: int, seconds: float) -> dict:
     }
 
 
-def training_of(settings: Settings, seeds: int, device: torch.device, precision: str) -> Training:
-    """Our training of the variant, ``seeds`` of it stacked."""
-    chosen = [Seed(s, s) for s in range(seeds)]
-    execution = Execution(device=str(device), precision=precision)
-    folder = Path(tempfile.gettempdir())  # nothing is written: no checkpoint is asked for
-    with redirect_stderr(StringIO()):
-        run = Run("bench", settings, load(settings), chosen, folder, execution)
-    phases = in_order(run.stack, settings, run.streams)
-    return Training(run.stack, phases, run.batches(), run.streams)
-
-
-def epochs_of(training: Training) -> Iterator[None]:
-    """Endless; each step is one update, the drawing of its batch included."""
-    for descent in training.descents:
-        descent.start_epoch(0)
-    while True:
-        for batch in training.batches.epoch():
-            training.update(batch)
-            yield
-
-
-def rate(updates: Iterator[None], device: torch.device, seconds: float) -> float:
+def rate(updates: Iterator[object], device: torch.device, seconds: float) -> float:
     """Updates a second, after ten to warm up."""
     for _ in range(10):
         next(updates)
@@ -180,4 +152,4 @@ def table(result: dict) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

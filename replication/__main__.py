@@ -14,6 +14,7 @@ from .engine.published import published
 from .engine.readme import README, write_readme
 from .engine.records import RESULTS, path_of
 from .engine.report import REPORT, write_report
+from .engine.speed import MEASURED
 
 EXAMPLES = """examples:
   python -m replication list
@@ -69,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", parents=[common], help="write the page of all results")
     report.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
+    report.add_argument("--measured", type=Path, default=MEASURED, help=f"benches ({MEASURED})")
     report.add_argument("--output", type=Path, default=REPORT, help=f"the page ({REPORT})")
     report.set_defaults(command=_report)
 
@@ -109,7 +111,7 @@ def _readme(options: argparse.Namespace) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    write_report(options.output, options.results, options.figures)
+    write_report(options.output, options.results, options.figures, options.measured)
     print(options.output)
 
 

@@ -115,7 +115,7 @@ def test_the_paper_s_hardest_number_is_the_most_valuable() -> None:
         variant
         for item, content in experiments().items.items()
         if content.variants
-        for variant in experiments().runnable(item)
+        for variant in experiments().runnable(item, "paper")
     ]
     assert len(paths) == len(set(paths)) == len(runnable)
 

@@ -53,7 +53,7 @@ def test_shipped_variants_are_told_apart_by_their_hashes_or_seeds() -> None:
 
 def test_a_variant_that_is_not_run_is_not_runnable() -> None:
     variants = {"small": {"place": "here"}, "large": {"place": "there", "not_run": "no memory"}}
-    assert make_experiments(item={"variants": variants}).runnable("table9") == ["small"]
+    assert make_experiments(item={"variants": variants}).runnable("table9", "quick") == ["small"]
 
 
 # Merging

@@ -31,7 +31,7 @@ LOSSES = (
     "joint",
     "negative_elbo",
 )
-VARIANTS = [(i, v) for i in experiments().items for v in experiments().runnable(i)]
+VARIANTS = [(i, v) for i in experiments().items for v in experiments().runnable(i, "smoke")]
 
 
 def first_epochs(item: str, variant: str, folder: Path) -> list[Row]:

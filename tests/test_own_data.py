@@ -185,7 +185,9 @@ def test_without_tfd_it_is_said_what_is_needed(
     assert not Path("results/quick", FACES_ITEM, "tfd.json").exists()
     exits(capsys, 0, FACES_ITEM, "draw", "--preset", "quick")
     assert "tfd: needs TFD" in Path(f"figures/quick/{FACES_ITEM}.md").read_text()
-    assert "tfd" not in experiments().runnable(FACES_ITEM), "the workflow goes on without it"
+    assert "tfd" not in experiments().runnable(FACES_ITEM, "smoke"), (
+        "the workflow goes on without it"
+    )
 
 
 @pytest.mark.parametrize(

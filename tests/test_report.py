@@ -117,10 +117,11 @@ class Site:
 
     def __init__(self, root: Path):
         self.results, self.figures = root / "results", root / "figures"
+        self.measured = root / "bench"
         self.path = root / "results" / "report.html"
 
     def page(self) -> Page:
-        write_report(self.path, self.results, self.figures)
+        write_report(self.path, self.results, self.figures, self.measured)
         return Page(self.path.read_text(encoding="utf-8"))
 
 

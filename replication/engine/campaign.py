@@ -27,7 +27,7 @@ def missing(preset: str, results: Path = RESULTS) -> list[Path]:
     paths = [
         path_of(preset, item, variant, results)
         for item in ranked
-        for variant in content.runnable(item)
+        for variant in content.runnable(item, preset)
     ]
     return [path for path in paths if not path.exists()]
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from .errors import UserError
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments.yaml"
-PRESETS = ("smoke", "quick", "paper")
+PRESETS: tuple[Literal["smoke", "quick", "paper"], ...] = ("smoke", "quick", "paper")
 # The files in which an item draws its table, or its figure.
 ENDINGS = {"table": ["md", "csv", "tex"], "figure": ["png", "pdf"]}
 
@@ -264,6 +264,8 @@ class Variant(Strict):
     # The workflow leaves it out, for this reason. Its own command trains it where it can be, and
     # its record, once there, is drawn and judged like any other.
     not_run: str | None = None
+    # The workflow trains it at these presets alone.
+    presets: list[Literal["smoke", "quick", "paper"]] = list(PRESETS)
 
 
 class Item(Strict):
@@ -321,9 +323,10 @@ class Experiments(Strict):
         """The place of ``item`` in the order of value."""
         return self.campaign.index(item) if item in self.campaign else len(self.campaign)
 
-    def runnable(self, item: str) -> list[str]:
-        """The variants of ``item`` that the workflow trains."""
-        return [name for name, v in self.items[item].variants.items() if v.not_run is None]
+    def runnable(self, item: str, preset: str) -> list[str]:
+        """The variants of ``item`` that the workflow trains at ``preset``."""
+        variants = self.items[item].variants.items()
+        return [name for name, v in variants if v.not_run is None and preset in v.presets]
 
 
 def known(name: str, names: Any, kind: str) -> None:

@@ -121,15 +121,20 @@ class Drawing:
         return f"{text}\nSTALE ({stale}): settings or code have changed" if stale else text
 
     def save(self, figure: "Figure") -> None:
-        """Write ``figure`` as .png and .pdf; equal content gives equal bytes."""
-        import io
+        """Write ``figure`` as .png and .pdf beside the item's other drawings."""
+        save_figure(figure, self.stem)
 
-        from .files import write_atomically
 
-        for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
-            buffer = io.BytesIO()
-            figure.savefig(buffer, format=ending, metadata=metadata)
-            write_atomically(self.stem.with_suffix(f".{ending}"), buffer.getvalue())
+def save_figure(figure: "Figure", stem: Path) -> None:
+    """Write ``figure`` as ``stem``.png and .pdf; equal content gives equal bytes."""
+    import io
+
+    from .files import write_atomically
+
+    for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=ending, metadata=metadata)
+        write_atomically(stem.with_suffix(f".{ending}"), buffer.getvalue())
 
 
 def percent(values: Sequence[float]) -> str:

@@ -101,6 +101,16 @@ def metrics_on_test(stack: Stack, dataset: Dataset, given_size: int = 0) -> dict
     return metrics
 
 
+def validation_error(stack: Stack, dataset: Dataset) -> Tensor:
+    """Per cent of the images held out of training that the arg max of q(y|x) misclassifies, [S]."""
+    images, labels = dataset.validation.images, dataset.validation.labels
+
+    def inferred(model: Model, own: Tensor) -> Tensor:
+        return model.encoder(dataset.scaling.to_network(own))["label"].argmax(-1)
+
+    return 100 * (over_chunks(stack, inferred, images) != labels).double().mean(1)
+
+
 def mean_image_error(train: Split, test: Split) -> float:
     """The squared error per pixel of answering the mean training image: reconstruction's floor."""
     mean = train.images.double().mean(0) / 255

@@ -1,5 +1,6 @@
 """HTML as text in which everything but HTML is escaped."""
 
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -36,3 +37,19 @@ def scrolling(content: str, label: str) -> Html:
     """A table in a box of its own, which scrolls sideways by touch and by keyboard."""
     whole = element("table", Html(content))
     return element("div", whole, class_="scroll", role="region", aria_label=label, tabindex=0)
+
+
+def badge(word: str, text: str) -> Html:
+    """A word in a coloured box; ``word`` names the colour."""
+    return element("span", text, class_=f"badge {word.replace(' ', '-')}")
+
+
+def image(png: bytes, alt: str) -> Html:
+    """A picture inside the page."""
+    data = b64encode(png).decode()
+    return element("figure", Html(f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'))
+
+
+def anchor(preset: str, item: str, variant: str) -> str:
+    """Where the page shows a record."""
+    return f"{preset}-{item}-{variant}"

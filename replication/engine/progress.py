@@ -2,8 +2,10 @@
 
 import sys
 import time
+from typing import TYPE_CHECKING
 
-from .fit import Row
+if TYPE_CHECKING:
+    from .fit import Row
 
 
 def duration(seconds: float) -> str:
@@ -36,7 +38,7 @@ class Progress:
         if self.live and time.monotonic() - self._shown > 0.2:
             self._show(f"epoch {epoch + 1}/{self.epochs} {100 * (step + 1) // steps:3d} %")
 
-    def epoch(self, rows: list[Row | None]) -> None:
+    def epoch(self, rows: "list[Row | None]") -> None:
         alive = [row for row in rows if row is not None]
         if not alive:
             self._line(f"{self.name}: diverged")

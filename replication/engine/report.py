@@ -20,7 +20,7 @@ from .curves import curves
 from .drawing import FIGURES, Drawing
 from .errors import UserError
 from .files import write_atomically
-from .html import Html, definitions, element, joined, scrolling, table
+from .html import Html, anchor, badge, definitions, element, image, joined, scrolling, table
 from .published import (
     ENOUGH_SEEDS,
     Comparison,
@@ -31,6 +31,8 @@ from .published import (
     published,
 )
 from .records import RESULTS, Record, SeedResult
+from .report_speed import speed
+from .speed import MEASURED
 
 REPORT = Path("results/report.html")
 TITLE = "Adversarial Autoencoders (Makhzani et al., 2015): was it replicated?"
@@ -155,13 +157,19 @@ def speaks_of(verdict: Verdict, record: Record, target: Target) -> bool:
     )
 
 
-def write_report(path: Path = REPORT, results: Path = RESULTS, figures: Path = FIGURES) -> None:
-    """Write the page; what was not run or not drawn is said to be so."""
+def write_report(
+    path: Path = REPORT,
+    results: Path = RESULTS,
+    figures: Path = FIGURES,
+    measured: Path = MEASURED,
+) -> None:
+    """Write the page; what was not run, drawn or ``measured`` (the benches) is said to be so."""
     stored = {(p, i): Stored(p, i, results, figures) for p in PRESETS for i in experiments().items}
-    write_atomically(path, page(stored).encode())
+    last = speed(measured, results, figures)
+    write_atomically(path, page(stored, last).encode())
 
 
-def page(stored: dict[tuple[str, str], Stored]) -> str:
+def page(stored: dict[tuple[str, str], Stored], last: Html) -> str:
     style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     # Nothing but what is in the page may load or run, even if an escape were forgotten.
     script_hash = b64encode(sha256(SCRIPT.encode()).digest()).decode()
@@ -170,7 +178,7 @@ def page(stored: dict[tuple[str, str], Stored]) -> str:
         f"script-src 'sha256-{script_hash}'"
     )
     body = joined([introduction(), numbers(stored), legend()])
-    body = joined([body, *(section(item, stored) for item in experiments().items)])
+    body = joined([body, *(section(item, stored) for item in experiments().items), last])
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -199,7 +207,8 @@ def introduction() -> Html:
         element("li", element("a", content.title, href=f"#{item}"))
         for item, content in experiments().items.items()
     )
-    contents = element("nav", element("ul", *items), aria_label="Tables and figures")
+    speed_too = element("li", element("a", "Speed", href="#speed"))
+    contents = element("nav", element("ul", *items, speed_too), aria_label="Tables and figures")
     return element("header", element("h1", TITLE), element("p", about), contents)
 
 
@@ -248,9 +257,8 @@ def own_cells(stored: Stored, name: str) -> list[Html]:
     verdict = [badge(outcome.word, outcome.verdict), *reason]
     if outcome.word == "not run":
         return [element("td", *verdict, colspan=2, class_="first")]
-    link = element(
-        "a", spread(outcome.ours), href=f"#{anchor(stored, variant_of(stored.item, name))}"
-    )
+    record = anchor(stored.preset, stored.item, variant_of(stored.item, name))
+    link = element("a", spread(outcome.ours), href=f"#{record}")
     interval = outcome.ours.interval if outcome.ours else None
     bounds = f"{interval[0]:.2f} to {interval[1]:.2f}" if interval else "no interval"
     cell = element("td", link, element("small", bounds), class_="number first")
@@ -262,14 +270,6 @@ def spread(ours: Ours | None) -> str:
         return "see the record"
     deviation = "" if ours.deviation is None else f" ± {ours.deviation:.2f}"
     return f"{ours.mean:.2f}{deviation} (n = {ours.seeds})"
-
-
-def anchor(stored: Stored, variant: str) -> str:
-    return f"{stored.preset}-{stored.item}-{variant}"
-
-
-def badge(word: str, text: str) -> Html:
-    return element("span", text, class_=f"badge {word.replace(' ', '-')}")
 
 
 def legend() -> Html:
@@ -322,9 +322,8 @@ def drawn(stored: Stored, kind: str) -> Html:
         return element("p", f"This {kind} is not drawn; run ", element("code", command))
     if kind == "figure":
         places = ", ".join(v.place for v in variants_of(stored.item).values())
-        alt = escape(f"{stored.description.title}: {places} ({stored.preset})")
-        data = b64encode(path.read_bytes()).decode()
-        return element("figure", Html(f'<img alt="{alt}" src="data:image/png;base64,{data}">'))
+        alt = f"{stored.description.title}: {places} ({stored.preset})"
+        return image(path.read_bytes(), alt)
     with path.open(encoding="utf-8", newline="") as file:
         columns, *rows = csv.reader(file)
     around = path.with_suffix(".md")
@@ -360,7 +359,8 @@ def evidence(stored: Stored, variant: str, record: Record) -> Html:
         class_="inside",
     )
     summary = element("summary", *title)
-    return element("details", summary, inside, id=anchor(stored, variant))
+    identifier = anchor(stored.preset, stored.item, variant)
+    return element("details", summary, inside, id=identifier)
 
 
 def facts(stored: Stored, variant: str, record: Record) -> Html:

@@ -1,0 +1,42 @@
+"""What the benches' command lines share. It imports little: the loop's start is timed, too."""
+
+import argparse
+import sys
+from collections.abc import Callable
+
+from replication.engine.errors import UserError
+
+MNIST = 60000
+
+
+def parser(docstring: str | None) -> argparse.ArgumentParser:
+    """The options of a training that is timed from its start to its last update."""
+    common = argparse.ArgumentParser(description=(docstring or "").splitlines()[0])
+    common.add_argument("--epochs", type=positive, default=3, help="passes over the images (3)")
+    common.add_argument("--images", type=images, default=MNIST, help="only the first so many")
+    common.add_argument("--device", default="cpu", help="a torch device (cpu)")
+    return common
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def images(text: str) -> int:
+    """From 1000 on there are enough of each class to be labelled."""
+    number = int(text)
+    if not 1000 <= number <= MNIST:
+        raise argparse.ArgumentTypeError(f"must be 1000 to {MNIST}")
+    return number
+
+
+def command(main: Callable[[], None]) -> None:
+    """``main`` as a command: what the user can mend is one line and the exit code 2."""
+    try:
+        main()
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
