@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 TRAINING_MODULES = (
+    "average",
     "data",
     "departures",
     "evaluate",
