@@ -38,7 +38,6 @@ from .engine.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from torch import Tensor
 
     from .engine.job import Outcome, Run
 
@@ -57,17 +56,9 @@ PANELS = 4  # in a row
 
 def train(run: "Run") -> "Outcome":
     """Train the network of Figure 8, with the settings' departures."""
-    from .engine.evaluate import mean_image_error, metrics_on_test
-    from .engine.job import Outcome
+    from .engine.semi_supervised import train_and_test
 
-    def evaluate() -> "dict[str, Tensor]":
-        return metrics_on_test(run.stack, run.dataset)
-
-    fitted = run.fit(evaluate)
-    metrics = evaluate()
-    floor = mean_image_error(run.dataset.train, run.dataset.test)
-    metrics["mean_image_per_pixel"] = metrics[METRIC].new_full([len(run.seeds)], floor)
-    return Outcome(fitted, metrics)
+    return train_and_test(run)
 
 
 def draw_table(drawing: Drawing) -> None:

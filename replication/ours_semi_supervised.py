@@ -16,7 +16,6 @@ from .engine.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from torch import Tensor
 
     from .engine.job import Outcome, Run
 
@@ -26,17 +25,9 @@ VALIDATION, TEST = "validation_error_percent", "test_error_percent"
 
 def train(run: "Run") -> "Outcome":
     """Train the network of Figure 8; the held-out images are measured where there are any."""
-    from .engine.evaluate import metrics_on_test, validation_error
-    from .engine.job import Outcome
+    from .engine.semi_supervised import train_and_test
 
-    def evaluate() -> "dict[str, Tensor]":
-        metrics = metrics_on_test(run.stack, run.dataset)
-        if run.settings.validation:
-            metrics["validation_error_percent"] = validation_error(run.stack, run.dataset)
-        return metrics
-
-    fitted = run.fit(evaluate)
-    return Outcome(fitted, evaluate())
+    return train_and_test(run)
 
 
 def draw_table(drawing: Drawing) -> None:

@@ -18,8 +18,6 @@ from .engine.published import Value, published
 from .engine.tables import Table
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from .engine.job import Outcome, Run
 
 ITEM = "table2_semi_supervised"
@@ -40,20 +38,9 @@ MARKS = {"paper": "", "secondhand": " [s]", "memory": " [m]", "code": " [c]", "g
 
 def train(run: "Run") -> "Outcome":
     """Train the network of Figure 8, or its encoder alone as the supervised baseline."""
-    from .engine.evaluate import mean_image_error, metrics_on_test
-    from .engine.job import Outcome
+    from .engine.semi_supervised import train_and_test
 
-    def evaluate() -> "dict[str, Tensor]":
-        return metrics_on_test(run.stack, run.dataset)
-
-    fitted = run.fit(evaluate)
-    metrics = evaluate()
-    if run.settings.phases.reconstruction:
-        floor = mean_image_error(run.dataset.train, run.dataset.test)
-        metrics["mean_image_per_pixel"] = metrics["test_error_percent"].new_full(
-            [len(run.seeds)], floor
-        )
-    return Outcome(fitted, metrics)
+    return train_and_test(run)
 
 
 def draw_table(drawing: Drawing) -> None:

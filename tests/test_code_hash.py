@@ -162,8 +162,10 @@ def test_hash_is_that_of_the_code_at_the_start(load: Callable[[str], ModuleType]
     assert code_hash(script) == before
 
 
-def test_shipped_items_have_hashes_of_their_own() -> None:
+def test_shipped_items_have_the_same_hash_only_where_they_train_alike() -> None:
     trained = [name for name, item in experiments().items.items() if item.variants]
-    hashes = {code_hash(import_module(f"replication.{name}")) for name in trained}
-    assert len(hashes) == len(trained)
-    assert all(len(h) == 16 and int(h, 16) >= 0 for h in hashes)
+    alike = [name for name in trained if name.endswith("semi_supervised")]
+    hashes = {name: code_hash(import_module(f"replication.{name}")) for name in trained}
+    assert len({hashes[name] for name in alike}) == 1
+    assert len(set(hashes.values())) == len(trained) - len(alike) + 1
+    assert all(len(h) == 16 and int(h, 16) >= 0 for h in hashes.values())
