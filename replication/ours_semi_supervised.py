@@ -82,7 +82,8 @@ def draw_figure(drawing: Drawing) -> None:
             axes.set_yscale("log")
             axes.yaxis.set_major_formatter("{x:g}")
             axes.yaxis.set_minor_formatter("{x:g}")
-            axes.legend(frameon=False, fontsize=7)
+            axes.legend(frameon=False, fontsize=7, loc="lower left")
+            axes.set_ylim(bottom=axes.get_ylim()[0] / 2)  # room for the legend
         else:
             not_run(axes)
     figure.suptitle(drawing.caption("MNIST with 100 labels, recipes of ours"))
