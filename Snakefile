@@ -91,7 +91,7 @@ rule train:
             else ""
         ),
         device=DEVICE,
-        precision=config.get("precision", "float32"),
+        precision=config.get("precision", "auto"),
     shell:
         "python -m replication.{wildcards.item} train --preset {wildcards.preset}"
         " --variant {wildcards.variant} --device {params.device} --workers {threads}"

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from replication.engine.files import write_atomically
-from replication.engine.job import Execution, environment
+from replication.engine.job import Execution, environment, has_bf16_products
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -28,14 +28,6 @@ def name_of(device: torch.device) -> str:
     elif device.type != "cpu":
         processor = f"{device.type} {processor}"
     return re.sub(r"[^a-z0-9]+", "_", processor.lower()).strip("_")
-
-
-def has_bf16_products() -> bool:
-    """Whether the CPU has AVX512-BF16; torch multiplies bf16 slowly on one without."""
-    try:
-        return "avx512_bf16" in Path("/proc/cpuinfo").read_text().split()
-    except OSError:
-        return False
 
 
 def store(kind: str, result: dict[str, Any], device: torch.device, out: Path | None) -> Path:

@@ -11,13 +11,14 @@ import torch
 
 from bench.commands import command
 from bench.idiomatic import Idiomatic, mnist, train
-from bench.machine import RESULTS, has_bf16_products, name_of, store
+from bench.machine import RESULTS, name_of, store
 from bench.ours import epochs_of, first_images, training_of
 from bench.step import calls_a_second, counted, floor, table
 from replication.engine.config import experiments
 from replication.engine.data import data_root
 from replication.engine.errors import UserError
-from replication.engine.speed import Rivals, Step, measured
+from replication.engine.job import has_bf16_products
+from replication.engine.speed import Precision, Rivals, Step, measured
 
 CPU = torch.device("cpu")
 
@@ -77,9 +78,13 @@ def test_a_file_is_named_after_its_bench_and_machine(
 
 def test_what_is_committed_can_be_read() -> None:
     names = [path.name for path in RESULTS.glob("*.json")]
-    assert all(re.fullmatch(r"(step|rivals|growth)_(cpu|cuda)_[a-z0-9_]+\.json", n) for n in names)
+    assert all(
+        re.fullmatch(r"(step|rivals|growth|precision)_(cpu|cuda)_[a-z0-9_]+\.json", n)
+        for n in names
+    )
     assert measured("step", Step, RESULTS)
     measured("rivals", Rivals, RESULTS)
+    measured("precision", Precision, RESULTS)
 
 
 def test_a_mistake_of_the_user_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

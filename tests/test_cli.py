@@ -10,6 +10,7 @@ from replication.engine import cli, config, data, job, records
 from replication.engine.config import Experiments, experiments
 from replication.engine.files import locked
 from replication.engine.published import published
+from tests.builders import make_settings
 from tests.wandb_offline import read_runs
 
 ITEM = "table2_semi_supervised"
@@ -266,6 +267,29 @@ def test_drawing_the_suite_stops_at_what_is_wrong(
     assert suite.main(["draw", "--preset", preset]) == 2
     (told,) = capsys.readouterr().err.splitlines()
     assert told.startswith(line)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "device", "instructions", "hidden", "precision"),
+    [
+        ("auto", "cpu", True, [1000, 1000], "bf16-products"),
+        ("auto", "cpu", False, [1000, 1000], "float32"),
+        ("auto", "cpu", True, [1000, 64], "float32"),
+        ("auto", "cuda:0", True, [1000, 1000], "float32"),
+        ("float32", "cpu", True, [1000, 1000], "float32"),
+        ("bf16-products", "cpu", False, [64], "bf16-products"),
+    ],
+)
+def test_the_precision_that_is_taken_by_default(
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: str,
+    device: str,
+    instructions: bool,
+    hidden: list[int],
+    precision: str,
+) -> None:
+    monkeypatch.setattr(job, "has_bf16_products", lambda: instructions)
+    assert job.precision_of(wanted, device, make_settings(hidden=hidden)) == precision
 
 
 def test_a_borrowing_item_has_no_training_of_its_own(

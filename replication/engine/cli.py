@@ -88,7 +88,12 @@ def _add_training_options(train: argparse.ArgumentParser, variants: list[str]) -
     train.add_argument("--threads", type=_positive, default=1, help="of each worker (1)")
     train.add_argument("--workers", type=_positive, default=1, help="processes, a seed each (1)")
     train.add_argument("--stack", action="store_true", help="stack the seeds on a CPU too")
-    train.add_argument("--precision", choices=["float32", "bf16-products"], default="float32")
+    train.add_argument(
+        "--precision",
+        choices=["auto", "float32", "bf16-products"],
+        default="auto",
+        help="of the products; auto takes bf16 where it is faster and does no harm (auto)",
+    )
     train.add_argument("--checkpoint-seconds", type=float, default=120.0, help="(120)")
     train.set_defaults(command=_train)
 
@@ -106,8 +111,9 @@ def _train(item: str, options: argparse.Namespace) -> None:
     if options.workers > 1 and len(pending) > 1 and on_cpu:
         _train_in_workers(item, options, pending)
     else:
+        precision = job.precision_of(options.precision, options.device, settings)
         execution = job.Execution(
-            options.device, options.threads, options.precision, options.checkpoint_seconds
+            options.device, options.threads, precision, options.checkpoint_seconds
         )
         job.train(variant, seeds, execution, stacked=options.stack or not on_cpu)
     if job.assemble(variant, path):
