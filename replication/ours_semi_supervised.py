@@ -59,8 +59,11 @@ def draw_table(drawing: Drawing) -> None:
 
 
 def errors(record: Record, metric: str) -> str:
+    """Empty where it was not measured: the chosen recipe trains on all images."""
+    if metric == VALIDATION and not record.settings.validation:
+        return ""
     values = record.values(metric)
-    return f"{percent(values)} (n={len(values)})" if values else ""
+    return f"{percent(values)} (n={len(values)})" if values else "diverged"
 
 
 def draw_figure(drawing: Drawing) -> None:
