@@ -99,7 +99,7 @@ rule train:
         " >> {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
 
 
-# All of a preset in one process: half a minute of importing would be spent on each at a time.
+# All of a preset in one process: most of what a drawing takes is importing what draws.
 rule draw:
     input:
         records=lambda wildcards: [
