@@ -12,6 +12,7 @@ from scipy.stats import ttest_ind
 
 from replication import ablations_semi_supervised as ablations
 from replication.engine import cli, config, records
+from replication.engine.ablations import learning_curve, welch
 from replication.engine.config import Seed, experiments
 from replication.engine.drawing import Drawing
 from replication.engine.published import published
@@ -57,17 +58,17 @@ def notes_of(drawing: Drawing) -> str:
 @pytest.mark.parametrize("other", [[3.0, 5.0, 4.5], [1.0, 1.5], [4.0, 4.0, 4.0]])
 def test_the_interval_is_welchs(other: list[float]) -> None:
     literal = [2.0, 2.5, 3.5]
-    low, high = ablations.welch(other, literal) or (0.0, 0.0)
+    low, high = welch(other, literal) or (0.0, 0.0)
     # One value moved by a hair: scipy warns of a sample that does not vary.
     nearly = [other[0] + 1e-7, *other[1:]]
     expected = ttest_ind(nearly, literal, equal_var=False).confidence_interval(0.95)
     assert (low, high) == pytest.approx((expected.low, expected.high), rel=1e-5)
-    assert ablations.welch(literal, other) == pytest.approx((-high, -low))
+    assert welch(literal, other) == pytest.approx((-high, -low))
 
 
 def test_without_a_spread_there_is_no_interval() -> None:
-    assert ablations.welch([3.0], [2.0, 2.5]) is None
-    assert ablations.welch([3.0, 3.0], [2.0, 2.0]) is None
+    assert welch([3.0], [2.0, 2.5]) is None
+    assert welch([3.0, 3.0], [2.0, 2.0]) is None
 
 
 def test_a_row_has_our_error_its_difference_and_what_others_report(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_a_row_has_our_error_its_difference_and_what_others_report(tmp_path: Pat
     assert rows["literal"]["error, %"] == "2.50 ± 0.50 (n=3)"
     assert rows["literal"]["difference (95 %)"] == ""
     assert rows["mean_error"]["error, %"] == "7.00 ± 1.00 (n=3)"
-    low, high = ablations.welch([6.0, 7.0, 8.0], [2.0, 2.5, 3.0]) or (0.0, 0.0)
+    low, high = welch([6.0, 7.0, 8.0], [2.0, 2.5, 3.0]) or (0.0, 0.0)
     assert rows["mean_error"]["difference (95 %)"] == f"+4.50 ({low:+.2f} to {high:+.2f})"
     assert 0 < low < 4.5 < high
     delft = published().items[ITEM].others[0]
@@ -147,7 +148,7 @@ def test_the_literal_recipe_is_that_of_table_2() -> None:
 def test_learning_curves_are_those_of_the_healthy_seeds(tmp_path: Path) -> None:
     record = drawing_of(tmp_path, literal=[2.0, None, 3.0]).record("literal")
     assert record is not None
-    steps, values = ablations.learning_curve(record)
+    steps, values = learning_curve(record, ablations.METRIC)
     assert steps.tolist() == [600, 1200]
     np.testing.assert_array_equal(values, [[4.0, 2.0], [6.0, 3.0]])
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from replication.engine.clustering import (
     UNNAMED,
     agreement,
+    entropies,
     hungarian_accuracy,
     majority_names,
     most_confident_names,
@@ -89,3 +90,13 @@ def test_majority_is_never_worse_than_any_naming_on_its_own_points(
     confident = (most_confident_names(rows, labels)[clusters] != labels).mean()
     assert majority <= confident
     assert 1 - hungarian_accuracy(clusters, labels, 12) >= majority - 1e-9
+
+
+def test_entropies_have_their_known_values() -> None:
+    sure = entropies(probabilities(LABELS, 10, confidence=1.0))
+    assert sure["label_entropy"] == pytest.approx(0)
+    assert sure["mean_label_entropy"] == pytest.approx(np.log(10))
+    collapsed = entropies(probabilities(np.zeros_like(LABELS), 10, confidence=1.0))
+    assert collapsed["mean_label_entropy"] == pytest.approx(0)
+    unsure = entropies(np.full((300, 16), 1 / 16))
+    assert unsure["label_entropy"] == pytest.approx(np.log(16))

@@ -192,6 +192,12 @@ REFUSED = [
     ),
     pytest.param({"posterior": "universal"}, "posterior_noise_size", id="universal, no noise"),
     pytest.param({"labels": 0}, "classification", id="classification without labels"),
+    pytest.param({"label_scale": 0.0}, "label_scale", id="logits without a deviation"),
+    pytest.param(
+        {"label_scale": 2.0, "label_size": 0, "labels": 0, "phases": {"classification": None}},
+        "label_scale",
+        id="logits that are not there",
+    ),
     pytest.param({"label_size": 0}, "classification", id="classification without classes"),
 ]
 

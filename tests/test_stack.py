@@ -56,6 +56,7 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "mnist_100",
         {"batch_norm": "all", "input_dropout": 0.2},
     ),
+    "bounded logits": ("table2_semi_supervised", "mnist_100", {"label_scale": 2.0}),
     "mixture prior": ("figure2_prior_matching", "aae_mixture", {}),
     "label in the discriminator": (
         "table2_semi_supervised",

@@ -93,11 +93,28 @@ def agreement(
     }
 
 
+def entropies(probabilities: np.ndarray) -> dict[str, float]:
+    """In nats, of q(y|x) [N, K]: its mean entropy, and the entropy of its mean.
+
+    ``label_entropy`` is 0 where every image has one cluster for sure; ``mean_label_entropy`` is
+    log K where all clusters are equally frequent, as under the prior. No labels are used.
+    """
+    from scipy.special import entr
+
+    return {
+        "label_entropy": float(entr(probabilities).sum(1).mean()),
+        "mean_label_entropy": float(entr(probabilities.mean(0)).sum()),
+    }
+
+
 def clustering_metrics(stack: Stack, dataset: Dataset) -> Mapping[str, Tensor]:
-    """``agreement`` of each stacked model, [S] each."""
+    """``agreement`` and ``entropies`` of each stacked model, [S] each."""
     test, validation = dataset.test, dataset.validation
     own = cluster_probabilities(stack, dataset, test)
     held_out = cluster_probabilities(stack, dataset, validation)
     labels, held_out_labels = test.labels.cpu().numpy(), validation.labels.cpu().numpy()
-    rows = [agreement(p, labels, v, held_out_labels) for p, v in zip(own, held_out, strict=True)]
+    rows = [
+        agreement(p, labels, v, held_out_labels) | entropies(p)
+        for p, v in zip(own, held_out, strict=True)
+    ]
     return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}

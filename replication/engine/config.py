@@ -158,6 +158,8 @@ class Settings(Strict):
     input_noise: Annotated[float, Field(ge=0)]
     input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch_norm: Literal["none", "encoder", "all"] = "none"
+    # The deviation that a batch-norm without gain and shift gives the logits of q(y|x).
+    label_scale: PositiveNumber | None = None
 
     batch_size: Positive
     epochs: Positive
@@ -190,7 +192,9 @@ class Settings(Strict):
             raise ValueError("cluster_head_distance and phases.head_distance go together")
         if self.cluster_head_distance and not (self.label_size and self.label_at == "encoder"):
             raise ValueError("cluster_head_distance needs label_size, and label_at: encoder")
-        if self.averaged_updates and self.batch_norm != "none":
+        if self.label_scale and not (self.label_size and self.label_at == "encoder"):
+            raise ValueError("label_scale needs label_size, and label_at: encoder")
+        if self.averaged_updates and (self.batch_norm != "none" or self.label_scale):
             raise ValueError("averaged_updates would leave batch_norm's statistics behind")
         if self.phases.variational and self.output == "linear":
             raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")

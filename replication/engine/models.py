@@ -19,7 +19,8 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     phases, hidden = settings.phases, settings.hidden
     model = nn.ModuleDict()
     posterior = (settings.posterior, settings.posterior_noise_size)
-    model["encoder"] = Encoder(pixels, hidden, heads, *posterior, settings.batch_norm != "none")
+    norms = (settings.batch_norm != "none", settings.label_scale)
+    model["encoder"] = Encoder(pixels, hidden, heads, *posterior, *norms)
     if phases.reconstruction or phases.variational:
         in_decoder = 0 if settings.label_at == "discriminator" else label
         heads_in_code = settings.cluster_head_distance is not None

@@ -29,6 +29,23 @@ def linear(inputs: int, outputs: int, batch_norm: bool) -> nn.Module:
     return nn.Sequential(layer, nn.BatchNorm1d(outputs)) if batch_norm else layer
 
 
+class BoundedLogits(nn.Module):
+    """The logits of q(y|x), of mean 0 and deviation ``scale`` over the batch, whatever is learned.
+
+    Batch-norm without its learned gain and shift: the softmax can neither saturate nor be switched
+    off, so that images go on changing their cluster.
+    """
+
+    def __init__(self, inputs: int, outputs: int, scale: float):
+        super().__init__()
+        self.linear = nn.Linear(inputs, outputs)
+        self.norm = nn.BatchNorm1d(outputs, affine=False)
+        self.scale = scale
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.scale * self.norm(self.linear(features))
+
+
 class Encoder(nn.Module):
     """q(z|x), or q(y, z|x) where there is a label head (Figure 8).
 
@@ -48,6 +65,7 @@ class Encoder(nn.Module):
         posterior: Posterior = "deterministic",
         noise_size: int = 0,
         batch_norm: bool = False,
+        label_scale: float | None = None,
     ):
         super().__init__()
         self.posterior = posterior
@@ -63,6 +81,8 @@ class Encoder(nn.Module):
         self.heads = nn.ModuleDict(
             {name: linear(hidden[-1], size, batch_norm) for name, size in heads.items()}
         )
+        if label_scale is not None:
+            self.heads["label"] = BoundedLogits(hidden[-1], heads["label"], label_scale)
 
     def forward(self, images: Tensor, epsilon: Tensor | None = None) -> dict[str, Tensor]:
         """Codes of ``images`` [B, pixels]; ``epsilon`` is [B, epsilon_size].

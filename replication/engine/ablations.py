@@ -1,0 +1,126 @@
+"""Variants of one recipe beside each other: errors, differences and learning curves."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .drawing import Drawing, new_figure, not_run, percent
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .records import Record
+
+PANELS = 4  # in a row
+
+
+def name_of(drawing: Drawing, variant: str) -> str:
+    """What the variant changes, as experiments.yaml has it."""
+    return drawing.description.variants[variant].place.partition(": ")[2]
+
+
+def values_of(drawing: Drawing, variant: str, metric: str) -> list[float]:
+    """Those of the seeds that did not diverge."""
+    record = drawing.record(variant)
+    return record.values(metric) if record else []
+
+
+def summary(drawing: Drawing, variant: str, metric: str) -> str:
+    """Mean ± deviation: never blank, and with the seeds that diverged."""
+    record = drawing.record(variant)
+    if record is None:
+        return "not run"
+    values, seeds = record.values(metric), len(record.seeds)
+    lost = f"{seeds - len(values)} of {seeds} diverged" if len(values) < seeds else ""
+    if not values:
+        return lost
+    return f"{percent(values)} (n={len(values)}{lost and ', ' + lost})"
+
+
+def difference(values: Sequence[float], reference: Sequence[float]) -> str:
+    """That of the means, with its 95 % interval where there is a spread; empty without values."""
+    if not (values and reference):
+        return ""
+    shown = f"{np.mean(values) - np.mean(reference):+.2f}"
+    interval = welch(values, reference)
+    return shown if interval is None else f"{shown} ({interval[0]:+.2f} to {interval[1]:+.2f})"
+
+
+def welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of the difference of two means, whose variances may differ.
+
+    None where there is no variance to judge by.
+    """
+    from scipy.stats import t  # 1 s to import
+
+    counts = np.array([len(first), len(second)])
+    if counts.min() < 2:
+        return None
+    # Of each mean. scipy's own test warns where one of the two does not vary.
+    variances = np.array([np.var(first, ddof=1), np.var(second, ddof=1)]) / counts
+    if variances.sum() == 0:
+        return None
+    freedom = variances.sum() ** 2 / (variances**2 / (counts - 1)).sum()
+    half = t.ppf(0.975, freedom) * variances.sum() ** 0.5
+    gap = np.mean(first) - np.mean(second)
+    return float(gap - half), float(gap + half)
+
+
+def mean_images(drawing: Drawing) -> list[str]:
+    """Which variants decode no better than the mean image in a seed or more."""
+    records = [(name_of(drawing, v), drawing.record(v)) for v in drawing.description.variants]
+    failed = [name for name, record in records if record and any(s.warnings for s in record.seeds)]
+    return [f"Decoded no better than the mean image: {'; '.join(failed)}."] if failed else []
+
+
+def learning_curves(
+    drawing: Drawing, metric: str, literal: str, colours: Mapping[str, str]
+) -> "Figure":
+    """A panel for each variant, the ``literal`` one's curve in grey behind the others.
+
+    ``colours`` of variants that differ from C3.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    variants = list(drawing.description.variants)
+    rows = -(-len(variants) // PANELS)
+    figure = new_figure(11, 2.4 * rows + 0.8)
+    panels = figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat
+    reference = drawing.record(literal)
+    for axes, variant in zip(panels, variants, strict=False):
+        axes.set(xscale="log", yscale="log")
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
+        axes.set_title(name_of(drawing, variant))
+        if reference is not None and variant != literal:
+            draw_curve(axes, reference, metric, "0.6")
+        record = drawing.record(variant)
+        if record is None:
+            not_run(axes)
+        else:
+            axes.set_title(f"{axes.get_title()}\n{summary(drawing, variant, metric)}")
+            draw_curve(axes, record, metric, colours.get(variant, "C3"))
+    for axes in list(panels)[len(variants) :]:
+        axes.axis("off")
+    figure.supxlabel("updates")
+    return figure
+
+
+def draw_curve(axes: "Axes", record: "Record", metric: str, colour: str) -> None:
+    """Mean and range of ``metric`` along the updates, over the seeds that did not diverge."""
+    steps, values = learning_curve(record, metric)
+    if len(steps):
+        axes.fill_between(steps, values.min(0), values.max(0), color=colour, alpha=0.25, lw=0)
+        axes.plot(steps, values.mean(0), ".-", color=colour, lw=1.2, ms=3)
+
+
+def learning_curve(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """The updates [N] at which ``metric`` was measured, and it [S, N], of S healthy seeds."""
+    histories = [seed.history for seed in record.seeds if seed.status == "ok"]
+    rows = [[row for row in history if metric in row] for history in histories]
+    steps = [row["updates"] for row in rows[0]] if rows else []
+    return np.array(steps), np.array([[row[metric] for row in own] for own in rows])
