@@ -58,17 +58,31 @@ def train(run: "Run") -> "Outcome":
     floor = mean_image_error(data.train, data.test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
     stack.template.eval()
-    healthy = [not diverged for diverged in fitted.diverged]
-    measured = [likelihoods(run, i) if ok else {} for i, ok in enumerate(healthy)]
+    found = [({}, {}) if bad else likelihoods(run, i) for i, bad in enumerate(fitted.diverged)]
+    measured, curves = zip(*found, strict=True)
     for name in {name: None for row in measured for name in row}:
         metrics[name] = torch.tensor([row.get(name, float("nan")) for row in measured])
     sheets = [sample_sheet(run, i) for i in range(len(run.seeds))]
     arrays = {name: torch.stack([sheet[name] for sheet in sheets]) for name in sheets[0]}
+    none = torch.full([len(deviations(run))], float("nan"))
+    for name in {name: None for row in curves for name in row}:
+        arrays[name] = torch.stack([row.get(name, none) for row in curves])
     return Outcome(fitted, metrics, arrays)
 
 
-def likelihoods(run: "Run", index: int) -> dict[str, float]:
-    """The estimates of one seed, for each number of samples that the settings ask for."""
+def deviations(run: "Run") -> list[float]:
+    """The window's deviations that are tried."""
+    assert run.settings.parzen is not None
+    return run.settings.parzen.deviations()
+
+
+def likelihoods(run: "Run", index: int) -> "tuple[dict[str, float], dict[str, Tensor]]":
+    """The estimates of one seed, for each number of samples that the settings ask for.
+
+    Beside the numbers, ``curve_<samples>``: the held-out images' mean under each deviation, [K].
+    """
+    import torch
+
     from .engine.data import scaled
     from .engine.parzen import decoder_samples, estimate
     from .engine.priors import style_prior
@@ -78,7 +92,8 @@ def likelihoods(run: "Run", index: int) -> dict[str, float]:
     assert settings.parzen is not None
     prior, scaling = style_prior(settings), run.dataset.scaling
     held_out, test = scaled(run.dataset.validation.images), scaled(run.dataset.test.images)
-    found = {}
+    found: dict[str, float] = {}
+    curves = {}
 
     def decode(codes: "Tensor") -> "Tensor":
         return scaling.to_pixels(model.decoder(codes))
@@ -89,11 +104,12 @@ def likelihoods(run: "Run", index: int) -> dict[str, float]:
             stream = generator(seed, "parzen samples", run.device)
             return decoder_samples(decode, prior, count, BLOCK, stream)
 
-        result = estimate(samples, held_out, test, settings.parzen.deviations())
+        result = estimate(samples, held_out, test, deviations(run))
         found[f"log_likelihood_{count}"] = result.mean
         found[f"standard_error_{count}"] = result.standard_error
         found[f"deviation_{count}"] = result.deviation
-    return found
+        curves[f"curve_{count}"] = torch.tensor(result.curve)
+    return found, curves
 
 
 def sample_sheet(run: "Run", index: int) -> "dict[str, Tensor]":

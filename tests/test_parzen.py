@@ -276,7 +276,9 @@ def test_the_best_deviation_is_that_of_brute_force(size: int) -> None:
     means = [brute_force(samples, held_out, value).mean().item() for value in grid]
     best = int(np.argmax(means))
     assert 0 < best < len(grid) - 1
-    assert choose_deviation(samples.split(64), held_out, grid) == grid[best]
+    deviation, curve = choose_deviation(samples.split(64), held_out, grid)
+    assert deviation == grid[best]
+    assert curve == pytest.approx(means, rel=1e-4, abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -322,11 +324,12 @@ def test_estimate_is_the_mean_and_its_standard_error_over_test_images() -> None:
         yield from samples.split(128)
 
     found = estimate(factory, held_out, test, GRID)
-    deviation = choose_deviation([samples], held_out, GRID)
+    deviation, curve = choose_deviation([samples], held_out, GRID)
     logs = brute_force(samples, test, deviation).numpy()
     assert isinstance(found, Estimate)
     assert len(passes) == 2
     assert (found.deviation, found.samples, found.points) == (deviation, 300, 25)
+    assert found.curve == pytest.approx(curve, abs=1e-3)
     assert found.mean == pytest.approx(logs.mean(), abs=1e-3)
     assert found.standard_error == pytest.approx(logs.std(ddof=1) / math.sqrt(25), rel=1e-4)
 

@@ -31,7 +31,8 @@ class Estimate:
     ``mean`` log-likelihood of ``points`` test images in nats, and its ``standard_error`` over
     those images: the deviation of their log-likelihoods / sqrt(points), which is how the
     published ± is read. It says nothing of the spread over seeds or over samples. ``deviation``
-    is that of the kernels, in the images' unit, and ``samples`` their number.
+    is that of the kernels, in the images' unit, and ``samples`` their number. ``curve`` is the mean
+    log-likelihood of the held-out images under each deviation that was tried.
     """
 
     mean: float
@@ -39,6 +40,7 @@ class Estimate:
     deviation: float
     samples: int
     points: int
+    curve: list[float]
 
 
 def estimate(
@@ -63,18 +65,20 @@ def estimate(
             counts[which] += len(block)
             yield block
 
-    deviation = choose_deviation(counted(0), held_out, candidates)
+    deviation, curve = choose_deviation(counted(0), held_out, candidates)
     logs = log_likelihood(counted(1), test, deviation)
     if counts[0] != counts[1]:
         raise ValueError(f"the passes had {counts[0]} and {counts[1]} samples")
     standard_error = logs.std().item() / math.sqrt(len(test))
-    return Estimate(logs.mean().item(), standard_error, deviation, counts[0], len(test))
+    return Estimate(logs.mean().item(), standard_error, deviation, counts[0], len(test), curve)
 
 
 def choose_deviation(
     samples: Iterable[Tensor], held_out: Tensor, candidates: Sequence[float]
-) -> float:
+) -> tuple[float, list[float]]:
     """The candidate under which ``held_out`` [M, D] has the highest mean log-likelihood.
+
+    Beside it, that mean for each candidate.
 
     ``samples`` are blocks [B, D], read once for all candidates. Three or more ``candidates``,
     positive and ascending, are wanted, a ValueError otherwise. The best one at an end of the grid
@@ -83,12 +87,13 @@ def choose_deviation(
     grid = torch.tensor(list(candidates), dtype=torch.float64)
     if len(grid) < 3 or not (grid[1:] > grid[:-1]).all():
         raise ValueError(f"want three ascending deviations or more, not {list(candidates)}")
-    best = int(log_likelihood(samples, held_out, grid).mean(1).argmax())
+    means = log_likelihood(samples, held_out, grid).mean(1)
+    best = int(means.argmax())
     if best in (0, len(grid) - 1):
         ends = f"[{candidates[0]:g}, {candidates[-1]:g}]"
         problem = f"the best deviation {candidates[best]:g} is at the end of the grid {ends}"
         raise UserError(problem, "widen the grid")
-    return float(candidates[best])
+    return float(candidates[best]), means.tolist()
 
 
 @torch.no_grad()
