@@ -117,7 +117,7 @@ def spread(drawing: Drawing) -> list[str]:
 
 def draw_figure(drawing: Drawing) -> None:
     """The learning curves of each variant, before the literal recipe's."""
-    figure = learning_curves(drawing, METRIC, LITERAL, dict.fromkeys(SPREADS, "C0"))
+    figure, _ = learning_curves(drawing, METRIC, LITERAL, dict.fromkeys(SPREADS, "C0"))
     figure.supylabel("error on test images, %")
     text = "Learning curves with 100 labels: mean and range over seeds; grey, the literal recipe"
     figure.suptitle(drawing.caption(text))

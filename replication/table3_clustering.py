@@ -41,23 +41,13 @@ def train(run: "Run") -> "Outcome":
     """Train without labels; name the clusters afterwards."""
     import torch
 
-    from .engine.clustering import check_clusters, cluster_probabilities, clustering_metrics
-    from .engine.evaluate import mean_image_error, metrics_on_test, over_chunks
+    from .engine.clustering import cluster_probabilities, train_clusters
+    from .engine.evaluate import over_chunks
     from .engine.job import Outcome
     from .engine.streams import generator
 
+    fitted, metrics = train_clusters(run)
     settings, stack, data = run.settings, run.stack, run.dataset
-    check_clusters(settings.label_size, data.classes)
-
-    def evaluate() -> "dict[str, Tensor]":
-        # Of these, the clusters' argmax as a class would be meaningless: agreement replaces it.
-        return {**metrics_on_test(stack, data), **clustering_metrics(stack, data)}
-
-    fitted = run.fit(evaluate)
-    metrics = evaluate()
-    floor = mean_image_error(data.train, data.test)
-    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
-
     size = settings.label_size
     styles, every = torch.zeros(size, settings.style_size), torch.eye(size)
 

@@ -1,11 +1,12 @@
 """Variants of one recipe beside each other: errors, differences and learning curves."""
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .drawing import Drawing, new_figure, not_run, percent
+from .drawing import Drawing, new_figure, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,37 +78,39 @@ def mean_images(drawing: Drawing) -> list[str]:
 
 def learning_curves(
     drawing: Drawing, metric: str, literal: str, colours: Mapping[str, str]
-) -> "Figure":
+) -> "tuple[Figure, dict[str, Axes]]":
     """A panel for each variant, the ``literal`` one's curve in grey behind the others.
 
-    ``colours`` of variants that differ from C3.
+    ``colours`` of variants that differ from C3. The panels by variant, to draw more into.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     variants = list(drawing.description.variants)
     rows = -(-len(variants) // PANELS)
     figure = new_figure(11, 2.4 * rows + 0.8)
-    panels = figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat
+    every = list(figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat)
+    panels = dict(zip(variants, every, strict=False))
     reference = drawing.record(literal)
-    for axes, variant in zip(panels, variants, strict=False):
+    for variant, axes in panels.items():
         axes.set(xscale="log", yscale="log")
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
-        axes.set_title(name_of(drawing, variant))
+        title = fill(name_of(drawing, variant), 36)
+        axes.set_title(title)
         if reference is not None and variant != literal:
             draw_curve(axes, reference, metric, "0.6")
         record = drawing.record(variant)
         if record is None:
-            not_run(axes)
+            axes.text(0.5, 0.5, "not run", ha="center", va="center", transform=axes.transAxes)
         else:
-            axes.set_title(f"{axes.get_title()}\n{summary(drawing, variant, metric)}")
+            axes.set_title(f"{title}\n{summary(drawing, variant, metric)}")
             draw_curve(axes, record, metric, colours.get(variant, "C3"))
-    for axes in list(panels)[len(variants) :]:
+    for axes in every[len(variants) :]:
         axes.axis("off")
     figure.supxlabel("updates")
-    return figure
+    return figure, panels
 
 
 def draw_curve(axes: "Axes", record: "Record", metric: str, colour: str) -> None:

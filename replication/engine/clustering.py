@@ -15,11 +15,32 @@ from torch import Tensor
 
 from .data import Dataset, Split
 from .errors import UserError
-from .evaluate import over_chunks
+from .evaluate import mean_image_error, metrics_on_test, over_chunks
+from .fit import Fitted
+from .job import Run
 from .phases import Model
 from .stack import Stack
 
 UNNAMED = -1  # of a cluster without points: whatever lands there counts as an error
+
+
+def train_clusters(run: Run) -> tuple[Fitted, dict[str, Tensor]]:
+    """Train without labels; name the clusters afterwards.
+
+    ``test_error_percent`` is that of the paper's naming: the clusters' arg max as a class would be
+    meaningless.
+    """
+    stack, data = run.stack, run.dataset
+    check_clusters(run.settings.label_size, data.classes)
+
+    def evaluate() -> dict[str, Tensor]:
+        return {**metrics_on_test(stack, data), **clustering_metrics(stack, data)}
+
+    fitted = run.fit(evaluate)
+    metrics = evaluate()
+    floor = mean_image_error(data.train, data.test)
+    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
+    return fitted, metrics
 
 
 def check_clusters(clusters: int, classes: int) -> None:
