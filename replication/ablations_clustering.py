@@ -87,11 +87,8 @@ def draw_table(drawing: Drawing) -> None:
 
 def chosen(record: "Record | None") -> str:
     """The error of the seed with the least reconstruction error in training."""
-    healthy = [s for s in record.seeds if s.status == "ok"] if record else []
-    if not healthy:
-        return ""
-    best = min(healthy, key=lambda seed: seed.history[-1]["reconstruction"])
-    return f"{best.metrics[METRIC]:.2f}"
+    kept = record.least("reconstruction") if record else None
+    return f"{kept.metrics[METRIC]:.2f}" if kept else ""
 
 
 def draw_figure(drawing: Drawing) -> None:

@@ -94,6 +94,14 @@ class Record(Strict):
             raise UserError(problem, "train that variant again")
         return [s.metrics[metric] for s in healthy]
 
+    def least(self, loss: str) -> SeedResult | None:
+        """The seed with the least ``loss`` in the last epoch of training: a choice without labels.
+
+        None if all diverged.
+        """
+        healthy = [s for s in self.seeds if s.status == "ok"]
+        return min(healthy, key=lambda seed: seed.history[-1][loss], default=None)
+
     @property
     def stable(self) -> bool:
         """No seed diverged or carries a warning."""
