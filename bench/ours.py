@@ -18,7 +18,7 @@ from replication.engine.config import Seed, Settings, experiments
 from replication.engine.data import Dataset, load
 from replication.engine.fit import Training
 from replication.engine.job import Execution, Run, check_device
-from replication.engine.phases import in_order
+from replication.engine.recipe import in_order
 
 
 def main() -> None:

@@ -22,8 +22,6 @@ from .engine.published import published
 from .engine.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from torch import Tensor
 
     from .engine.job import Outcome, Run
@@ -37,7 +35,6 @@ COLUMNS = {
     "tfd_10m": "TFD (10M)",
 }
 STAND_IN = "olivetti"
-BLOCK = 5000  # samples decoded at a time
 ROWS, SHOWN = 8, 9  # of Figure 5's sheet
 
 
@@ -47,8 +44,10 @@ def train(run: "Run") -> "Outcome":
 
     from .engine.evaluate import mean_image_error, metrics_on_test
     from .engine.job import Outcome
+    from .engine.likelihood import likelihoods
+    from .engine.priors import style_prior
 
-    stack, data = run.stack, run.dataset
+    stack, data, prior = run.stack, run.dataset, style_prior(run.settings)
 
     def evaluate() -> "dict[str, Tensor]":
         return metrics_on_test(stack, data)
@@ -58,58 +57,11 @@ def train(run: "Run") -> "Outcome":
     floor = mean_image_error(data.train, data.test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
     stack.template.eval()
-    found = [({}, {}) if bad else likelihoods(run, i) for i, bad in enumerate(fitted.diverged)]
-    measured, curves = zip(*found, strict=True)
-    for name in {name: None for row in measured for name in row}:
-        metrics[name] = torch.tensor([row.get(name, float("nan")) for row in measured])
+    measured, arrays = likelihoods(run, [prior] * len(run.seeds), fitted.diverged)
+    metrics |= measured
     sheets = [sample_sheet(run, i) for i in range(len(run.seeds))]
-    arrays = {name: torch.stack([sheet[name] for sheet in sheets]) for name in sheets[0]}
-    none = torch.full([len(deviations(run))], float("nan"))
-    for name in {name: None for row in curves for name in row}:
-        arrays[name] = torch.stack([row.get(name, none) for row in curves])
+    arrays |= {name: torch.stack([sheet[name] for sheet in sheets]) for name in sheets[0]}
     return Outcome(fitted, metrics, arrays)
-
-
-def deviations(run: "Run") -> list[float]:
-    """The window's deviations that are tried."""
-    assert run.settings.parzen is not None
-    return run.settings.parzen.deviations()
-
-
-def likelihoods(run: "Run", index: int) -> "tuple[dict[str, float], dict[str, Tensor]]":
-    """The estimates of one seed, for each number of samples that the settings ask for.
-
-    Beside the numbers, ``curve_<samples>``: the held-out images' mean under each deviation, [K].
-    """
-    import torch
-
-    from .engine.data import scaled
-    from .engine.parzen import decoder_samples, estimate
-    from .engine.priors import style_prior
-    from .engine.streams import generator
-
-    settings, model, seed = run.settings, run.stack.model(index), run.seeds[index].seed
-    assert settings.parzen is not None
-    prior, scaling = style_prior(settings), run.dataset.scaling
-    held_out, test = scaled(run.dataset.validation.images), scaled(run.dataset.test.images)
-    found: dict[str, float] = {}
-    curves = {}
-
-    def decode(codes: "Tensor") -> "Tensor":
-        return scaling.to_pixels(model.decoder(codes))
-
-    for count in settings.parzen.samples:
-
-        def samples(count: int = count) -> "Iterator[Tensor]":
-            stream = generator(seed, "parzen samples", run.device)
-            return decoder_samples(decode, prior, count, BLOCK, stream)
-
-        result = estimate(samples, held_out, test, deviations(run))
-        found[f"log_likelihood_{count}"] = result.mean
-        found[f"standard_error_{count}"] = result.standard_error
-        found[f"deviation_{count}"] = result.deviation
-        curves[f"curve_{count}"] = torch.tensor(result.curve)
-    return found, curves
 
 
 def sample_sheet(run: "Run", index: int) -> "dict[str, Tensor]":

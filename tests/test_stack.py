@@ -11,7 +11,7 @@ from replication.engine.data import choose_labelled, load
 from replication.engine.evaluate import metrics_on_test
 from replication.engine.fit import Batches, Training
 from replication.engine.models import build
-from replication.engine.phases import in_order
+from replication.engine.recipe import in_order
 from replication.engine.stack import Stack
 from replication.engine.streams import Streams
 

@@ -89,6 +89,20 @@ class Parzen(Strict):
         return [self.lowest * ratio**i for i in range(self.steps)]
 
 
+class Penalty(Strict):
+    """What is added to the reconstruction error of autoencoders without a prior, times ``weight``.
+
+    On the codes of an image: the sum of their absolute values (``code_l1``); the Kullback-Leibler
+    divergence of each unit's mean activity over the batch from ``activity`` (``code_kl``); the
+    squared Frobenius norm of the code's Jacobian (``contractive``, Rifai et al., 2011). On the
+    weight matrices: the sum of absolute values or of squares (``weights_l1``, ``weights_l2``).
+    """
+
+    kind: Literal["code_l1", "code_kl", "contractive", "weights_l1", "weights_l2"]
+    weight: PositiveNumber
+    activity: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+
 class Departures(Strict):
     """What public replications do otherwise than the paper; none of it is on by default."""
 
@@ -152,11 +166,15 @@ class Settings(Strict):
     output: Literal["sigmoid", "linear"]
     posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
     posterior_noise_size: Natural = 0
+    code_activation: Literal["linear", "relu", "sigmoid"] = "linear"
     # Of the weights; ``he``: sqrt(2 / inputs) of each layer.
     initial_deviation: PositiveNumber | Literal["he"]
     style_prior: StylePrior = StylePrior()
     input_noise: Annotated[float, Field(ge=0)]
     input_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    # The share of inputs that are set to 0, without dropout's rescaling; that are set to 0 or 1.
+    input_masking: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    input_salt_and_pepper: Annotated[float, Field(ge=0, lt=1)] = 0.0
     batch_norm: Literal["none", "encoder", "all"] = "none"
     # The deviation that a batch-norm without gain and shift gives the logits of q(y|x).
     label_scale: PositiveNumber | None = None
@@ -167,6 +185,9 @@ class Settings(Strict):
     # What is evaluated are weights averaged over about so many updates; 0: the last ones.
     averaged_updates: Natural = 0
     phases: Phases
+    penalty: Penalty | None = None
+    # Each layer, with its mirror in the decoder, is first trained alone for so many epochs.
+    layerwise_epochs: Natural = 0
     departures: Departures = Departures()
     parzen: Parzen | None = None
 
@@ -198,6 +219,28 @@ class Settings(Strict):
             raise ValueError("averaged_updates would leave batch_norm's statistics behind")
         if self.phases.variational and self.output == "linear":
             raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
+        return self
+
+    @model_validator(mode="after")
+    def _autoencoders_fit_together(self) -> "Settings":
+        phases, deterministic = self.phases, self.posterior == "deterministic"
+        if self.penalty and not (phases.reconstruction and self.label_at == "encoder"):
+            raise ValueError("penalty needs phases.reconstruction, and label_at: encoder")
+        if self.code_activation != "linear" and not (deterministic and not phases.generator):
+            raise ValueError("code_activation needs a deterministic posterior, and no generator")
+        if self.penalty and self.penalty.kind == "code_kl" and self.code_activation != "sigmoid":
+            raise ValueError("penalty.kind code_kl needs code_activation: sigmoid")
+        if self.standardise and (self.input_masking or self.input_salt_and_pepper):
+            raise ValueError("input_masking and input_salt_and_pepper need pixels in [0, 1]")
+        if not self.layerwise_epochs:
+            return self
+        others = phases.model_copy(update={"reconstruction": None}) != Phases()
+        if not phases.reconstruction or others or self.label_size or not deterministic:
+            raise ValueError("layerwise_epochs needs the phase reconstruction alone, and no label")
+        if self.batch_norm != "none":
+            raise ValueError("layerwise_epochs needs batch_norm: none")
+        if self.epochs <= (len(self.hidden) + 1) * self.layerwise_epochs:
+            raise ValueError("layerwise_epochs of all layers leave no epochs for the whole")
         return self
 
     @model_validator(mode="after")

@@ -25,8 +25,8 @@ from .files import locked
 from .fit import Batches, Fitted, Row, Training, fit
 from .models import build
 from .networks import Encoder
-from .phases import in_order
 from .progress import Progress
+from .recipe import in_order
 from .stack import Stack
 from .streams import Streams
 from .tracking import Tracker, check_mode

@@ -18,13 +18,20 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     heads = {name: size for name, size in sizes.items() if size}
     phases, hidden = settings.phases, settings.hidden
     model = nn.ModuleDict()
-    posterior = (settings.posterior, settings.posterior_noise_size)
-    norms = (settings.batch_norm != "none", settings.label_scale)
-    model["encoder"] = Encoder(pixels, hidden, heads, *posterior, *norms)
+    model["encoder"] = Encoder(
+        pixels,
+        hidden,
+        heads,
+        settings.posterior,
+        settings.posterior_noise_size,
+        settings.batch_norm != "none",
+        settings.label_scale,
+        settings.code_activation,
+    )
     if phases.reconstruction or phases.variational:
         in_decoder = 0 if settings.label_at == "discriminator" else label
         heads_in_code = settings.cluster_head_distance is not None
-        like = (hidden, pixels, settings.output, settings.batch_norm == "all", heads_in_code)
+        like = (hidden[::-1], pixels, settings.output, settings.batch_norm == "all", heads_in_code)
         model["decoder"] = Decoder(style, in_decoder, *like)
     if phases.discriminator:
         for name, size in heads.items():

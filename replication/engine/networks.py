@@ -5,7 +5,7 @@ What they return is float32, so that losses are, whatever precision the products
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -13,6 +13,12 @@ import torch
 from torch import Tensor, nn
 
 Posterior = Literal["deterministic", "gaussian", "universal"]
+Activation = Literal["linear", "relu", "sigmoid"]
+ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
+    "linear": lambda code: code,
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+}
 
 
 def perceptron(sizes: Sequence[int], batch_norm: bool = False) -> nn.Sequential:
@@ -55,6 +61,8 @@ class Encoder(nn.Module):
     - ``deterministic``: z = f(x);
     - ``gaussian``: z = mean(x) + deviation(x) * epsilon;
     - ``universal``: z = f(x, epsilon), epsilon beside the pixels at the input.
+
+    ``activation`` is that of the style code.
     """
 
     def __init__(
@@ -66,9 +74,11 @@ class Encoder(nn.Module):
         noise_size: int = 0,
         batch_norm: bool = False,
         label_scale: float | None = None,
+        activation: Activation = "linear",
     ):
         super().__init__()
         self.posterior = posterior
+        self.activate = ACTIVATIONS[activation]
         self.epsilon_size = 0
         heads = dict(heads)
         if posterior == "gaussian":
@@ -98,6 +108,8 @@ class Encoder(nn.Module):
             images = torch.cat([images, epsilon], dim=-1)
         features = self.trunk(images)
         codes = {name: head(features).float() for name, head in self.heads.items()}
+        if "style" in codes:
+            codes["style"] = self.activate(codes["style"])
         if self.posterior == "gaussian":
             codes["style_mean"] = codes["style"]
             deviation = torch.exp(0.5 * codes["style_log_variance"])
@@ -134,7 +146,10 @@ class Decoder(nn.Module):
 
     def forward(self, style: Tensor, label: Tensor | None = None) -> Tensor:
         """Images [B, pixels] from styles [B, n] and label probabilities or one-hots [B, m]."""
-        pixels = self.output(self.trunk(self.code(style, label))).float()
+        return self.answer(self.output(self.trunk(self.code(style, label))).float())
+
+    def answer(self, pixels: Tensor) -> Tensor:
+        """What the last layer's output becomes."""
         return torch.sigmoid(pixels) if self.sigmoid else pixels
 
     def code(self, style: Tensor, label: Tensor | None) -> Tensor:

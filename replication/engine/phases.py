@@ -20,9 +20,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
 from .config import Departures, Optimiser, Settings
-from .departures import Joint, mean_squared_error
-from .networks import Encoder
-from .priors import ClassPrior, DensePrior, Prior, priors_of
+from .priors import ClassPrior, DensePrior, Prior
 from .stack import Stack
 from .streams import Streams, stacked
 
@@ -48,13 +46,16 @@ class EncoderInput:
     """What goes into the encoder during training: spoilt images, and the posterior's epsilon.
 
     Appendix A.2.1: Gaussian noise of deviation 0.3 on the encoder's input, in training only; A.2.2
-    and A.3: dropout of 20 % of it. The decoder's target stays the clean image.
+    and A.3: dropout of 20 % of it. The decoder's target stays the clean image. Denoising
+    autoencoders mask inputs, or set them to 0 or 1 (salt and pepper), too (Vincent et al., 2010).
     """
 
     def __init__(self, streams: Streams, settings: Settings, epsilon_size: int):
         self.streams = streams
         self.noise = settings.input_noise
         self.dropout = settings.input_dropout
+        self.masking = settings.input_masking
+        self.salt_and_pepper = settings.input_salt_and_pepper
         self.epsilon_size = epsilon_size
 
     def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,6 +66,11 @@ class EncoderInput:
         if self.dropout:
             kept = self.streams.uniform("dropout", *images.shape[1:]) >= self.dropout
             images = images * kept / (1 - self.dropout)
+        if self.masking:
+            images = images * (self.streams.uniform("masking", *images.shape[1:]) >= self.masking)
+        if share := self.salt_and_pepper:
+            draw = self.streams.uniform("salt and pepper", *images.shape[1:])
+            images = torch.where(draw >= share, images, (2 * draw >= share).float())
         return images, epsilon
 
 
@@ -74,6 +80,7 @@ class Descent:
     def __init__(self, parameters: list[Tensor], settings: Optimiser):
         self.parameters = parameters
         self.settings = settings
+        self.epoch = 0
         rate = settings.rate_at(0)
         self.optimiser: torch.optim.Optimizer
         if settings.method == "sgd":
@@ -86,6 +93,7 @@ class Descent:
             )
 
     def start_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
         for group in self.optimiser.param_groups:
             group["lr"] = self.settings.rate_at(epoch)
 
@@ -349,33 +357,3 @@ class Variational:
         log_variance = codes["style_log_variance"]
         entropy = 0.5 * (log_variance + math.log(2 * math.pi * math.e)).sum(-1)
         return (misfit - entropy - self.prior.log_density(codes["style"])).mean()
-
-
-def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
-    """The phases that ``settings`` name, in the paper's order."""
-    encoder_input = EncoderInput(
-        streams, settings, cast(Encoder, stack.template.encoder).epsilon_size
-    )
-    priors, wanted, departures = priors_of(settings), settings.phases, settings.departures
-    phases: list[Phase] = []
-    if wanted.reconstruction:
-        labelled = settings.label_at == "decoder"
-        error = mean_squared_error if departures.mean_error else half_squared_error
-        phases.append(Reconstruction(stack, wanted.reconstruction, labelled, encoder_input, error))
-    if wanted.head_distance and settings.cluster_head_distance:
-        heads, least = settings.label_size, settings.cluster_head_distance
-        phases.append(HeadDistance(stack, wanted.head_distance, heads, least))
-    if wanted.discriminator and wanted.generator:
-        adversaries = (wanted.discriminator, wanted.generator)
-        guided = settings.label_at == "discriminator"
-        phases.append(
-            Regularisation(stack, *adversaries, priors, guided, encoder_input, streams, departures)
-        )
-    if wanted.classification:
-        phases.append(Classification(stack, wanted.classification, encoder_input))
-    if wanted.variational:
-        prior = cast(DensePrior, priors["style"])
-        phases.append(Variational(stack, wanted.variational, prior, encoder_input))
-    if departures.joint:  # then the settings have just these three
-        return [Joint(*cast(tuple[Reconstruction, Regularisation, Classification], phases))]
-    return phases

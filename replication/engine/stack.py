@@ -69,6 +69,12 @@ class Stack:
             if not prefixes or any(name.startswith(prefix + ".") for prefix in prefixes)
         ]
 
+    def weights(self, *parts: str) -> list[Tensor]:
+        """The weight matrices of ``parts``, [S, outputs, inputs] each."""
+        named = self._parameters.items()
+        wanted = [p for n, p in named if n.endswith(".weight") and n.partition(".")[0] in parts]
+        return [p.unsqueeze(0) for p in wanted] if self.size == 1 else wanted
+
     def each(self, function: Callable, *stacked: Any, shared: tuple = ()) -> Any:
         """``function(model, *inputs, *shared)`` for every model.
 

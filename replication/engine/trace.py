@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from .config import Seed, Settings
 from .data import Dataset, Split
 from .job import Execution, Run
-from .phases import in_order
+from .recipe import in_order
 
 # Channels, height and width, so that a diagram needs no data set.
 SHAPES = {

@@ -1,0 +1,78 @@
+"""What keeps an autoencoder without a prior from the identity: penalties on codes and weights."""
+
+import torch
+from torch import Tensor
+
+from .config import Optimiser, Penalty
+from .phases import Batch, EncoderInput, Model, Reconstruction, half_squared_error, reconstructed
+from .stack import Stack
+
+
+class PenalisedReconstruction(Reconstruction):
+    """Half the squared error of the clean image, and the settings' penalty."""
+
+    def __init__(
+        self, stack: Stack, settings: Optimiser, encoder_input: EncoderInput, penalty: Penalty
+    ):
+        super().__init__(stack, settings, False, encoder_input, half_squared_error)
+        self.penalty = penalty
+
+    def losses(self, batch: Batch) -> Tensor:
+        images, epsilon = self.encoder_input(batch.images)
+        directions = images[..., :0]
+        if self.penalty.kind == "contractive":
+            streams = self.encoder_input.streams
+            directions = streams.normal("contraction", *images.shape[1:])
+        inputs = (batch.images, images, epsilon, directions)
+        losses = self.stack.each(penalised_loss, *inputs, shared=(self.penalty,))
+        if self.penalty.kind in ("weights_l1", "weights_l2"):
+            losses = losses + self.penalty.weight * self._weights()
+        return losses
+
+    def _weights(self) -> Tensor:
+        """The sum over all weight matrices, [S]."""
+        power = 1 if self.penalty.kind == "weights_l1" else 2
+        matrices = self.stack.weights("encoder", "decoder")
+        return torch.stack([m.abs().pow(power).flatten(1).sum(1) for m in matrices]).sum(0)
+
+
+def penalised_loss(
+    model: Model,
+    target: Tensor,
+    images: Tensor,
+    epsilon: Tensor,
+    directions: Tensor,
+    penalty: Penalty,
+) -> Tensor:
+    """The error of one model, and the penalty on its codes, if it is one on codes."""
+    codes = model.encoder(images, epsilon)
+    loss = half_squared_error(reconstructed(model, codes, images[..., :0]), target)
+    if penalty.kind == "code_l1":
+        return loss + penalty.weight * codes["style"].abs().sum(-1).mean()
+    if penalty.kind == "code_kl":
+        return loss + penalty.weight * activity_divergence(codes["style"], penalty.activity)
+    if penalty.kind == "contractive":
+        return loss + penalty.weight * squared_jacobian(model, images, epsilon, directions)
+    return loss
+
+
+def activity_divergence(codes: Tensor, activity: float) -> Tensor:
+    """KL(activity || mean of each unit over the batch), nats, summed over units of [B, n]."""
+    mean = codes.mean(0).clamp(1e-6, 1 - 1e-6)
+    on = activity * (activity / mean).log()
+    off = (1 - activity) * ((1 - activity) / (1 - mean)).log()
+    return (on + off).sum()
+
+
+def squared_jacobian(model: Model, images: Tensor, epsilon: Tensor, directions: Tensor) -> Tensor:
+    """An unbiased estimate of the code's squared Frobenius norm ||dz/dx||^2, the batch's mean.
+
+    E_v |J v|^2 over standard normal ``directions`` v, one for each image: a forward pass more,
+    where the whole Jacobian would take one for each unit of the code.
+    """
+
+    def encode(inputs: Tensor) -> Tensor:
+        return model.encoder(inputs, epsilon)["style"]
+
+    change: Tensor = torch.func.jvp(encode, (images,), (directions,))[1]
+    return change.square().sum(-1).mean()

@@ -1,0 +1,66 @@
+"""The phases of a recipe, as its settings name them."""
+
+from typing import cast
+
+from .config import Optimiser, Settings
+from .departures import Joint, mean_squared_error
+from .layerwise import Layerwise
+from .networks import Encoder
+from .penalties import PenalisedReconstruction
+from .phases import (
+    Classification,
+    EncoderInput,
+    HeadDistance,
+    Phase,
+    Reconstruction,
+    Regularisation,
+    Variational,
+    half_squared_error,
+)
+from .priors import DensePrior, priors_of
+from .stack import Stack
+from .streams import Streams
+
+
+def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
+    """The phases that ``settings`` name, in the paper's order."""
+    encoder_input = EncoderInput(
+        streams, settings, cast(Encoder, stack.template.encoder).epsilon_size
+    )
+    priors, wanted, departures = priors_of(settings), settings.phases, settings.departures
+    phases: list[Phase] = []
+    if wanted.reconstruction:
+        phases.append(reconstruction(stack, settings, wanted.reconstruction, encoder_input))
+    if wanted.head_distance and settings.cluster_head_distance:
+        heads, least = settings.label_size, settings.cluster_head_distance
+        phases.append(HeadDistance(stack, wanted.head_distance, heads, least))
+    if wanted.discriminator and wanted.generator:
+        adversaries = (wanted.discriminator, wanted.generator)
+        guided = settings.label_at == "discriminator"
+        phases.append(
+            Regularisation(stack, *adversaries, priors, guided, encoder_input, streams, departures)
+        )
+    if wanted.classification:
+        phases.append(Classification(stack, wanted.classification, encoder_input))
+    if wanted.variational:
+        prior = cast(DensePrior, priors["style"])
+        phases.append(Variational(stack, wanted.variational, prior, encoder_input))
+    if departures.joint:  # then the settings have just these three
+        return [Joint(*cast(tuple[Reconstruction, Regularisation, Classification], phases))]
+    return phases
+
+
+def reconstruction(
+    stack: Stack, settings: Settings, optimiser: Optimiser, encoder_input: EncoderInput
+) -> Phase:
+    """The first phase: with a penalty, or layer after layer, where the settings ask for it."""
+    whole: Reconstruction
+    if settings.penalty:
+        whole = PenalisedReconstruction(stack, optimiser, encoder_input, settings.penalty)
+    else:
+        labelled = settings.label_at == "decoder"
+        error = mean_squared_error if settings.departures.mean_error else half_squared_error
+        whole = Reconstruction(stack, optimiser, labelled, encoder_input, error)
+    if settings.layerwise_epochs:
+        return Layerwise(stack, optimiser, settings.layerwise_epochs, encoder_input, whole)
+    return whole
