@@ -153,6 +153,14 @@ def test_hash_of_a_script(load: Callable[[str], ModuleType]) -> None:
     assert code_hash(load(edited("STEPS = 20", "STEPS = 21"))) != before
 
 
+def test_measures_count_with_those_that_they_are_made_of(load: Callable[[str], ModuleType]) -> None:
+    def importing(*modules: str) -> str:  # as text: the script of this test has no package
+        return code_hash(load(ITEM + "".join(f"# from .engine.{m} import x\n" for m in modules)))
+
+    assert importing("generation") == importing("generation", "probes")
+    assert len({importing(), importing("probes"), importing("generation")}) == 3
+
+
 def test_hash_is_that_of_the_code_at_the_start(load: Callable[[str], ModuleType]) -> None:
     """A script edited while it trains must not lend its new hash to the old code's results."""
     script = load(ITEM)

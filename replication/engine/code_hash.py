@@ -28,8 +28,8 @@ TRAINING_MODULES = (
     "svhn",
     "synthetic",
 )
-# These count for the items that import them.
-MEASURES = ("clustering", "parzen", "probes", "semi_supervised")
+# These count for the items that import them, themselves or through another of these.
+MEASURES = ("clustering", "generation", "parzen", "probes", "semi_supervised")
 
 
 @cache  # the first call counts: files edited during a run do not change what is running
@@ -37,9 +37,12 @@ def code_hash(item: ModuleType) -> str:
     """Sixteen hexadecimal digits for the training code of ``item``."""
     engine = Path(__file__).parent
     script = inspect.getsource(item)
-    measures = [m for m in MEASURES if f"from .engine.{m} import" in script]
-    modules = [*TRAINING_MODULES, *measures]
-    parts = [normalised(ast.parse((engine / f"{m}.py").read_text())) for m in modules]
+    sources = {m: (engine / f"{m}.py").read_text() for m in (*TRAINING_MODULES, *MEASURES)}
+    measures = {m for m in MEASURES if f"from .engine.{m} import" in script}
+    for _ in MEASURES:  # no chain of imports is longer
+        measures |= {m for m in MEASURES for n in measures if f"from .{m} import" in sources[n]}
+    modules = [*TRAINING_MODULES, *(m for m in MEASURES if m in measures)]
+    parts = [normalised(ast.parse(sources[m])) for m in modules]
     parts.append(reached(ast.parse(script), "train"))
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
