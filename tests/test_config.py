@@ -192,6 +192,23 @@ REFUSED = [
     ),
     pytest.param({"posterior": "universal"}, "posterior_noise_size", id="universal, no noise"),
     pytest.param({"labels": 0}, "classification", id="classification without labels"),
+    pytest.param({"input_masking": 1.0}, "input_masking", id="nothing left to see"),
+    pytest.param({"input_salt_and_pepper": -0.1}, "input_salt_and_pepper", id="a negative share"),
+    pytest.param(
+        {"penalty": {"kind": "code_kl", "weight": 1.0}}, "code_kl", id="activity of linear codes"
+    ),
+    pytest.param({"penalty": {"kind": "code_l1", "weight": 0.0}}, "weight", id="a penalty of none"),
+    pytest.param({"layerwise_epochs": 1}, "layerwise_epochs", id="layers with labels"),
+    pytest.param(
+        {
+            "layerwise_epochs": 2,
+            "labels": 0,
+            "label_size": 0,
+            "phases": {"classification": None},
+        },
+        "leave no epochs",
+        id="a layer list that cannot be stacked in time",
+    ),
     pytest.param({"label_scale": 0.0}, "label_scale", id="logits without a deviation"),
     pytest.param(
         {"label_scale": 2.0, "label_size": 0, "labels": 0, "phases": {"classification": None}},

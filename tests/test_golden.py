@@ -24,6 +24,7 @@ from replication.engine.job import Execution, Run
 GOLDEN = Path(__file__).parent / "golden.json"
 LOSSES = (
     "reconstruction",
+    "layer",
     "head_distance",
     "discriminator",
     "generator",

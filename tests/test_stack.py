@@ -57,6 +57,9 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"batch_norm": "all", "input_dropout": 0.2},
     ),
     "bounded logits": ("table2_semi_supervised", "mnist_100", {"label_scale": 2.0}),
+    "contractive": ("companion_autoencoders", "contractive", {}),
+    "weights penalised": ("companion_autoencoders", "weights_l1", {}),
+    "layer by layer": ("companion_autoencoders", "stacked_denoising", {}),
     "mixture prior": ("figure2_prior_matching", "aae_mixture", {}),
     "label in the discriminator": (
         "table2_semi_supervised",

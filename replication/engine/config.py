@@ -188,6 +188,8 @@ class Settings(Strict):
     penalty: Penalty | None = None
     # Each layer, with its mirror in the decoder, is first trained alone for so many epochs.
     layerwise_epochs: Natural = 0
+    # After training, of the encoder and a softmax on all labels.
+    fine_tuning_epochs: Natural = 0
     departures: Departures = Departures()
     parzen: Parzen | None = None
 

@@ -12,17 +12,23 @@ class PenalisedReconstruction(Reconstruction):
     """Half the squared error of the clean image, and the settings' penalty."""
 
     def __init__(
-        self, stack: Stack, settings: Optimiser, encoder_input: EncoderInput, penalty: Penalty
+        self,
+        stack: Stack,
+        settings: Optimiser,
+        encoder_input: EncoderInput,
+        penalty: Penalty,
+        code_size: int,
     ):
         super().__init__(stack, settings, False, encoder_input, half_squared_error)
         self.penalty = penalty
+        self.code_size = code_size
 
     def losses(self, batch: Batch) -> Tensor:
         images, epsilon = self.encoder_input(batch.images)
         directions = images[..., :0]
         if self.penalty.kind == "contractive":
             streams = self.encoder_input.streams
-            directions = streams.normal("contraction", *images.shape[1:])
+            directions = streams.normal("contraction", images.shape[1], self.code_size)
         inputs = (batch.images, images, epsilon, directions)
         losses = self.stack.each(penalised_loss, *inputs, shared=(self.penalty,))
         if self.penalty.kind in ("weights_l1", "weights_l2"):
@@ -67,12 +73,13 @@ def activity_divergence(codes: Tensor, activity: float) -> Tensor:
 def squared_jacobian(model: Model, images: Tensor, epsilon: Tensor, directions: Tensor) -> Tensor:
     """An unbiased estimate of the code's squared Frobenius norm ||dz/dx||^2, the batch's mean.
 
-    E_v |J v|^2 over standard normal ``directions`` v, one for each image: a forward pass more,
-    where the whole Jacobian would take one for each unit of the code.
+    E_v |v J|^2 over standard normal ``directions`` v [B, n], one for each image: a backward pass,
+    where the whole Jacobian would take one for each of the code's n units.
     """
 
     def encode(inputs: Tensor) -> Tensor:
-        return model.encoder(inputs, epsilon)["style"]
+        style: Tensor = model.encoder(inputs, epsilon)["style"]
+        return style
 
-    change: Tensor = torch.func.jvp(encode, (images,), (directions,))[1]
-    return change.square().sum(-1).mean()
+    pulled: Tensor = torch.func.vjp(encode, images)[1](directions)[0]
+    return pulled.square().sum(-1).mean()

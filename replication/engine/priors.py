@@ -189,3 +189,20 @@ def priors_of(settings: Settings) -> dict[str, Prior]:
     if settings.label_size and settings.label_at == "encoder":
         priors["label"] = Categorical(settings.label_size)
     return priors
+
+
+class FittedGaussian:
+    """The Gaussian with the mean and covariance of ``codes`` [N, size]: for models without a prior.
+
+    A variance of zero, as of a unit that is never active, stays zero.
+    """
+
+    def __init__(self, codes: Tensor):
+        self.size = codes.shape[1]
+        self.mean = codes.mean(0)
+        values, vectors = torch.linalg.eigh(codes.double().T.cov())
+        self.root = (vectors * values.clamp(min=0).sqrt()).T.to(codes)
+
+    def sample(self, n: int, generator: torch.Generator) -> Tensor:
+        draws = torch.randn((n, self.size), generator=generator, device=generator.device)
+        return self.mean + draws @ self.root

@@ -56,7 +56,8 @@ def reconstruction(
     """The first phase: with a penalty, or layer after layer, where the settings ask for it."""
     whole: Reconstruction
     if settings.penalty:
-        whole = PenalisedReconstruction(stack, optimiser, encoder_input, settings.penalty)
+        penalty = (settings.penalty, settings.style_size)
+        whole = PenalisedReconstruction(stack, optimiser, encoder_input, *penalty)
     else:
         labelled = settings.label_at == "decoder"
         error = mean_squared_error if settings.departures.mean_error else half_squared_error

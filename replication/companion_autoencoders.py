@@ -1,0 +1,278 @@
+"""The autoencoder family beside the adversarial one: what readers of the paper come from.
+
+All have the paper's two layers of units, and differ in what keeps their code from the identity:
+
+- ``undercomplete``: a code of two numbers and nothing else; ``aae_2d`` has the same networks and a
+  prior. The figure shows the holes that the first one's code space has;
+- ``sparse_l1``, ``sparse_kl``: many units, few of them active; ``weights_l1``, ``weights_l2``: a
+  price on weights; ``contractive``: one on the code's Jacobian (Rifai et al., 2011);
+- ``denoising_gaussian``, ``denoising_salt``: the clean image from a spoilt one (Vincent et al.,
+  2008);
+- ``stacked``: 784-1000-500-250-30, layer after layer and then as a whole (Hinton and Salakhutdinov,
+  2006, whose layers were Boltzmann machines); ``stacked_deep`` and ``stacked_denoising``: three
+  layers of 1000, fine-tuned with all labels (Vincent et al., 2010);
+- ``vae_2d``, ``vae_8d``: the variational autoencoder (Kingma and Welling, 2014), re-parametrised,
+  its bound in nats;
+- ``aae``, ``aae_gaussian``, ``aae_universal``: the adversarial autoencoder with each of the
+  posteriors of the paper's section 2.
+
+Models without a prior are sampled through the Gaussian with the mean and covariance of their codes.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .engine.cli import main
+from .engine.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .engine.published import published
+from .engine.sheets import WHITE, squares, tiled
+from .engine.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    from .engine.job import Outcome, Run
+    from .engine.records import Record
+
+ITEM = "companion_autoencoders"
+STEPS, SHOWN = 16, 10
+COLUMNS = {
+    "test_reconstruction_per_pixel": "error per pixel x 1000",
+    "components_per_pixel": "same size of PCA",
+    "log_likelihood_10000": "Parzen, nats",
+    "nearest_neighbour_percent": "1-NN, %",
+    "linear_probe_percent": "linear probe, %",
+    "prior_distance": "prior mismatch",
+    "prior_distance_floor": "its floor",
+    "fid": "FID",
+    "inception_score": "IS",
+    "fine_tuned_error_percent": "fine-tuned error, %",
+    "from_scratch_error_percent": "from scratch, %",
+}
+PLANES = {"undercomplete": "autoencoder", "aae_2d": "adversarial", "vae_2d": "variational"}
+DENOISED = {"denoising_gaussian": "Gaussian noise", "denoising_salt": "salt and pepper"}
+
+
+def train(run: "Run") -> "Outcome":
+    """Train one autoencoder, then measure its codes and what it draws."""
+    import torch
+
+    from .engine.evaluate import mean_image_error, metrics_on_test
+    from .engine.fine_tuning import fine_tuned_errors
+    from .engine.job import Outcome
+    from .engine.likelihood import likelihoods
+    from .engine.representation import (
+        code_metrics,
+        codes_of,
+        component_error,
+        drawing_metrics,
+        sampling_priors,
+    )
+
+    stack, data = run.stack, run.dataset
+
+    def evaluate() -> "dict[str, Tensor]":
+        return metrics_on_test(stack, data)
+
+    fitted = run.fit(evaluate)
+    metrics = evaluate()
+    if not any(fitted.diverged):  # else the codes are no numbers
+        codes = codes_of(run, data.train)
+        priors = sampling_priors(run, codes)
+        estimates, _ = likelihoods(run, priors, fitted.diverged)
+        metrics |= estimates | code_metrics(run, codes, priors) | drawing_metrics(run, priors)
+        if run.settings.fine_tuning_epochs:
+            metrics |= fine_tuned_errors(run)
+    floors = {
+        "mean_image_per_pixel": mean_image_error(data.train, data.test),
+        "components_per_pixel": component_error(data, run.settings.style_size),
+    }
+    for name, floor in floors.items():
+        metrics[name] = torch.full([len(run.seeds)], floor)
+    metrics["squared_error_per_image"] = data.pixels * metrics["test_reconstruction_per_pixel"]
+    return Outcome(fitted, metrics, pictures(run))
+
+
+def pictures(run: "Run") -> "dict[str, Tensor]":
+    """What the figure shows: a code space of two numbers; spoilt images and the answers to them."""
+    import torch
+
+    from .engine.evaluate import sampled_codes
+    from .engine.phases import EncoderInput, reconstructed
+    from .engine.streams import Streams
+
+    data, scaling, stack = run.dataset, run.dataset.scaling, run.stack
+    stack.template.eval()
+    streams = Streams([s.seed for s in run.seeds], run.device)
+    seen = scaling.to_network(data.test.images[:SHOWN]).expand(len(run.seeds), -1, -1)
+    with torch.no_grad():
+        spoilt, epsilon = EncoderInput(streams, run.settings, run.epsilon_size)(seen)
+
+        def answer(model: "object", images: "Tensor", epsilon: "Tensor") -> "Tensor":
+            codes = model.encoder(images, epsilon)  # type: ignore[attr-defined]
+            return reconstructed(model, codes, images[..., :0])
+
+        answers = stack.each(answer, spoilt, torch.zeros_like(epsilon))
+        rows = [scaling.to_bytes(images) for images in (seen, spoilt, answers)]
+        arrays = {"answers": torch.stack(rows, 1)}
+        if run.settings.style_size == 2:
+            codes = sampled_codes(stack, data, run.epsilon_size, run.streams)
+            grid = plane(codes, STEPS)
+            places = torch.cat([grid, torch.zeros_like(grid[:, :1])], 1)
+            decoded = stack.each(lambda model, code: model.decoder(code), places)
+            images = scaling.to_bytes(decoded)
+            arrays |= {"codes": codes, "grid": grid}
+            arrays |= {"plane": images[:, :-1], "origin": images[:, -1]}
+            arrays["labels"] = data.test.labels.byte().expand(len(run.seeds), -1)
+    return arrays
+
+
+def plane(codes: "Tensor", steps: int) -> "Tensor":
+    """An even grid [S, steps^2, 2] over 98 % of ``codes`` [S, N, 2], row by row from the top."""
+    import torch
+
+    grids = []
+    for own in codes.cpu():
+        low, high = torch.quantile(own, torch.tensor([0.01, 0.99]), dim=0)
+        x, y = (torch.linspace(float(a), float(b), steps) for a, b in zip(low, high, strict=True))
+        grids.append(torch.cartesian_prod(y.flip(0), x).flip(-1))
+    return torch.stack(grids).to(codes)
+
+
+def draw_table(drawing: Drawing) -> None:
+    """A row for each autoencoder, a column for each measure; published errors below."""
+    rows = []
+    for variant, described in drawing.description.variants.items():
+        record = drawing.record(variant)
+        name = described.place.partition(": ")[2]
+        cells = [cell(record, m) for m in COLUMNS] if record else ["not run"]
+        rows.append([name, *cells, *[""] * (len(COLUMNS) - len(cells))])
+    rows += [row for row in bounds(drawing) if row]
+    notes = [
+        "Mean ± sample deviation over seeds. 1-NN, linear probe and fine-tuning read the digit in "
+        "the code of test images. Prior mismatch: sliced Wasserstein distance of test codes to "
+        "samples of the prior, in the code's unit; for models without a prior, to the Gaussian of "
+        "the training codes' mean and covariance, from which they are sampled, too.",
+        "FID and IS through the suite's own classifier: not comparable with other papers'.",
+        *stages(drawing),
+        *verdict_notes(drawing),
+    ]
+    caption = drawing.caption("The autoencoder family: codes, reconstructions and samples")
+    Table(caption, ["autoencoder", *COLUMNS.values()], rows, notes).write(drawing.stem)
+
+
+def cell(record: "Record", metric: str) -> str:
+    """A measure of one autoencoder; empty where it does not have it."""
+    healthy = [s for s in record.seeds if s.status == "ok"]
+    if not healthy:
+        return "diverged"
+    if any(metric not in seed.metrics for seed in healthy):
+        return ""
+    scale = 1000 if metric.endswith("per_pixel") else 1
+    return percent([scale * value for value in record.values(metric)])
+
+
+def bounds(drawing: Drawing) -> list[list[str]]:
+    """What the measures are between: the mean image, real images as drawn ones."""
+    record = next((r for v in drawing.description.variants if (r := drawing.record(v))), None)
+    if record is None or not record.values("mean_image_per_pixel"):
+        return []
+    empty = dict.fromkeys(COLUMNS, "")
+    mean = empty | {"test_reconstruction_per_pixel": cell(record, "mean_image_per_pixel")}
+    scores = {"fid": "fid_floor", "inception_score": "inception_score_ceiling"}
+    real = empty | {column: cell(record, metric) for column, metric in scores.items()}
+    return [["the mean image", *mean.values()], ["real images", *real.values()]]
+
+
+def stages(drawing: Drawing) -> list[str]:
+    """The stacked autoencoders' error after their last layer, before the whole was trained."""
+    notes = []
+    for variant, described in drawing.description.variants.items():
+        record = drawing.record(variant)
+        if record is None or not (per_layer := record.settings.layerwise_epochs):
+            continue
+        after = (len(record.settings.hidden) + 1) * per_layer
+        if values := record.values("test_reconstruction_per_pixel", epoch=after):
+            greedy = percent([1000 * value for value in values])
+            name = described.place.partition(": ")[2]
+            notes.append(f"{name}: error per pixel x 1000 layer by layer {greedy}.")
+    return notes
+
+
+def verdict_notes(drawing: Drawing) -> list[str]:
+    """Each published number beside ours."""
+    targets = published().items[ITEM].targets
+    return [
+        f"{targets[v.target].place}: published {targets[v.target]}; {v}."
+        for v in drawing.verdicts()
+    ]
+
+
+def draw_figure(drawing: Drawing) -> None:
+    """Code spaces and what is decoded of them above; spoilt images and answers below."""
+    figure = new_figure(11, 10.5)
+    grid = figure.add_gridspec(3, 6, height_ratios=[1, 1, 0.62])
+    for column, (variant, name) in enumerate(PLANES.items()):
+        own = slice(2 * column, 2 * column + 2)
+        draw_plane(figure.add_subplot(grid[0, own]), drawing, variant, name)
+        draw_decoded(figure.add_subplot(grid[1, own]), drawing, variant)
+    for column, (variant, name) in enumerate(DENOISED.items()):
+        own = slice(3 * column, 3 * column + 3)
+        draw_answers(figure.add_subplot(grid[2, own]), drawing, variant, name)
+    title = "Codes of two numbers, what is decoded of them, and denoised test images"
+    figure.suptitle(drawing.caption(title))
+    drawing.save(figure)
+
+
+def draw_plane(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
+    """The codes of test images, and the frame of what is decoded below."""
+    axes.set_title(f"{name}: codes of test images")
+    arrays = arrays_of(drawing, variant)
+    if "codes" not in arrays:
+        not_run(axes)
+        return
+    scatter_by_class(axes, arrays["codes"], arrays["labels"])
+    (left, bottom), (right, top) = arrays["grid"].min(0), arrays["grid"].max(0)
+    frame = np.array([(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)])
+    axes.plot(*frame.T, color="black", lw=0.8)
+    inset = axes.inset_axes((0.8, 0.8, 0.2, 0.2))
+    show(inset, squares(arrays["origin"][None, None]))
+    inset.set(xticks=[], yticks=[], xlabel="code (0, 0)")
+
+
+def draw_decoded(axes: "Axes", drawing: Drawing, variant: str) -> None:
+    """The decoder's answers to an even grid over the frame."""
+    axes.axis("off")
+    axes.set_title("decoded, evenly over the frame")
+    arrays = arrays_of(drawing, variant)
+    if "plane" not in arrays:
+        not_run(axes)
+        return
+    images = squares(arrays["plane"]).reshape(STEPS, STEPS, 1, *squares(arrays["plane"]).shape[-2:])
+    show(axes, images)
+
+
+def draw_answers(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
+    """Test images, the same spoilt, and the autoencoder's answers, in three rows."""
+    axes.axis("off")
+    axes.set_title(f"{name}: image, spoilt, answer")
+    arrays = arrays_of(drawing, variant)
+    if "answers" not in arrays:
+        not_run(axes)
+        return
+    show(axes, squares(arrays["answers"]))
+
+
+def arrays_of(drawing: Drawing, variant: str) -> dict[str, np.ndarray]:
+    return drawing.arrays(variant) if drawing.record(variant) else {}
+
+
+def show(axes: "Axes", images: np.ndarray) -> None:
+    sheet = tiled(images, WHITE)
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+
+
+if __name__ == "__main__":
+    main(__file__)

@@ -1,0 +1,82 @@
+"""What the codes of an autoencoder are worth, whatever kind it is, and what it draws from them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .data import Dataset, Split
+from .evaluate import over_chunks, prior_distances, sampled_codes
+from .generation import Features, drawn_images, generation_metrics
+from .job import Run
+from .priors import FittedGaussian, Prior, style_prior
+from .probes import PROBED, linear_probe, nearest_neighbour, style_of
+from .streams import generator
+
+
+def codes_of(run: Run, split: Split) -> Tensor:
+    """The style codes of uint8 images at the posterior's centre, [S, N, n]."""
+    codes: Tensor = over_chunks(run.stack, style_of(run.dataset), split.images)
+    return codes
+
+
+def sampling_priors(run: Run, codes: Tensor) -> list[Prior]:
+    """What each seed's decoder is fed to draw images.
+
+    The prior that the codes were trained towards; where there was none, the Gaussian with the mean
+    and covariance of the training images' ``codes`` [S, N, n].
+    """
+    phases = run.settings.phases
+    if phases.generator or phases.variational:
+        return [style_prior(run.settings)] * len(codes)
+    return [FittedGaussian(own) for own in codes.cpu()]
+
+
+def code_metrics(run: Run, train: Tensor, priors: Sequence[Prior]) -> dict[str, Tensor]:
+    """How well labels are read in the codes of test images, and how far those are from the prior.
+
+    ``train`` are the codes of the training images, [S, N, n]. Accuracies in per cent, [S]:
+    ``nearest_neighbour_percent`` and ``linear_probe_percent``.
+    """
+    data, test = run.dataset, codes_of(run, run.dataset.test).cpu().numpy()
+    labels, expected = (s.labels.cpu().numpy() for s in (data.train, data.test))
+    spread = sampled_codes(run.stack, data, run.epsilon_size, run.streams)
+    rows = []
+    for i, (seen, held_out) in enumerate(zip(train.cpu().numpy(), test, strict=True)):
+        near = nearest_neighbour(seen, labels, held_out)
+        linear = linear_probe(seen[:PROBED], labels[:PROBED], held_out)
+        distances = prior_distances(spread[i : i + 1], priors[i], run.seeds[i : i + 1])
+        rows.append(
+            {
+                "nearest_neighbour_percent": 100 * float((near == expected).mean()),
+                "linear_probe_percent": 100 * float((linear == expected).mean()),
+                **{name: float(value[0]) for name, value in distances.items()},
+            }
+        )
+    return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+
+
+def drawing_metrics(run: Run, priors: Sequence[Prior]) -> dict[str, Tensor]:
+    """FID and inception score of as many drawn images as there are to test, [S] each."""
+    features, rows = Features.trained(run.dataset), []
+    run.stack.template.eval()
+    for i, seed in enumerate(run.seeds):
+        stream = generator(seed.seed, "drawn images", run.device)
+        decoder, scaling = run.stack.model(i).decoder, run.dataset.scaling
+        images = drawn_images(decoder, priors[i], scaling, len(run.dataset.test), stream)
+        rows.append(generation_metrics(images, run.dataset, features))
+    return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+
+
+def component_error(dataset: Dataset, size: int) -> float:
+    """The squared error per pixel of test images in ``size`` principal components: a floor.
+
+    Of the training images; no linear code of that size does better on them.
+    """
+    from sklearn.decomposition import PCA
+
+    train, test = (s.images.cpu().numpy() / np.float32(255) for s in (dataset.train, dataset.test))
+    components = PCA(min(size, *train.shape), svd_solver="covariance_eigh").fit(train)
+    answers = components.inverse_transform(components.transform(test))
+    return float(np.square(answers - test, dtype=np.float64).mean())
