@@ -19,7 +19,7 @@ campaign: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m replication campaign --preset $(PRESET) --hours $(HOURS) -- $(SNAKEMAKE)
 
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile && $(BIN)/mypy && PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
