@@ -75,6 +75,8 @@ class PublishedItem(Strict):
     metric: str
     unit: str
     lower_is_better: bool
+    # The numbers are of other papers than the one that is replicated, and counted apart.
+    of_other_papers: bool = False
     targets: dict[str, Target]
     others: Annotated[list[Method], Field(default_factory=list)]
     remarks: Annotated[list[Remark], Field(default_factory=list)]

@@ -16,22 +16,27 @@ COMPARED = ("paper", "quick")
 
 
 def results_section(results: Path = RESULTS) -> str:
-    """One line that counts the verdicts, and a row for each published number."""
+    """A line that counts the verdicts, one for other papers', and a row for each number."""
     rows = []
-    counts: Counter[str] = Counter()
-    for item in published().items:
+    counts: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
+    for item, content in published().items.items():
         verdicts = {p: Drawing(p, item, results).verdicts() for p in COMPARED}
         for versions in zip(*verdicts.values(), strict=True):
             best = _best(versions)
-            counts[best.judgement] += 1
+            counts[content.of_other_papers][best.judgement] += 1
             preset = "" if best.ours is None else COMPARED[versions.index(best)]
             cells = [best.place, str(best.published), best.published.source, *_ours(best), preset]
             rows.append("| " + " | ".join([*cells, str(best)]) + " |")
-    total = ", ".join(f"{n} {judgement}" for judgement, n in counts.most_common())
-    header = ["published number", "paper", "source", "ours (mean ± deviation)", "seeds", "preset"]
-    lines = [f"Of {sum(counts.values())} published numbers: {total}.", ""]
+    header = ["published number", "value", "source", "ours (mean ± deviation)", "seeds", "preset"]
+    lines = [tally(counts[False], "the paper"), tally(counts[True], "other papers"), ""]
     lines += ["| " + " | ".join([*header, "verdict"]) + " |", "|---" * (len(header) + 1) + "|"]
     return "\n".join([*lines, *rows]) + "\n"
+
+
+def tally(counts: Counter[str], whose: str) -> str:
+    """How many numbers got each verdict."""
+    total = ", ".join(f"{n} {judgement}" for judgement, n in counts.most_common())
+    return f"Of {counts.total()} numbers of {whose}: {total}.  "
 
 
 def _best(versions: tuple[Verdict, ...]) -> Verdict:
