@@ -169,12 +169,12 @@ def anomaly_rows(drawing: Drawing) -> "Iterator[Row]":
             rivals = several(record, {f"{area}_percent_{s}": text for s, text in RIVALS.items()})
             chance = "50.00" if area == "auroc" else value(record, "auprc_percent_chance")
             yield ["anomaly", case, name, ours, rivals, f"chance {chance}"]
-        yield ["anomaly", "mean over digits", name, *means(list(records.values()), area), ""]
+        run = [r for r in records.values() if r and r.values(f"{area}_percent_pca")]
+        yield ["anomaly", f"mean over {len(run)} digits", name, *means(run, area), ""]
 
 
-def means(records: "list[Record | None]", area: str) -> tuple[str, str]:
+def means(run: "list[Record]", area: str) -> tuple[str, str]:
     """Ours and the rivals' over the digits, ± the deviation between digits."""
-    run = [r for r in records if r is not None and r.values(f"{area}_percent_pca")]
     if not run:
         return "not run", "not run"
 
@@ -208,9 +208,8 @@ def augmentation_rows(drawing: Drawing) -> "Iterator[Row]":
 
 def feature_rows(drawing: Drawing) -> "Iterator[Row]":
     """Each number of labels and classifier."""
-    record, application = drawing.record("features"), drawing.settings("features").application
-    assert application is not None
-    for size in application.sizes:
+    record = drawing.record("features")
+    for size in sizes(drawing):
         for classifier, name in CLASSIFIERS.items():
             ends = {s: f"error_percent_{classifier}_{s}_{size}" for s in SPACES}
             rivals = {ends[s]: SPACES[s] for s in ("components", "pixels")}
@@ -222,8 +221,16 @@ def feature_rows(drawing: Drawing) -> "Iterator[Row]":
                 "test error, %",
                 f"codes {value(record, ends['codes'])}",
                 several(record, rivals),
-                "",
+                f"largest class {value(record, 'error_percent_largest_class')}",
             ]
+
+
+def sizes(drawing: Drawing) -> list[int]:
+    """The numbers of labels that were tried, or are to be."""
+    record = drawing.record("features")
+    settings = record.settings if record else drawing.settings("features")
+    assert settings.application is not None
+    return settings.application.sizes
 
 
 # The figure
@@ -231,7 +238,7 @@ def feature_rows(drawing: Drawing) -> "Iterator[Row]":
 
 def draw_figure(drawing: Drawing) -> None:
     """Samples of both autoencoders and generated images above; a chart for each other use below."""
-    figure = new_figure(11, 7.5)
+    figure = new_figure(11, 7.8)
     above, below = figure.subplots(2, 3)
     for axes, (variant, name) in zip(above, GENERATION.items(), strict=False):
         draw_samples(axes, drawing, variant, name)
@@ -255,7 +262,7 @@ def picture(axes: "Axes", images: np.ndarray, title: str, below: str) -> None:
 def draw_samples(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
     """Images decoded from the prior, and what they measure."""
     record, title = drawing.record(variant), f"Drawn by the {name}"
-    if not healthy(axes, record, title):
+    if not drawable(axes, record, title):
         return
     text = (
         f"FID {value(record, 'fid')}, training images {value(record, 'fid_floor')}\n"
@@ -270,13 +277,13 @@ def draw_generated(axes: "Axes", drawing: Drawing) -> None:
     """Generated images, each column of one class."""
     variant, title = "augmentation_100", "Generated, a class in each column (100 labels)"
     record = drawing.record(variant)
-    if not healthy(axes, record, title):
+    if not drawable(axes, record, title):
         return
     text = f"class asked for is read in {value(record, 'generated_read_percent')} %"
     picture(axes, drawing.arrays(variant)["generated"], title, text)
 
 
-def healthy(axes: "Axes", record: "Record | None", title: str) -> bool:
+def drawable(axes: "Axes", record: "Record | None", title: str) -> bool:
     """Whether there is something to draw; otherwise the panel says what is the matter."""
     if record is not None and any(s.status == "ok" for s in record.seeds):
         return True
@@ -291,7 +298,7 @@ def draw_anomalies(axes: "Axes", drawing: Drawing) -> None:
     run = {k: r for k, r in records.items() if r is not None and r.values("auroc_percent_pca")}
     title = "Anomaly: a digit left out of training"
     if not run:
-        healthy(axes, None, title)
+        drawable(axes, next(iter(records.values()), None), title)
         return
     for marker, (score, name) in zip("osD^v", (SCORES | RIVALS).items(), strict=True):
         found = [np.mean(r.values(f"auroc_percent_{score}")) for r in run.values()]
@@ -313,7 +320,7 @@ def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
     drawn = {v: drawing.record(v) for v in AUGMENTATION if drawing.record(v)}
     title = "Augmentation: classifiers with few labels"
     if not drawn:
-        healthy(axes, None, title)
+        drawable(axes, None, title)
         return
     for colour, (variant, record) in enumerate(drawn.items()):
         assert record is not None
@@ -331,19 +338,19 @@ def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
 
 def draw_features(axes: "Axes", drawing: Drawing) -> None:
     """Test error against the number of labels: mean and range over seeds."""
-    record, application = drawing.record("features"), drawing.settings("features").application
-    title = "Features: classifiers of codes"
-    if not healthy(axes, record, title):
+    record, title = drawing.record("features"), "Features: classifiers of codes"
+    if not drawable(axes, record, title):
         return
     assert record is not None
-    assert application is not None
     for colour, (space, name) in enumerate(SPACES.items()):
         for classifier, line in zip(CLASSIFIERS, ("-", "--"), strict=True):
             found = {}
-            for size in application.sizes:
+            for size in sizes(drawing):
                 metric = f"error_percent_{classifier}_{space}_{size}"
                 if all(metric in s.metrics for s in record.seeds if s.status == "ok"):
                     found[size] = record.values(metric)
+            if not found:
+                continue
             values = np.array([*found.values()])
             text = f"{name}, {CLASSIFIERS[classifier]}"
             axes.plot(

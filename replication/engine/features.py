@@ -11,7 +11,7 @@ from .data import Dataset, choose_labelled
 from .errors import UserError
 from .evaluate import of_each_seed, over_chunks
 from .job import Run
-from .probes import linear_probe, style_of
+from .probes import largest_class, linear_probe, style_of
 
 NEIGHBOURS = 5
 # Labels up to which logistic regression reads pixels: with 60,000 it takes minutes.
@@ -69,7 +69,10 @@ def errors(
 
 
 def measure_features(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
-    """``error_percent_<classifier>_<space>_<labels>`` for each number of labels, [S]."""
+    """``error_percent_<classifier>_<space>_<labels>`` for each number of labels, [S].
+
+    ``error_percent_largest_class`` is that of always answering the most frequent class.
+    """
     application, data = run.settings.application, run.dataset
     assert application is not None
     codes = [over_chunks(run.stack, style_of(data), s.images) for s in (data.train, data.test)]
@@ -79,7 +82,7 @@ def measure_features(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
     def measure(index: int) -> dict[str, float]:
         train, test = (own[index].cpu().numpy() for own in codes)
         spaces = {"codes": (train, test), **rivals}
-        found: dict[str, float] = {}
+        found = {"error_percent_largest_class": 100 - largest_class(data.test)}
         for size in application.sizes:
             count = size if size < len(labels) else "all"
             chosen = choose_labelled(data.train.labels, count, run.seeds[index].label_seed)
