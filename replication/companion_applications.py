@@ -302,11 +302,12 @@ def draw_anomalies(axes: "Axes", drawing: Drawing) -> None:
         return
     for marker, (score, name) in zip("osD^v", (SCORES | RIVALS).items(), strict=True):
         found = [np.mean(r.values(f"auroc_percent_{score}")) for r in run.values()]
-        line = "none" if score in SCORES else ":"
-        axes.plot([*run], found, marker, ls=line, ms=5, lw=0.8, label=name)
+        fill = "full" if score in SCORES else "none"
+        axes.plot([*run], found, marker, ms=5, fillstyle=fill, label=name)
     axes.axhline(50, color="black", lw=0.8, ls="--", label="chance")
     axes.set(title=title, xlabel="digit left out", ylabel="AUROC, %", xticks=[*run])
-    axes.legend(frameon=False, fontsize=7)
+    axes.set(ylim=(-35, 103), yticks=range(0, 101, 25))  # room for the legend
+    axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower center")
 
 
 def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
@@ -333,7 +334,7 @@ def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
         axes.plot([], [], "o", color=f"C{colour}", label=f"{AUGMENTATION[variant]} labels")
     axes.set_xticks(range(len(names)), [*names.values()], fontsize=7)
     axes.set(title=title, ylabel="test error, %", ylim=(0, None))
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, loc="lower left")
 
 
 def draw_features(axes: "Axes", drawing: Drawing) -> None:
