@@ -29,7 +29,16 @@ TRAINING_MODULES = (
     "synthetic",
 )
 # These count for the items that import them, themselves or through another of these.
-MEASURES = ("clustering", "generation", "parzen", "probes", "semi_supervised")
+MEASURES = (
+    "anomaly",
+    "augmentation",
+    "clustering",
+    "features",
+    "generation",
+    "parzen",
+    "probes",
+    "semi_supervised",
+)
 
 
 @cache  # the first call counts: files edited during a run do not change what is running

@@ -122,6 +122,26 @@ class Departures(Strict):
     fresh_codes: bool = False
 
 
+class Application(Strict):
+    """What a trained model is used for afterwards, and how much of it."""
+
+    kind: Literal["generation", "anomaly", "augmentation", "features"]
+    # Of augmentation: images to generate, and updates of each classifier.
+    generated: Positive | None = None
+    updates: Positive | None = None
+    # Of features: how many labels the classifiers of the codes are given.
+    sizes: list[Positive] = []
+
+    @model_validator(mode="after")
+    def _has_its_numbers(self) -> "Application":
+        needed = {"augmentation": {"generated", "updates"}, "features": {"sizes"}}
+        for name in ("generated", "updates", "sizes"):
+            if bool(getattr(self, name)) != (name in needed.get(self.kind, set())):
+                where = next(kind for kind, names in needed.items() if name in names)
+                raise ValueError(f"{name} goes with kind: {where}, which needs it")
+        return self
+
+
 class Phases(Strict):
     """The optimisers of the phases; a phase that is absent is not run."""
 
@@ -151,6 +171,8 @@ class Settings(Strict):
     standardise: bool = False
     # How many of the last images to train on are held out, to choose with.
     validation: Natural = 0
+    # Images of this class are left out of training and validation, not out of the test.
+    held_out_class: Natural | None = None
     labels: Natural | Literal["all"]
     seeds: Annotated[list[Natural], Field(min_length=1)]
     label_seeds: list[Natural] | None = None
@@ -192,6 +214,7 @@ class Settings(Strict):
     fine_tuning_epochs: Natural = 0
     departures: Departures = Departures()
     parzen: Parzen | None = None
+    application: Application | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
@@ -259,6 +282,25 @@ class Settings(Strict):
         if departures.joint and (not all(parts) or phases.head_distance or phases.variational):
             needed = "reconstruction, generator and classification, and no other"
             raise ValueError(f"departures.joint needs the phases {needed}")
+        return self
+
+    @model_validator(mode="after")
+    def _application_has_its_parts(self) -> "Settings":
+        if self.application is None:
+            return self
+        kind, phases = self.application.kind, self.phases
+        if not (self.style_size and (phases.reconstruction or phases.variational)):
+            raise ValueError("application needs style_size, and a phase that trains a decoder")
+        if kind == "augmentation":
+            if not phases.classification or self.labels == "all":
+                raise ValueError("augmentation needs phases.classification, and a number of labels")
+        elif self.label_size:
+            raise ValueError(f"{kind} needs label_size: 0")
+        if kind == "anomaly":
+            if self.held_out_class is None or not phases.discriminator:
+                raise ValueError("anomaly needs held_out_class, and phases.discriminator")
+            if self.style_prior.kind == "swiss_roll":
+                raise ValueError("anomaly needs a prior with a density, not swiss_roll")
         return self
 
     @property

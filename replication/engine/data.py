@@ -137,6 +137,8 @@ def load(settings: Settings) -> Dataset:
         "tfd": faces.load_tfd,
     }
     dataset = hold_out(loaders[settings.data](), settings.validation)
+    if settings.held_out_class is not None:
+        dataset = leave_out(dataset, settings.held_out_class)
     return standardised(dataset) if settings.standardise else dataset
 
 
@@ -156,6 +158,15 @@ def hold_out(dataset: Dataset, count: int) -> Dataset:
         raise UserError(f"{problem} {dataset.name} to train on", "hold out fewer")
     train = dataset.train
     return replace(dataset, train=train[:kept], validation=train[kept:])
+
+
+def leave_out(dataset: Dataset, held_out: int) -> Dataset:
+    """Drop the images of the class ``held_out`` from those to train on and those to validate."""
+    if not 0 <= held_out < dataset.classes:
+        problem = f"held_out_class: {dataset.name} has no class {held_out}"
+        raise UserError(problem, f"choose one of 0 to {dataset.classes - 1}")
+    train, validation = (s[s.labels != held_out] for s in (dataset.train, dataset.validation))
+    return replace(dataset, train=train, validation=validation)
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """What is measured on held-out images. Each function serves S stacked models at once."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,18 @@ def over_chunks(stack: Stack, function: Callable, *tensors: Tensor) -> Any:
     if isinstance(outputs[0], dict):
         return {name: torch.cat([o[name] for o in outputs], 1) for name in outputs[0]}
     return torch.cat(outputs, 1)
+
+
+def of_each_seed(
+    measure: Callable[[int], Mapping[str, float]], diverged: Sequence[bool]
+) -> dict[str, Tensor]:
+    """The numbers that ``measure(index)`` gives for each seed, [S] by name.
+
+    A seed that ``diverged`` is not measured: NaN.
+    """
+    rows = [{} if bad else measure(index) for index, bad in enumerate(diverged)]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: torch.tensor([row.get(name, math.nan) for row in rows]) for name in names}
 
 
 @torch.no_grad()

@@ -19,9 +19,13 @@ import torch
 from torch import Tensor
 
 from .data import Dataset, Scaling
-from .evaluate import CHUNK
-from .priors import Prior
+from .evaluate import CHUNK, of_each_seed
+from .job import Run
+from .priors import Prior, style_prior
 from .probes import Reader, train_reader
+from .streams import generator
+
+SHOWN = 64  # images that a figure can show
 
 
 def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
@@ -124,3 +128,28 @@ def generation_metrics(images: Tensor, dataset: Dataset, features: Features) -> 
         "inception_score_ceiling": inception_score(test.probabilities),
         "reader_error_percent": features.error_percent,
     }
+
+
+def prior_images(run: Run, index: int, count: int) -> Tensor:
+    """uint8 images [count, pixels] that the ``index``-th model decodes from p(z), without label."""
+    model, stream = run.stack.model(index), generator(run.seeds[index].seed, "drawn", run.device)
+    run.stack.template.eval()
+    prior, scaling = style_prior(run.settings), run.dataset.scaling
+    images = drawn_images(model.decoder, prior, scaling, count, stream)
+    run.stack.template.train()
+    return images
+
+
+def measure_generation(
+    run: Run, diverged: list[bool]
+) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """The numbers of as many drawn images as there are to test, [S]; some of the images.
+
+    ``samples`` is uint8 [S, SHOWN, pixels].
+    """
+    features, count = Features.trained(run.dataset), len(run.dataset.test)
+    drawn = [prior_images(run, index, count) for index in range(len(diverged))]
+    metrics = of_each_seed(
+        lambda index: generation_metrics(drawn[index], run.dataset, features), diverged
+    )
+    return metrics, {"samples": torch.stack([images[:SHOWN] for images in drawn])}

@@ -1,0 +1,80 @@
+"""An autoencoder as a detector of anomalies: a class that it never saw, among those that it did.
+
+Every score is higher, the less an image looks like those trained on. No threshold is chosen: the
+areas under the ROC and the precision-recall curve need none.
+"""
+
+from typing import cast
+
+import numpy as np
+from torch import Tensor
+
+from .data import Dataset, scaled
+from .evaluate import of_each_seed, over_chunks
+from .job import Run
+from .phases import Model
+from .priors import DensePrior, style_prior
+
+
+def anomaly_scores(run: Run) -> dict[str, Tensor]:
+    """What the models say of each test image, [S, N].
+
+    ``reconstruction``: squared error per pixel; ``prior``: -log p(z) in nats; ``discriminator``:
+    minus its logit of "z is a sample of the prior".
+    """
+    scaling, prior = run.dataset.scaling, cast(DensePrior, style_prior(run.settings))
+
+    def score(model: Model, images: Tensor) -> dict[str, Tensor]:
+        codes = model.encoder(scaling.to_network(images))["style"]
+        misfit = scaling.to_pixels(model.decoder(codes)) - scaled(images)
+        return {
+            "reconstruction": misfit.square().mean(-1),
+            "prior": -prior.log_density(codes),
+            "discriminator": -model.style_discriminator(codes),
+        }
+
+    scores: dict[str, Tensor] = over_chunks(run.stack, score, run.dataset.test.images)
+    return scores
+
+
+def rival_scores(dataset: Dataset, components: int, seed: int) -> dict[str, np.ndarray]:
+    """What takes no autoencoder, for each test image [N].
+
+    ``pca``: the squared error of that many principal components; ``forest``: IsolationForest.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.ensemble import IsolationForest
+
+    train, test = (s.images.cpu().numpy() / 255 for s in (dataset.train, dataset.test))
+    pca = PCA(components, random_state=seed).fit(train)
+    misfit = pca.inverse_transform(pca.transform(test)) - test
+    forest = IsolationForest(random_state=seed).fit(train)
+    return {"pca": np.square(misfit).mean(1), "forest": -forest.score_samples(test)}
+
+
+def areas(scores: np.ndarray, anomalous: np.ndarray) -> tuple[float, float]:
+    """Areas under the ROC and the precision-recall curve (average precision), in percent."""
+    from sklearn.metrics import average_precision_score, roc_auc_score
+
+    roc = roc_auc_score(anomalous, scores)
+    return 100 * float(roc), 100 * float(average_precision_score(anomalous, scores))
+
+
+def measure_anomaly(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
+    """``auroc_percent_...`` and ``auprc_percent_...`` of each score, [S].
+
+    Chance is an AUROC of 50, and an AUPRC of the anomalies' share, ``auprc_percent_chance``.
+    """
+    dataset, settings = run.dataset, run.settings
+    anomalous = dataset.test.labels.cpu().numpy() == settings.held_out_class
+    ours = {name: own.cpu().numpy() for name, own in anomaly_scores(run).items()}
+
+    def measure(index: int) -> dict[str, float]:
+        scores = {name: own[index] for name, own in ours.items()}
+        scores |= rival_scores(dataset, settings.style_size, run.seeds[index].seed)
+        found = {"auprc_percent_chance": 100 * float(anomalous.mean())}
+        for name, own in scores.items():
+            found[f"auroc_percent_{name}"], found[f"auprc_percent_{name}"] = areas(own, anomalous)
+        return found
+
+    return of_each_seed(measure, diverged)
