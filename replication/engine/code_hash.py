@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 TRAINING_MODULES = (
+    "alae",
     "average",
     "data",
     "departures",
@@ -29,7 +30,7 @@ TRAINING_MODULES = (
     "synthetic",
 )
 # These count for the items that import them.
-MEASURES = ("clustering", "parzen", "probes", "semi_supervised")
+MEASURES = ("clustering", "codes", "parzen", "probes", "semi_supervised")
 
 
 @cache  # the first call counts: files edited during a run do not change what is running

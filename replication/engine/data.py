@@ -39,10 +39,11 @@ MNIST_FILES = {
 
 @dataclass(frozen=True)
 class Scaling:
-    """How stored bytes become what the networks see, and back: [0, 1], or standardised.
+    """How stored bytes become what the networks see, and back: [0, 1], signed, or standardised.
 
     Standardised, each pixel has its ``mean`` [pixels] subtracted and is divided by its
     ``deviation`` [pixels], both in [0, 1] and taken over the images to train on (A.2.2, memory).
+    Signed, both are 0.5 for all pixels.
     """
 
     mean: Tensor | None = None
@@ -137,6 +138,9 @@ def load(settings: Settings) -> Dataset:
         "tfd": faces.load_tfd,
     }
     dataset = hold_out(loaders[settings.data](), settings.validation)
+    if settings.signed_pixels:
+        half = torch.tensor(0.5)
+        return replace(dataset, scaling=Scaling(half, half))
     return standardised(dataset) if settings.standardise else dataset
 
 

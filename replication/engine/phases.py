@@ -82,7 +82,7 @@ class Descent:
             )
         else:
             self.optimiser = torch.optim.Adam(
-                parameters, lr=rate, betas=(settings.momentum, 0.999), fused=True
+                parameters, lr=rate, betas=(settings.momentum, settings.second_momentum), fused=True
             )
 
     def start_epoch(self, epoch: int) -> None:
@@ -95,6 +95,10 @@ class Descent:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             # A fused optimiser reads raw memory: a transposed gradient would be applied scrambled.
             parameter.grad = gradient.contiguous()
+        self.step()
+
+    def step(self) -> None:
+        """Move the parameters that have a gradient, and forget it."""
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 
@@ -353,6 +357,10 @@ class Variational:
 
 def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
     """The phases that ``settings`` name, in the paper's order."""
+    if settings.alae:
+        from . import alae  # it is made of this module's classes
+
+        return alae.in_order(stack, settings, streams)
     encoder_input = EncoderInput(
         streams, settings, cast(Encoder, stack.template.encoder).epsilon_size
     )
