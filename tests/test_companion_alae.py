@@ -13,7 +13,7 @@ from replication import companion_alae as companion
 from replication.engine import cli, codes, records
 from replication.engine.config import Seed, experiments
 from replication.engine.data import load
-from replication.engine.drawing import Drawing
+from replication.engine.drawing import Drawing, new_figure
 from replication.engine.job import Execution, Outcome, Run
 
 ITEM = "companion_alae"
@@ -87,6 +87,12 @@ def outcome(folder: Path, seeds: int = 1, **changes: object) -> tuple[Run, Outco
     return run, companion.train(run)
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Outcome]:
+    """Two seeds, one epoch."""
+    return outcome(tmp_path_factory.mktemp("trained"), seeds=2)
+
+
 def test_the_averaged_copy_is_what_is_evaluated(tmp_path: Path) -> None:
     averaged, with_it = outcome(tmp_path / "average", averaged_updates=113)
     last, without = outcome(tmp_path / "last", averaged_updates=0)
@@ -108,8 +114,8 @@ def test_every_trained_variant_averages_as_the_public_code_does() -> None:
         assert settings.averaged_updates == pytest.approx(1 / (1 - 0.5 ** (128 / 10_000)), rel=0.01)
 
 
-def test_a_diverged_seed_has_no_accuracies(tmp_path: Path) -> None:
-    run, _ = outcome(tmp_path, seeds=2)
+def test_a_diverged_seed_has_no_accuracies(trained: tuple[Run, Outcome]) -> None:
+    run, _ = trained
     found = codes.code_accuracies(run.stack, run.dataset, 0, [False, True])
     assert len(found) == len(companion.COLUMNS)
     for values in found.values():
@@ -117,8 +123,10 @@ def test_a_diverged_seed_has_no_accuracies(tmp_path: Path) -> None:
         assert 10 < values[1] <= 100
 
 
-def test_the_long_codes_are_the_features_before_the_last_layer(tmp_path: Path) -> None:
-    run, _ = outcome(tmp_path, seeds=2)
+def test_the_long_codes_are_the_features_before_the_last_layer(
+    trained: tuple[Run, Outcome],
+) -> None:
+    run, _ = trained
     found = codes.codes(run.stack, run.dataset, run.dataset.test.images)
     assert found["long"].shape == (2, 397, run.settings.hidden[-1])
     assert found["short"].shape == (2, 397, run.settings.style_size)
@@ -136,7 +144,7 @@ def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("alae")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for variant in ("alae_convolutional", companion.FLOORS):
+        for variant in ("ae_l2", companion.FLOORS):
             arguments = ["train", "--variant", variant, "--seeds", "0,1"]
             cli.run(ITEM, [*arguments, "--results", str(folder)])
     return folder
@@ -149,12 +157,26 @@ def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path:
     with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
         rows = {row["method"]: row for row in csv.DictReader(file) if row["method"] != "verdict"}
     columns = list(companion.COLUMNS.values())
-    assert all("(n=2)" in rows[companion.TUTORIAL["alae_convolutional"]][c] for c in columns)
+    assert all("(n=2)" in rows["AE, squared error (ours)"][c] for c in columns)
     assert all("±" not in rows["pixels; short: principal components"][c] for c in columns)
     assert all(rows["ALAE (ours)"][c] == "not run" for c in columns)
     assert [rows["ALAE (published)"][c] for c in columns] == ["93.79", "93.47", "97.61", "98.20"]
     assert all(float(rows["BiGAN (published)"][c]) > 90 for c in columns)
     assert drawing.stem.with_suffix(".png").stat().st_size > 0
+
+
+def test_a_panel_has_samples_where_there_are_any(trained: tuple[Run, Outcome]) -> None:
+    arrays = {name: a[0].numpy() for name, a in trained[1].arrays.items()}
+    assert arrays["sampled"].shape == (2 * companion.SAMPLED, 1, 8, 8)
+    axes = new_figure(4, 1).subplots()
+    companion.panel(axes, arrays)
+    drawn = axes.images[0].get_array()
+    right = drawn[:, -companion.SAMPLED * 9 :].reshape(2, 9, companion.SAMPLED, 9)
+    samples = arrays["sampled"].reshape(2, companion.SAMPLED, 8, 8)
+    assert np.array_equal(right[:, :8, :, :8].transpose(0, 2, 1, 3), samples)
+    del arrays["sampled"]
+    companion.panel(axes, arrays)
+    assert (axes.images[1].get_array()[:, -companion.SAMPLED * 9 :] == 255).all()
 
 
 def test_a_record_of_floors_has_no_history(stored: Path) -> None:

@@ -263,8 +263,6 @@ class Settings(Strict):
                 shown = value if isinstance(value, str | int | float) else "the default"
                 raise ValueError(f"alae needs {name}: {shown}")
         phases = self.phases
-        if phases.classification or phases.head_distance or phases.variational:
-            raise ValueError("alae has the phases discriminator and generator, or reconstruction")
         if phases.generator and phases.reconstruction:
             raise ValueError("alae reconstructs latent codes: leave phases.reconstruction out")
         if self.alae.absolute_error and not phases.reconstruction:
