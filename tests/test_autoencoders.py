@@ -4,7 +4,6 @@ import csv
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from scipy.stats import entropy
@@ -20,7 +19,6 @@ from replication.engine.layerwise import Layerwise
 from replication.engine.penalties import activity_divergence, squared_jacobian
 from replication.engine.phases import EncoderInput
 from replication.engine.priors import FittedGaussian
-from replication.engine.probes import nearest_neighbour
 from replication.engine.recipe import in_order
 from replication.engine.representation import component_error
 from replication.engine.streams import Streams
@@ -143,11 +141,6 @@ def test_the_fitted_gaussian_has_the_codes_moments() -> None:
     torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.05, rtol=0)
     torch.testing.assert_close(drawn.T.cov(), codes.T.cov(), atol=0.08, rtol=0)
     assert (drawn[:, 2] == 3).all(), "a unit without spread keeps its value"
-
-
-def test_nearest_neighbours_are_the_nearest() -> None:
-    train, labels = np.array([[0.0, 0.0], [1.0, 0.0], [5.0, 5.0]]), np.array([3, 1, 2])
-    assert nearest_neighbour(train, labels, train + 0.4).tolist() == [3, 1, 2]
 
 
 def test_all_components_leave_no_error_and_none_the_mean_images() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 TRAINING_MODULES = (
+    "alae",
     "average",
     "data",
     "departures",
@@ -36,6 +37,7 @@ MEASURES = (
     "anomaly",
     "augmentation",
     "clustering",
+    "codes",
     "features",
     "fine_tuning",
     "generation",

@@ -51,11 +51,15 @@ class Optimiser(Strict):
     method: Literal["sgd", "adam"] = "sgd"
     rate: dict[Natural, Annotated[float, Field(ge=0)]]
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    # Adam's beta2: how much of the squared gradients' mean is kept.
+    second_momentum: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
     @model_validator(mode="after")
     def _starts_at_zero(self) -> "Optimiser":
         if 0 not in self.rate:
             raise ValueError("rate must say its value at epoch 0")
+        if self.method == "sgd" and self.second_momentum != 0.999:
+            raise ValueError("second_momentum needs method: adam")
         return self
 
     def rate_at(self, epoch: int) -> float:
@@ -159,6 +163,30 @@ class Phases(Strict):
         return self
 
 
+class Alae(Strict):
+    """Networks and losses of the adversarial latent autoencoder (``engine/alae.py``).
+
+    The latent codes have ``style_size`` numbers, the layers between ``hidden`` units. With the
+    phases discriminator and generator it is the autoencoder itself; with the phase reconstruction
+    alone, an ordinary autoencoder with the same encoder and decoder.
+    """
+
+    mapping_layers: Positive = 6
+    discriminator_layers: Positive = 3
+    # Of the learning rate of these two networks.
+    multiplier: PositiveNumber = 0.1
+    # Of the penalty on the discriminator's gradient (R1).
+    gamma: Annotated[float, Field(ge=0)] = 10.0
+    # 3x3 convolutions with as many channels instead of the hidden layers.
+    channels: list[Positive] = []
+    # By how much, in the Euclidean norm, a step may move a tensor of parameters.
+    greatest_step: PositiveNumber | None = None
+    # The baseline's error is absolute, not squared.
+    absolute_error: bool = False
+    # How many of the training images' codes the linear classifier is fitted on; 0: all.
+    classified: Natural = 0
+
+
 class Settings(Strict):
     """One variant at one preset, every value resolved."""
 
@@ -169,6 +197,8 @@ class Settings(Strict):
     use_extra: bool = False
     # Subtract each pixel's mean over the images to train on and divide by its deviation.
     standardise: bool = False
+    # The networks see pixels in [-1, 1] instead of [0, 1].
+    signed_pixels: bool = False
     # How many of the last images to train on are held out, to choose with.
     validation: Natural = 0
     # Images of this class are left out of training and validation, not out of the test.
@@ -215,6 +245,7 @@ class Settings(Strict):
     departures: Departures = Departures()
     parzen: Parzen | None = None
     application: Application | None = None
+    alae: Alae | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Settings":
@@ -244,6 +275,8 @@ class Settings(Strict):
             raise ValueError("averaged_updates would leave batch_norm's statistics behind")
         if self.phases.variational and self.output == "linear":
             raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
+        if self.signed_pixels and (self.standardise or self.output == "sigmoid"):
+            raise ValueError("signed_pixels needs output: linear, and no standardise")
         return self
 
     @model_validator(mode="after")
@@ -301,6 +334,28 @@ class Settings(Strict):
                 raise ValueError("anomaly needs held_out_class, and phases.discriminator")
             if self.style_prior.kind == "swiss_roll":
                 raise ValueError("anomaly needs a prior with a density, not swiss_roll")
+        return self
+
+    @model_validator(mode="after")
+    def _alae_has_networks_of_its_own(self) -> "Settings":
+        if self.alae is None:
+            return self
+        if self.style_size == 0:
+            raise ValueError("alae needs a style_size, that of its latent codes, above 0")
+        needed = {"labels": 0, "label_size": 0, "posterior": "deterministic", "batch_norm": "none"}
+        needed |= {"input_noise": 0.0, "input_dropout": 0.0, "style_prior": StylePrior()}
+        needed |= {"departures": Departures(), "initial_deviation": "he", "output": "linear"}
+        for name, value in needed.items():
+            if getattr(self, name) != value:
+                shown = value if isinstance(value, str | int | float) else "the default"
+                raise ValueError(f"alae needs {name}: {shown}")
+        phases = self.phases
+        if phases.generator and phases.reconstruction:
+            raise ValueError("alae reconstructs latent codes: leave phases.reconstruction out")
+        if self.alae.absolute_error and not phases.reconstruction:
+            raise ValueError("alae.absolute_error needs phases.reconstruction")
+        if self.alae.greatest_step and not phases.generator:
+            raise ValueError("alae.greatest_step needs phases.discriminator and generator")
         return self
 
     @property

@@ -39,10 +39,11 @@ MNIST_FILES = {
 
 @dataclass(frozen=True)
 class Scaling:
-    """How stored bytes become what the networks see, and back: [0, 1], or standardised.
+    """How stored bytes become what the networks see, and back: [0, 1], signed, or standardised.
 
     Standardised, each pixel has its ``mean`` [pixels] subtracted and is divided by its
     ``deviation`` [pixels], both in [0, 1] and taken over the images to train on (A.2.2, memory).
+    Signed, both are 0.5 for all pixels.
     """
 
     mean: Tensor | None = None
@@ -139,6 +140,9 @@ def load(settings: Settings) -> Dataset:
     dataset = hold_out(loaders[settings.data](), settings.validation)
     if settings.held_out_class is not None:
         dataset = leave_out(dataset, settings.held_out_class)
+    if settings.signed_pixels:
+        half = torch.tensor(0.5)
+        return replace(dataset, scaling=Scaling(half, half))
     return standardised(dataset) if settings.standardise else dataset
 
 

@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from . import alae
 from .config import Settings
 from .networks import Decoder, Discriminator, Encoder, initialise
 from .streams import generator
@@ -13,6 +14,8 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     The initialisation comes from the stream "initialisation" of ``seed``, on the CPU, so that it
     is the same on every device.
     """
+    if settings.alae:
+        return alae.build(settings, pixels, seed)
     style, label = settings.style_size, settings.label_size
     sizes = {"style": style, "label": label if settings.label_at == "encoder" else 0}
     heads = {name: size for name, size in sizes.items() if size}

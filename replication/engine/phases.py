@@ -89,7 +89,7 @@ class Descent:
             )
         else:
             self.optimiser = torch.optim.Adam(
-                parameters, lr=rate, betas=(settings.momentum, 0.999), fused=True
+                parameters, lr=rate, betas=(settings.momentum, settings.second_momentum), fused=True
             )
 
     def start_epoch(self, epoch: int) -> None:
@@ -103,6 +103,10 @@ class Descent:
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             # A fused optimiser reads raw memory: a transposed gradient would be applied scrambled.
             parameter.grad = gradient.contiguous()
+        self.step()
+
+    def step(self) -> None:
+        """Move the parameters that have a gradient, and forget it."""
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
 

@@ -116,14 +116,6 @@ def linear_probe(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.
     return cast(np.ndarray, probe.fit(train, labels).predict(test))
 
 
-def nearest_neighbour(train: np.ndarray, labels: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """The label of each row's nearest row (Euclidean): of ``test`` [M, n] in [N, n] with [N]."""
-    from sklearn.neighbors import KNeighborsClassifier
-
-    neighbours = KNeighborsClassifier(1, algorithm="brute").fit(train, labels)
-    return cast(np.ndarray, neighbours.predict(test))
-
-
 def style_probes(stack: Stack, dataset: Dataset, healthy: list[bool]) -> Tensor:
     """How often a linear probe reads the label in the style of test images, in percent, [S].
 

@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from . import alae
 from .config import Optimiser, Settings
 from .departures import Joint, mean_squared_error
 from .layerwise import Layerwise
@@ -24,6 +25,8 @@ from .streams import Streams
 
 def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
     """The phases that ``settings`` name, in the paper's order."""
+    if settings.alae:
+        return alae.in_order(stack, settings, streams)
     encoder_input = EncoderInput(
         streams, settings, cast(Encoder, stack.template.encoder).epsilon_size
     )

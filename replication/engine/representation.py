@@ -6,12 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .codes import nearest_neighbour
 from .data import Dataset, Split
 from .evaluate import over_chunks, prior_distances, sampled_codes
 from .generation import Features, drawn_images, generation_metrics
 from .job import Run
 from .priors import FittedGaussian, Prior, style_prior
-from .probes import PROBED, linear_probe, nearest_neighbour, style_of
+from .probes import PROBED, linear_probe, style_of
 from .streams import generator
 
 
@@ -39,13 +40,14 @@ def code_metrics(run: Run, train: Tensor, priors: Sequence[Prior]) -> dict[str, 
     ``train`` are the codes of the training images, [S, N, n]. Accuracies in per cent, [S]:
     ``nearest_neighbour_percent`` and ``linear_probe_percent``.
     """
-    data, test = run.dataset, codes_of(run, run.dataset.test).cpu().numpy()
-    labels, expected = (s.labels.cpu().numpy() for s in (data.train, data.test))
+    data, test = run.dataset, codes_of(run, run.dataset.test)
+    labels, expected = data.train.labels, data.test.labels.cpu().numpy()
+    probed = labels[:PROBED].cpu().numpy()
     spread = sampled_codes(run.stack, data, run.epsilon_size, run.streams)
     rows = []
-    for i, (seen, held_out) in enumerate(zip(train.cpu().numpy(), test, strict=True)):
-        near = nearest_neighbour(seen, labels, held_out)
-        linear = linear_probe(seen[:PROBED], labels[:PROBED], held_out)
+    for i, (seen, held_out) in enumerate(zip(train, test, strict=True)):
+        near = nearest_neighbour(seen, labels, held_out).cpu().numpy()
+        linear = linear_probe(seen[:PROBED].cpu().numpy(), probed, held_out.cpu().numpy())
         distances = prior_distances(spread[i : i + 1], priors[i], run.seeds[i : i + 1])
         rows.append(
             {

@@ -1,0 +1,212 @@
+"""A companion, not in the paper: the adversarial latent autoencoder, and what its codes tell.
+
+Pidhorskyi, Adjeroh and Doretto (ALAE, CVPR 2020, arXiv:2004.04467) move the adversarial game into
+the latent space: what makes a code of noise is learned (F), and the autoencoder reconstructs codes,
+not images. The claim, on permutation-invariant MNIST: a linear support vector machine tells more
+from its codes than from those of autoencoders with the same networks. It and a nearest neighbour
+are measured, on short codes (w) and on long ones (before the encoder's last layer).
+
+A popular tutorial describes another system under that name, with a wrong reference. Two variants
+have what it tells, each put into ALAE as published:
+
+- ``alae_convolutional``: a convolutional encoder without pooling, and transposed convolutions;
+- ``alae_lipschitz``: a bound on how far each update may move the parameters. Nothing of the kind is
+  in the ALAE paper, and a bound on updates is no bound on the networks' Lipschitz constants.
+
+``floors`` trains nothing: the same classifiers on pixels, and on codes of untrained encoders.
+"""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .engine.cli import main
+from .engine.drawing import DATASETS, Drawing, new_figure, not_run, percent
+from .engine.published import published
+from .engine.sheets import WHITE, gap_of, side_by_side
+from .engine.tables import Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from torch import Tensor
+
+    from .engine.job import Outcome, Run
+    from .engine.phases import Model
+    from .engine.records import Record
+
+ITEM = "companion_alae"
+COLUMNS = {
+    "short_nearest_neighbour": "short codes, 1-NN",
+    "short_linear": "short codes, SVM",
+    "long_nearest_neighbour": "long codes, 1-NN",
+    "long_linear": "long codes, SVM",
+}
+JUDGED = {
+    "alae": "ALAE",
+    "ae_l1": "AE, absolute error",
+    "ae_l2": "AE, squared error",
+}
+TUTORIAL = {
+    "alae_convolutional": "ALAE with convolutions (the tutorial's)",
+    "alae_lipschitz": "ALAE with bounded updates (the tutorial's, not ALAE's)",
+}
+FLOORS = "floors"
+SAMPLED = 10  # columns of samples; each class has a column of reconstructions
+
+
+def train(run: "Run") -> "Outcome":
+    """Train, if there is anything to train; then classify by the codes."""
+    import torch
+
+    from .engine.codes import code_accuracies, pixel_accuracies
+    from .engine.evaluate import mean_image_error, metrics_on_test
+    from .engine.fit import Fitted
+    from .engine.job import Outcome
+
+    settings, stack, data = run.settings, run.stack, run.dataset
+    assert settings.alae is not None
+    count, classified = len(run.seeds), settings.alae.classified
+
+    def evaluate() -> "dict[str, Tensor]":
+        return metrics_on_test(stack, data)
+
+    if not (settings.phases.generator or settings.phases.reconstruction):
+        fitted = Fitted([[] for _ in run.seeds], [False] * count)
+        metrics = code_accuracies(stack, data, classified, [True] * count)
+        for name, value in pixel_accuracies(data, settings.style_size, classified).items():
+            metrics[f"pixels_{name}"] = torch.full([count], value)
+        return Outcome(fitted, metrics)
+    fitted = run.fit(evaluate)
+    metrics = evaluate()
+    metrics |= code_accuracies(stack, data, classified, [not bad for bad in fitted.diverged])
+    if settings.phases.reconstruction:  # ALAE does not promise the pixels: it has no such floor
+        floor = mean_image_error(data.train, data.test)
+        metrics["mean_image_per_pixel"] = torch.full([count], floor)
+    return Outcome(fitted, metrics, pictures(run))
+
+
+def pictures(run: "Run") -> "dict[str, Tensor]":
+    """One test image of each class, G(E(x)) of it and, where there is an F, samples G(F(z)).
+
+    uint8, [S, N, channels, height, width] each: ``sources``, ``reconstructed``, ``sampled``.
+    """
+    import torch
+
+    from .engine.alae import generated
+    from .engine.data import choose_labelled
+    from .engine.evaluate import over_chunks
+
+    stack, data = run.stack, run.dataset
+    chosen = data.test.images[choose_labelled(data.test.labels, data.classes, 0)]
+
+    def reconstruct(model: "Model", images: "Tensor") -> "Tensor":
+        codes = model.encoder(data.scaling.to_network(images))
+        return data.scaling.to_bytes(model.decoder(codes["style"]))
+
+    reconstructed = over_chunks(stack, reconstruct, chosen)
+    arrays = {"sources": chosen.expand_as(reconstructed), "reconstructed": reconstructed}
+    if run.settings.phases.generator:
+        noise = run.streams.normal("figure samples", 2 * SAMPLED, run.settings.style_size)
+        with torch.no_grad():
+            arrays["sampled"] = data.scaling.to_bytes(stack.each(generated, noise))
+    return {name: images.unflatten(-1, data.shape) for name, images in arrays.items()}
+
+
+def draw_table(drawing: Drawing) -> None:
+    """The published rows, ours below each, and the verdicts."""
+    content = published().items[ITEM]
+    verdicts = {v.target: str(v) for v in drawing.verdicts()}
+    rows = []
+    for variant, name in JUDGED.items():
+        targets = [f"{variant}_{column}" for column in COLUMNS]
+        rows.append([f"{name} (published)", *(str(content.targets[t]) for t in targets)])
+        rows.append([f"{name} (ours)", *cells(drawing, variant)])
+        rows.append(["verdict", *(verdicts[t] for t in targets)])
+    for other in content.others:
+        values = (other.values.get(f"alae_{column}", "") for column in COLUMNS)
+        rows.append([f"{other.method} (published)", *map(str, values)])
+    rows += [[name, *cells(drawing, variant)] for variant, name in TUTORIAL.items()]
+    rows.append(["untrained encoder", *cells(drawing, FLOORS)])
+    rows.append(["pixels; short: principal components", *cells(drawing, FLOORS, "pixels_")])
+    caption = drawing.caption(
+        f"What codes tell of the label, {data_of(drawing)}: accuracy on test images, %"
+    )
+    Table(caption, ["method", *COLUMNS.values()], rows, notes(drawing)).write(drawing.stem)
+
+
+def data_of(drawing: Drawing) -> str:
+    return DATASETS[drawing.settings("alae").data]
+
+
+def cells(drawing: Drawing, variant: str, prefix: str = "") -> list[str]:
+    """A variant's four accuracies: never blank."""
+    record = drawing.record(variant)
+    if record is None:
+        return ["not run"] * len(COLUMNS)
+    return [accuracy(record, f"{prefix}{column}_percent") for column in COLUMNS]
+
+
+def accuracy(record: "Record", metric: str) -> str:
+    """Mean ± sample deviation over seeds; what is the same for all seeds has no ±."""
+    values = record.values(metric)
+    if not values:
+        return "diverged"
+    return percent(values if len(set(values)) > 1 else values[:1]) + f" (n={len(values)})"
+
+
+def notes(drawing: Drawing) -> list[str]:
+    """What the numbers are, how long training was, and what limits the comparison."""
+    settings = drawing.settings("alae")
+    assert settings.alae is not None
+    published_epochs = Drawing("paper", ITEM).settings("alae").epochs
+    size, classified = settings.style_size, settings.alae.classified
+    texts = [
+        f"Short codes: w, {size} numbers. Long codes: the features before the encoder's last "
+        "layer. Ours: mean ± sample deviation over seeds (n).",
+        f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.",
+        "The two variants named the tutorial's are not in the ALAE paper: a popular tutorial "
+        "describes ALAE with convolutions and with a bound on the updates of the parameters.",
+    ]
+    if classified:
+        texts.append(
+            f"The SVM is fitted on {classified:,} of the training images, the published on all."
+        )
+    return texts
+
+
+def draw_figure(drawing: Drawing) -> None:
+    """A panel for each trained variant."""
+    variants = {**JUDGED, **TUTORIAL}
+    figure = new_figure(9, 1.35 * len(variants) + 0.6)
+    figure.suptitle(drawing.caption(f"Reconstructions and samples, {data_of(drawing)}"))
+    for axes, (variant, name) in zip(figure.subplots(len(variants)), variants.items(), strict=True):
+        record = drawing.record(variant)
+        if record is None or not record.values("test_reconstruction_per_pixel"):
+            not_run(axes, "not run" if record is None else "diverged")
+            axes.set_title(name)
+            continue
+        error = percent([1000 * v for v in record.values("test_reconstruction_per_pixel")])
+        axes.set_title(f"{name}: squared error of a pixel {error} / 1000")
+        panel(axes, drawing.arrays(variant))
+    drawing.save(figure)
+
+
+def panel(axes: "Axes", arrays: dict[str, np.ndarray]) -> None:
+    """Left: images above G(E(x)). Right: samples G(F(z)), where there is an F."""
+    left = np.stack([arrays["sources"], arrays["reconstructed"]])
+    samples = arrays.get("sampled")
+    nothing = np.full((2, SAMPLED, *left.shape[2:]), WHITE, dtype=np.uint8)
+    right = nothing if samples is None else samples.reshape(nothing.shape)
+    picture = side_by_side(left, right, WHITE)
+    axes.imshow(picture[..., 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    height, width = left.shape[3] + 1, left.shape[4] + 1
+    axes.set_yticks([height / 2, 1.5 * height], ["x", "G(E(x))"])
+    middle = left.shape[1] * width + gap_of(right) + SAMPLED * width / 2
+    text = "samples G(F(z))" if samples is not None else "no samples: it has no prior"
+    axes.set_xticks([left.shape[1] * width / 2, middle], ["test images", text])
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+
+
+if __name__ == "__main__":
+    main(__file__)
