@@ -96,8 +96,7 @@ def draw_table(drawing: Drawing) -> None:
         "ImageNet: comparable within this table only. Its own error on test images stands beside.",
         "AUROC and AUPRC: all test images, the digit left out of training is the anomaly.",
         "Augmentation: duplicated is the control, as many copies of the labelled images, and as "
-        "many updates. Features: codes, as many principal components, pixels; where the last is "
-        "missing, logistic regression on all of them would take minutes.",
+        "many updates. Features: codes, as many principal components, pixels.",
     ]
     caption = drawing.caption("What adversarial autoencoders are used for")
     Table(caption, COLUMNS, rows, notes).write(drawing.stem)
@@ -213,8 +212,6 @@ def feature_rows(drawing: Drawing) -> "Iterator[Row]":
         for classifier, name in CLASSIFIERS.items():
             ends = {s: f"error_percent_{classifier}_{s}_{size}" for s in SPACES}
             rivals = {ends[s]: SPACES[s] for s in ("components", "pixels")}
-            if record and not any(ends["pixels"] in s.metrics for s in record.seeds):
-                del rivals[ends["pixels"]]
             yield [
                 "features",
                 f"{size:,} labels, {name}",
@@ -345,20 +342,21 @@ def draw_features(axes: "Axes", drawing: Drawing) -> None:
     assert record is not None
     for colour, (space, name) in enumerate(SPACES.items()):
         for classifier, line in zip(CLASSIFIERS, ("-", "--"), strict=True):
-            found = {}
-            for size in sizes(drawing):
-                metric = f"error_percent_{classifier}_{space}_{size}"
-                if all(metric in s.metrics for s in record.seeds if s.status == "ok"):
-                    found[size] = record.values(metric)
-            if not found:
-                continue
-            values = np.array([*found.values()])
+            metrics = [f"error_percent_{classifier}_{space}_{n}" for n in sizes(drawing)]
+            values = np.array([record.values(metric) for metric in metrics])
             text = f"{name}, {CLASSIFIERS[classifier]}"
             axes.plot(
-                [*found], values.mean(1), "o", ls=line, ms=3, lw=1, color=f"C{colour}", label=text
+                sizes(drawing),
+                values.mean(1),
+                "o",
+                ls=line,
+                ms=3,
+                lw=1,
+                color=f"C{colour}",
+                label=text,
             )
             axes.fill_between(
-                [*found], values.min(1), values.max(1), color=f"C{colour}", alpha=0.2, lw=0
+                sizes(drawing), values.min(1), values.max(1), color=f"C{colour}", alpha=0.2, lw=0
             )
     axes.set(title=title, xscale="log", yscale="log", xlabel="labels", ylabel="test error, %")
     axes.yaxis.set_major_formatter("{x:g}")
