@@ -32,8 +32,8 @@ LOSSES = (
     "joint",
     "negative_elbo",
 )
-# Differences grow in ALAE's game: one of 3e-7 in the weights makes 0.8 % of the first epoch's losses
-# and 3 % of the second's.
+# Differences grow in ALAE's game: one of 3e-7 in the weights makes 0.8 % of the first epoch's
+# losses and 3 % of the second's.
 CHAOTIC = ("companion_alae",)
 VARIANTS = [
     (item, variant)
