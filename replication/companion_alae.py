@@ -160,10 +160,12 @@ def notes(drawing: Drawing) -> list[str]:
     assert settings.alae is not None
     published_epochs = Drawing("paper", ITEM).settings("alae").epochs
     size, classified = settings.style_size, settings.alae.classified
+    epochs = {n: drawing.settings(v).epochs for v, n in {**JUDGED, **TUTORIAL}.items()}
+    other = "".join(f" {n}: {e}." for n, e in epochs.items() if e != settings.epochs)
     texts = [
         f"Short codes: w, {size} numbers. Long codes: the features before the encoder's last "
         "layer. Ours: mean ± sample deviation over seeds (n).",
-        f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.",
+        f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.{other}",
         "The two variants named the tutorial's are not in the ALAE paper: a popular tutorial "
         "describes ALAE with convolutions and with a bound on the updates of the parameters.",
     ]

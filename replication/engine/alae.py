@@ -94,8 +94,6 @@ def layers(sizes: Sequence[int], multiplier: float = 1.0) -> list[nn.Module]:
 class LatentEncoder(nn.Module):
     """E: latent codes w of images. Its ``trunk`` gives the features before the last layer."""
 
-    epsilon_size = 0
-
     def __init__(self, trunk: Sequence[nn.Module], features: int, size: int):
         super().__init__()
         self.trunk = nn.Sequential(*trunk)
