@@ -160,6 +160,8 @@ def cells(record: "Record", name: str) -> list[str]:
 
 def draw_figure(drawing: Drawing) -> None:
     """The estimate against the number of samples, and against the deviation."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     models = Drawing(drawing.preset, TABLE, drawing.results)
     figure = new_figure(9, 4)
     by_count, by_deviation = figure.subplots(1, 2)
@@ -181,9 +183,12 @@ def draw_figure(drawing: Drawing) -> None:
     by_count.set(xscale="log", title="Against the number of samples", **labels)
     labels = {"xlabel": "deviation of the window", "ylabel": "log-likelihood of held-out images"}
     by_deviation.set(xscale="log", title="Against the deviation (fewest samples)", **labels)
+    by_deviation.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     by_deviation.xaxis.set_major_formatter("{x:g}")
-    by_deviation.xaxis.set_minor_formatter("{x:g}")
-    by_deviation.tick_params(axis="x", which="minor", labelsize=7)
+    by_deviation.xaxis.set_minor_formatter(NullFormatter())
+    if by_deviation.lines:  # far from its best deviation an estimate falls without end
+        highest = max(np.max(line.get_ydata()) for line in by_deviation.lines)
+        by_deviation.set_ylim(bottom=max(by_deviation.get_ylim()[0], highest - 3 * abs(highest)))
     for axes in (by_count, by_deviation):
         if not axes.lines:
             not_run(axes)
@@ -212,7 +217,6 @@ def draw_curve(axes: "Axes", drawing: Drawing, variant: str, name: str, colour: 
     deviations = parzen.deviations()
     axes.plot(deviations, curve, "-", color=colour, lw=1.2)
     axes.plot(deviations[int(curve.argmax())], curve.max(), "o", ms=4, color=colour)
-    axes.set_ylim(bottom=max(axes.get_ylim()[0], curve.max() - 4 * abs(curve.max())))
 
 
 def draw_published(axes: "Axes") -> None:
