@@ -67,11 +67,12 @@ def measure(run: "Run", diverged: list[bool]) -> "tuple[dict[str, Tensor], dict[
     from .engine.augmentation import measure_augmentation
     from .engine.features import measure_features
     from .engine.generation import measure_generation
+    from .engine.priors import style_prior
 
     assert run.settings.application is not None
     kind = run.settings.application.kind
     if kind == "generation":
-        return measure_generation(run, diverged)
+        return measure_generation(run, diverged, [style_prior(run.settings)] * len(run.seeds))
     if kind == "augmentation":
         return measure_augmentation(run)
     return (measure_anomaly if kind == "anomaly" else measure_features)(run, diverged), {}

@@ -61,13 +61,13 @@ def train(run: "Run") -> "Outcome":
 
     from .engine.evaluate import mean_image_error, metrics_on_test
     from .engine.fine_tuning import fine_tuned_errors
+    from .engine.generation import measure_generation
     from .engine.job import Outcome
     from .engine.likelihood import likelihoods
     from .engine.representation import (
         code_metrics,
         codes_of,
         component_error,
-        drawing_metrics,
         sampling_priors,
     )
 
@@ -82,7 +82,8 @@ def train(run: "Run") -> "Outcome":
         codes = codes_of(run, data.train)
         priors = sampling_priors(run, codes)
         estimates, _ = likelihoods(run, priors, fitted.diverged)
-        metrics |= estimates | code_metrics(run, codes, priors) | drawing_metrics(run, priors)
+        drawn, _ = measure_generation(run, fitted.diverged, priors)
+        metrics |= estimates | code_metrics(run, codes, priors) | drawn
         if run.settings.fine_tuning_epochs:
             metrics |= fine_tuned_errors(run)
     floors = {

@@ -10,7 +10,7 @@ sample of finite size is no distribution, and no decoder should be expected belo
 images have an inception score that few decoders pass.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from .data import Dataset, Scaling
 from .evaluate import CHUNK, of_each_seed
 from .job import Run
-from .priors import Prior, style_prior
+from .priors import Prior
 from .probes import Reader, train_reader
 from .streams import generator
 
@@ -130,25 +130,24 @@ def generation_metrics(images: Tensor, dataset: Dataset, features: Features) -> 
     }
 
 
-def prior_images(run: Run, index: int, count: int) -> Tensor:
-    """uint8 images [count, pixels] that the ``index``-th model decodes from p(z), without label."""
+def prior_images(run: Run, index: int, count: int, prior: Prior) -> Tensor:
+    """uint8 images [count, pixels] that the ``index``-th model decodes of ``prior``, no label."""
     model, stream = run.stack.model(index), generator(run.seeds[index].seed, "drawn", run.device)
     run.stack.template.eval()
-    prior, scaling = style_prior(run.settings), run.dataset.scaling
-    images = drawn_images(model.decoder, prior, scaling, count, stream)
+    images = drawn_images(model.decoder, prior, run.dataset.scaling, count, stream)
     run.stack.template.train()
     return images
 
 
 def measure_generation(
-    run: Run, diverged: list[bool]
+    run: Run, diverged: Sequence[bool], priors: Sequence[Prior]
 ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """The numbers of as many drawn images as there are to test, [S]; some of the images.
 
-    ``samples`` is uint8 [S, SHOWN, pixels].
+    Each seed draws its codes from a prior of its own. ``samples`` is uint8 [S, SHOWN, pixels].
     """
     features, count = Features.trained(run.dataset), len(run.dataset.test)
-    drawn = [prior_images(run, index, count) for index in range(len(diverged))]
+    drawn = [prior_images(run, index, count, prior) for index, prior in enumerate(priors)]
     metrics = of_each_seed(
         lambda index: generation_metrics(drawn[index], run.dataset, features), diverged
     )

@@ -9,11 +9,9 @@ from torch import Tensor
 from .codes import nearest_neighbour
 from .data import Dataset, Split
 from .evaluate import over_chunks, prior_distances, sampled_codes
-from .generation import Features, drawn_images, generation_metrics
 from .job import Run
 from .priors import FittedGaussian, Prior, style_prior
 from .probes import PROBED, linear_probe, style_of
-from .streams import generator
 
 
 def codes_of(run: Run, split: Split) -> Tensor:
@@ -56,18 +54,6 @@ def code_metrics(run: Run, train: Tensor, priors: Sequence[Prior]) -> dict[str, 
                 **{name: float(value[0]) for name, value in distances.items()},
             }
         )
-    return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
-
-
-def drawing_metrics(run: Run, priors: Sequence[Prior]) -> dict[str, Tensor]:
-    """FID and inception score of as many drawn images as there are to test, [S] each."""
-    features, rows = Features.trained(run.dataset), []
-    run.stack.template.eval()
-    for i, seed in enumerate(run.seeds):
-        stream = generator(seed.seed, "drawn images", run.device)
-        decoder, scaling = run.stack.model(i).decoder, run.dataset.scaling
-        images = drawn_images(decoder, priors[i], scaling, len(run.dataset.test), stream)
-        rows.append(generation_metrics(images, run.dataset, features))
     return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
 
 
