@@ -32,6 +32,7 @@ from .streams import Streams
 from .tracking import Tracker, check_mode
 
 CHECKPOINTS = Path(".checkpoints")
+CODE = (":(top)", ":(top,exclude)results", ":(top,exclude)figures")
 # Where bf16 begins to pay: the weights are cast at every use. At 128 units it is slower.
 WIDE = 250
 
@@ -304,7 +305,8 @@ def environment(execution: Execution) -> dict[str, Any]:
     on_gpu = torch.device(execution.device).type == "cuda"
     return {
         "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        # A record or a drawing that is new makes no difference to the next run.
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", *CODE)),
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
