@@ -169,9 +169,15 @@ def test_numbers_interval_and_verdict(site: Site) -> None:
 
 def test_tally_counts_every_published_number(site: Site) -> None:
     page = site.page()
-    targets = sum(len(content.targets) for content in published().items.values())
-    assert f">{targets - 1} not run<" in page.text
-    assert f">{targets} not run<" in page.text
+    items = published().items.values()
+    paper, others = (
+        sum(len(content.targets) for content in items if content.of_other_papers == other)
+        for other in (False, True)
+    )
+    assert f"({paper} numbers of the paper)" in page.text
+    assert f"({others} numbers of other papers)" in page.text
+    for count in (paper - 1, paper, others):
+        assert f">{count} not run<" in page.text
 
 
 def test_every_link_resolves(site: Site) -> None:

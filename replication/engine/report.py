@@ -7,6 +7,7 @@ network: style, script and images are inside it, and its own policy forbids it t
 import csv
 import math
 from base64 import b64encode
+from collections.abc import Iterator
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -215,17 +216,6 @@ def introduction() -> Html:
 def numbers(stored: dict[tuple[str, str], Stored]) -> Html:
     """All published numbers, with ours at each preset that compares, and how many came out how."""
     targets = [(i, v) for i, content in published().items.items() for v in content.targets]
-    tallies = []
-    for preset in COMPARED:
-        words = [stored[preset, i].outcome(v).word for i, v in targets]
-        counts = [(words.count(word), word) for word in JUDGEMENTS]
-        shown = [
-            badge(word if n else "none", f"{n} {word}")
-            for n, word in counts
-            if n or word != "not compared"
-        ]
-        of_all = f" ({len(targets)} published numbers): "
-        tallies.append(element("li", element("strong", preset), of_all, Html(" ".join(shown))))
     presets = [element("th", p, colspan=2, scope="colgroup", class_="first") for p in COMPARED]
     fixed = [element("th", c, rowspan=2, scope="col") for c in ("place", "published")]
     ours = joined(["ours: mean ± deviation", element("small", "95 % interval of the mean")])
@@ -237,8 +227,26 @@ def numbers(stored: dict[tuple[str, str], Stored]) -> Html:
         rows.append(element("tr", *published_cells(item, name), *cells))
     title = "Published numbers and ours"
     whole = scrolling(head + element("tbody", *rows), title)
-    tally = element("ul", *tallies, class_="tally")
-    return element("section", element("h2", title), tally, whole, class_="numbers")
+    counts = element("ul", *tallies(stored, targets), class_="tally")
+    return element("section", element("h2", title), counts, whole, class_="numbers")
+
+
+def tallies(
+    stored: dict[tuple[str, str], Stored], targets: list[tuple[str, str]]
+) -> Iterator[Html]:
+    """How many numbers of the paper, and of other papers, came out how at each preset."""
+    for preset in COMPARED:
+        for whose in ("the paper", "other papers"):
+            other = whose == "other papers"
+            own = [(i, v) for i, v in targets if published().items[i].of_other_papers == other]
+            words = [stored[preset, i].outcome(v).word for i, v in own]
+            shown = [
+                badge(word if n else "none", f"{n} {word}")
+                for word in JUDGEMENTS
+                if (n := words.count(word)) or word != "not compared"
+            ]
+            of_all = f" ({len(own)} numbers of {whose}): "
+            yield element("li", element("strong", preset), of_all, Html(" ".join(shown)))
 
 
 def published_cells(item: str, name: str) -> list[Html]:
