@@ -1,9 +1,9 @@
 """Ablations of the clustering of Table 3: what lets 16 clusters find the digits? Not in the paper.
 
-Short runs of the literal recipe come to a halt far from the published 9.55 %: the softmax of
-q(y|x) saturates in the first epochs, and with it the clusters freeze. Each row changes one thing,
-with the same seeds, after the same short schedule, on networks of 1000 units a layer where the
-paper's have 3000 (nine times the cost):
+The question: does the softmax of q(y|x) saturate in the first epochs, and freeze the clusters far
+from the published 9.55 %, and what prevents it? Each row changes one thing, with the same seeds,
+after the same short schedule; at quick on networks of 1000 units a layer where the paper's have
+3000 (nine times the cost):
 
 - ``scale_1``, ``scale_2``, ``scale_3``: the batch-norm before the softmax has no learned gain and
   shift; the logits keep that deviation, which is an inverse temperature;

@@ -78,14 +78,13 @@ def train(run: "Run") -> "Outcome":
 
     fitted = run.fit(evaluate)
     metrics = evaluate()
-    if not any(fitted.diverged):  # else the codes are no numbers
-        codes = codes_of(run, data.train)
-        priors = sampling_priors(run, codes)
-        estimates, _ = likelihoods(run, priors, fitted.diverged)
-        drawn, _ = measure_generation(run, fitted.diverged, priors)
-        metrics |= estimates | code_metrics(run, codes, priors) | drawn
-        if run.settings.fine_tuning_epochs:
-            metrics |= fine_tuned_errors(run)
+    codes = codes_of(run, data.train)
+    priors = sampling_priors(run, codes, fitted.diverged)
+    estimates, _ = likelihoods(run, priors, fitted.diverged)
+    drawn, _ = measure_generation(run, fitted.diverged, priors)
+    metrics |= estimates | code_metrics(run, codes, priors, fitted.diverged) | drawn
+    if run.settings.fine_tuning_epochs:
+        metrics |= fine_tuned_errors(run, fitted.diverged)
     floors = {
         "mean_image_per_pixel": mean_image_error(data.train, data.test),
         "components_per_pixel": component_error(data, run.settings.style_size),

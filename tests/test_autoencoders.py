@@ -1,6 +1,7 @@
 """Plain autoencoders: penalties, spoilt inputs, layer-wise training, the worth of their codes."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from replication.engine import cli, records
 from replication.engine.config import Seed, experiments
 from replication.engine.data import load
 from replication.engine.drawing import Drawing
+from replication.engine.fit import Fitted
 from replication.engine.job import Execution, Run
 from replication.engine.layerwise import Layerwise
 from replication.engine.penalties import activity_divergence, squared_jacobian
@@ -148,6 +150,28 @@ def test_all_components_leave_no_error_and_none_the_mean_images() -> None:
     assert component_error(data, 64) == pytest.approx(0, abs=1e-6)
     errors = [component_error(data, size) for size in (1, 2, 8)]
     assert errors == sorted(errors, reverse=True)
+
+
+def test_a_seed_that_diverged_takes_no_other_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = experiments().settings_of("smoke", ITEM, "stacked_denoising")
+    settings = settings.model_copy(update={"layerwise_epochs": 0, "epochs": 1, "evaluate_every": 1})
+    run = Run(ITEM, settings, load(settings), [Seed(0, 0), Seed(1, 1)], tmp_path, Execution())
+    train_both = run.fit
+
+    def one_diverges(evaluate: Callable[[], dict[str, torch.Tensor]]) -> Fitted:
+        fitted = train_both(evaluate)
+        for parameter in run.stack.parameters():
+            parameter.data[1] = float("nan")
+        return Fitted(fitted.histories, [False, True])
+
+    monkeypatch.setattr(run, "fit", one_diverges)
+    outcome = companion.train(run)
+    for name in ("fid", "log_likelihood_10000", "linear_probe_percent", "fine_tuned_error_percent"):
+        healthy, diverged = outcome.metrics[name].isfinite().tolist()
+        assert healthy, name
+        assert not diverged, name
 
 
 @pytest.fixture(scope="module")

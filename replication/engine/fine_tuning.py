@@ -1,10 +1,12 @@
 """Supervised fine-tuning of an encoder, as of stacked autoencoders (Vincent et al., 2010)."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from .evaluate import CHUNK
+from .evaluate import CHUNK, of_each_seed
 from .job import Run
 from .models import build
 from .streams import generator
@@ -14,24 +16,26 @@ BATCH, RATE = 100, 0.001  # of Adam
 LAST = 0.8
 
 
-def fine_tuned_errors(run: Run) -> dict[str, Tensor]:
+def fine_tuned_errors(run: Run, diverged: Sequence[bool]) -> dict[str, Tensor]:
     """Test error in per cent, [S], after training encoder and a softmax on all labels.
 
     ``fine_tuned_error_percent`` starts from the trained encoder, ``from_scratch_error_percent``
-    from the weights that it started with: what the autoencoder was worth.
+    from the weights that it started with: what the autoencoder was worth. NaN where it diverged.
     """
-    errors: dict[str, list[float]] = {
-        "fine_tuned_error_percent": [],
-        "from_scratch_error_percent": [],
-    }
-    for i, seed in enumerate(run.seeds):
-        for name, own in errors.items():
-            model = build(run.settings, run.dataset.pixels, seed.seed)
-            if name.startswith("fine"):
-                model.load_state_dict({k: v[i] for k, v in run.stack.state_dict().items()})
+
+    def measure(index: int) -> dict[str, float]:
+        trained = {name: value[index] for name, value in run.stack.state_dict().items()}
+        errors = {}
+        for name, start in (("fine_tuned", trained), ("from_scratch", None)):
+            model = build(run.settings, run.dataset.pixels, run.seeds[index].seed)
+            if start is not None:
+                model.load_state_dict(start)
             encoder = model.to(run.device).get_submodule("encoder")
-            own.append(fine_tuned_error(run, encoder, seed.seed))
-    return {name: torch.tensor(own) for name, own in errors.items()}
+            error = fine_tuned_error(run, encoder, run.seeds[index].seed)
+            errors[f"{name}_error_percent"] = error
+        return errors
+
+    return of_each_seed(measure, diverged)
 
 
 def fine_tuned_error(run: Run, encoder: nn.Module, seed: int) -> float:

@@ -24,11 +24,10 @@ def likelihoods(
     """
     assert run.settings.parzen is not None
     run.stack.template.eval()
-    nothing: list[tuple[dict[str, float], dict[str, Tensor]]] = [({}, {})]
-    found = nothing * len(priors)
-    for i, prior in enumerate(priors):
-        if not diverged[i]:
-            found[i] = _of_one(run, i, prior)
+    found = [
+        ({}, {}) if bad else _of_one(run, i, prior)
+        for i, (prior, bad) in enumerate(zip(priors, diverged, strict=True))
+    ]
     numbers, curves = zip(*found, strict=True)
     names = {name: None for row in numbers for name in row}
     nan = float("nan")

@@ -39,7 +39,7 @@ class BoundedLogits(nn.Module):
     """The logits of q(y|x), of mean 0 and deviation ``scale`` over the batch, whatever is learned.
 
     Batch-norm without its learned gain and shift: the softmax can neither saturate nor be switched
-    off, so that images go on changing their cluster.
+    off, so that images can go on changing their cluster.
     """
 
     def __init__(self, inputs: int, outputs: int, scale: float):

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from .codes import nearest_neighbour
 from .data import Dataset, Split
-from .evaluate import over_chunks, prior_distances, sampled_codes
+from .evaluate import of_each_seed, over_chunks, prior_distances, sampled_codes
 from .job import Run
 from .priors import FittedGaussian, Prior, style_prior
 from .probes import PROBED, linear_probe, style_of
@@ -20,41 +19,43 @@ def codes_of(run: Run, split: Split) -> Tensor:
     return codes
 
 
-def sampling_priors(run: Run, codes: Tensor) -> list[Prior]:
+def sampling_priors(run: Run, codes: Tensor, diverged: Sequence[bool]) -> list[Prior]:
     """What each seed's decoder is fed to draw images.
 
     The prior that the codes were trained towards; where there was none, the Gaussian with the mean
-    and covariance of the training images' ``codes`` [S, N, n].
+    and covariance of the training images' ``codes`` [S, N, n], if they are numbers.
     """
-    phases = run.settings.phases
+    phases, prior = run.settings.phases, style_prior(run.settings)
     if phases.generator or phases.variational:
-        return [style_prior(run.settings)] * len(codes)
-    return [FittedGaussian(own) for own in codes.cpu()]
+        return [prior] * len(codes)
+    pairs = zip(codes.cpu(), diverged, strict=True)
+    return [prior if bad else FittedGaussian(own) for own, bad in pairs]
 
 
-def code_metrics(run: Run, train: Tensor, priors: Sequence[Prior]) -> dict[str, Tensor]:
+def code_metrics(
+    run: Run, train: Tensor, priors: Sequence[Prior], diverged: Sequence[bool]
+) -> dict[str, Tensor]:
     """How well labels are read in the codes of test images, and how far those are from the prior.
 
     ``train`` are the codes of the training images, [S, N, n]. Accuracies in per cent, [S]:
-    ``nearest_neighbour_percent`` and ``linear_probe_percent``.
+    ``nearest_neighbour_percent`` and ``linear_probe_percent``; NaN where a seed ``diverged``.
     """
     data, test = run.dataset, codes_of(run, run.dataset.test)
     labels, expected = data.train.labels, data.test.labels.cpu().numpy()
     probed = labels[:PROBED].cpu().numpy()
     spread = sampled_codes(run.stack, data, run.epsilon_size, run.streams)
-    rows = []
-    for i, (seen, held_out) in enumerate(zip(train, test, strict=True)):
-        near = nearest_neighbour(seen, labels, held_out).cpu().numpy()
-        linear = linear_probe(seen[:PROBED].cpu().numpy(), probed, held_out.cpu().numpy())
+
+    def measure(i: int) -> dict[str, float]:
+        near = nearest_neighbour(train[i], labels, test[i]).cpu().numpy()
+        linear = linear_probe(train[i, :PROBED].cpu().numpy(), probed, test[i].cpu().numpy())
         distances = prior_distances(spread[i : i + 1], priors[i], run.seeds[i : i + 1])
-        rows.append(
-            {
-                "nearest_neighbour_percent": 100 * float((near == expected).mean()),
-                "linear_probe_percent": 100 * float((linear == expected).mean()),
-                **{name: float(value[0]) for name, value in distances.items()},
-            }
-        )
-    return {name: torch.tensor([row[name] for row in rows]) for name in rows[0]}
+        return {
+            "nearest_neighbour_percent": 100 * float((near == expected).mean()),
+            "linear_probe_percent": 100 * float((linear == expected).mean()),
+            **{name: float(value[0]) for name, value in distances.items()},
+        }
+
+    return of_each_seed(measure, diverged)
 
 
 def component_error(dataset: Dataset, size: int) -> float:
