@@ -25,9 +25,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, ValidationError
 
-from replication.engine.config import Positive, PositiveNumber, Strict, known
+from replication.engine.config import known
 from replication.engine.drawing import FIGURES, new_figure, not_run, save_figure
 from replication.engine.errors import UserError
+from replication.engine.settings import Positive, PositiveNumber, Strict
 from replication.engine.speed import Machine
 
 if TYPE_CHECKING:

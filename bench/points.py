@@ -20,7 +20,7 @@ from torch import Tensor
 
 from bench.growth import Point
 from bench.ours import epochs_of, training_of
-from replication.engine.config import Settings, experiments
+from replication.engine.config import experiments
 from replication.engine.data import Dataset, load, scaled
 from replication.engine.errors import UserError
 from replication.engine.fit import Training
@@ -28,6 +28,7 @@ from replication.engine.job import check_device
 from replication.engine.models import build
 from replication.engine.parzen import decoder_samples, log_likelihood
 from replication.engine.priors import style_prior
+from replication.engine.settings import Settings
 from replication.engine.streams import generator
 
 NARROW = [250, 250]  # so that 32 seeds end, and the drawing of batches is seen beside the products

@@ -16,10 +16,11 @@ import torch
 from bench.commands import command, positive
 from bench.machine import machine, store
 from bench.ours import training_of
-from replication.engine.config import Settings, experiments
+from replication.engine.config import experiments
 from replication.engine.data import Dataset, load
 from replication.engine.evaluate import validation_error
 from replication.engine.job import check_device
+from replication.engine.settings import Settings
 from replication.engine.speed import PRECISIONS, Machine, Precision
 
 HELD_OUT = 10000

@@ -20,10 +20,11 @@ from bench.commands import command
 from bench.idiomatic import Idiomatic, mnist
 from bench.machine import machine, store
 from bench.ours import epochs_of, training_of
-from replication.engine.config import Settings, experiments
+from replication.engine.config import experiments
 from replication.engine.data import data_root
 from replication.engine.fit import Training
 from replication.engine.job import check_device
+from replication.engine.settings import Settings
 
 BATCH, WIDTH = 100, 1000
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.config import Seed
     from .engine.data import Dataset
     from .engine.job import Outcome, Run
     from .engine.records import Record
+    from .engine.settings import Seed
 
 TABLE = "table1_log_likelihood"
 VARIANT = "mnist"

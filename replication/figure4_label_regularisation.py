@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.config import Seed
     from .engine.job import Outcome, Run
     from .engine.priors import ClassPrior, GaussianMixture
+    from .engine.settings import Seed
 
 COMPONENTS = 3  # of the mixture, whose manifolds the paper shows
 STEPS = 12  # along each axis of a component

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from replication.engine.config import Experiments, Settings
+from replication.engine.config import Experiments
 from replication.engine.published import Published, Target
 from replication.engine.records import DataSummary, Provenance, Record, SeedResult
+from replication.engine.settings import Settings
 
 SETTINGS: dict[str, Any] = {
     "data": "digits",

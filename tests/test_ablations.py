@@ -13,9 +13,10 @@ from scipy.stats import ttest_ind
 from replication import ablations_semi_supervised as ablations
 from replication.engine import cli, config, records
 from replication.engine.ablations import learning_curve, welch
-from replication.engine.config import Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.drawing import Drawing
 from replication.engine.published import published
+from replication.engine.settings import Seed
 from tests.builders import make_record, make_seed
 
 ITEM = ablations.ITEM

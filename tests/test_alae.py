@@ -11,11 +11,12 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from replication.engine import alae
-from replication.engine.config import Optimiser, Seed, Settings, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.errors import UserError
 from replication.engine.fit import Training
 from replication.engine.models import build
+from replication.engine.settings import Optimiser, Seed, Settings
 from replication.engine.stack import Stack
 from tests.builders import make_settings
 from tests.test_phases import moved_by

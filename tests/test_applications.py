@@ -15,7 +15,7 @@ from replication import companion_applications as companion
 from replication.engine import records
 from replication.engine.anomaly import anomaly_scores, areas, measure_anomaly, rival_scores
 from replication.engine.augmentation import classifier_errors, generated_images, pools
-from replication.engine.config import Seed, Settings, experiments
+from replication.engine.config import experiments
 from replication.engine.data import Split, leave_out, load, load_digits
 from replication.engine.drawing import Drawing
 from replication.engine.errors import UserError
@@ -23,6 +23,7 @@ from replication.engine.evaluate import metrics_on_test, of_each_seed
 from replication.engine.features import check_sizes, errors, nearest
 from replication.engine.job import Execution, Outcome, Run
 from replication.engine.priors import style_prior
+from replication.engine.settings import Seed, Settings
 from replication.engine.stack import Stack
 from tests.builders import make_record, make_seed, make_settings
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from replication import companion_autoencoders as companion
 from replication.engine import cli, records
-from replication.engine.config import Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.drawing import Drawing
 from replication.engine.fit import Fitted
@@ -23,6 +23,7 @@ from replication.engine.phases import EncoderInput
 from replication.engine.priors import FittedGaussian
 from replication.engine.recipe import in_order
 from replication.engine.representation import component_error
+from replication.engine.settings import Seed
 from replication.engine.streams import Streams
 from tests.builders import make_settings
 

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor, nn
 
 from replication.engine.average import EVERY, Average
-from replication.engine.config import Seed
 from replication.engine.errors import UserError
 from replication.engine.fit import Training, fit
+from replication.engine.settings import Seed
 from replication.engine.stack import Stack
 from tests.builders import make_settings
 from tests.test_stack import training_of

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from replication import companion_alae as companion
 from replication.engine import cli, codes, records
-from replication.engine.config import Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.drawing import Drawing, new_figure
 from replication.engine.job import Execution, Outcome, Run
+from replication.engine.settings import Seed
 
 ITEM = "companion_alae"
 VARIANTS = list(experiments().items[ITEM].variants)

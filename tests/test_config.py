@@ -6,19 +6,9 @@ from typing import Any
 
 import pytest
 
-from replication.engine.config import (
-    PRESETS,
-    Experiments,
-    Optimiser,
-    Parzen,
-    Seed,
-    Settings,
-    experiments,
-    merge,
-    parse,
-    read_yaml,
-)
+from replication.engine.config import PRESETS, Experiments, experiments, merge, parse, read_yaml
 from replication.engine.errors import UserError
+from replication.engine.settings import Optimiser, Parzen, Seed, Settings
 from tests.builders import SETTINGS, make_experiments, make_settings
 
 SHIPPED = [

@@ -9,9 +9,10 @@ import torch
 
 from replication import controls_log_likelihood as controls
 from replication.engine import cli, records
-from replication.engine.config import Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load, scaled
 from replication.engine.drawing import Drawing
+from replication.engine.settings import Seed
 
 ITEM = "controls_log_likelihood"
 SETTINGS = experiments().settings_of("smoke", ITEM, controls.VARIANT)

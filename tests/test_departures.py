@@ -8,13 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from replication.engine.config import Departures, Optimiser, Seed, Settings, experiments
+from replication.engine.config import experiments
 from replication.engine.departures import Joint, mean_squared_error
 from replication.engine.diagram import figure_of
 from replication.engine.errors import UserError
 from replication.engine.fit import Training
 from replication.engine.models import build
 from replication.engine.phases import generator_loss, half_squared_error
+from replication.engine.settings import Departures, Optimiser, Seed, Settings
 from replication.engine.trace import trace
 from tests.builders import SETTINGS, make_experiments, make_settings
 from tests.test_phases import Constant, moved_by

@@ -11,10 +11,11 @@ from matplotlib.text import Text
 from torch import nn
 
 from replication.engine import cli
-from replication.engine.config import Settings, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.diagram import figure_of
 from replication.engine.layout import WIDTH, Box, Diagram, Layout
+from replication.engine.settings import Settings
 from replication.engine.trace import SHAPES, Architecture, Flow, trace, units_of
 
 FIGURE_1 = ("quick", "figure2_prior_matching", "aae_gaussian")

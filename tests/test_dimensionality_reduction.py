@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replication import figure11_dimensionality_reduction as figure11
-from replication.engine.config import Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.job import Execution, Run
+from replication.engine.settings import Seed
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(3, 10))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy import stats
 
-from replication.engine.config import Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.data import Dataset, Split, load, load_digits, standardised
 from replication.engine.evaluate import (
     mean_image_error,
@@ -23,6 +23,7 @@ from replication.engine.evaluate import (
 )
 from replication.engine.models import build
 from replication.engine.priors import Gaussian
+from replication.engine.settings import Seed
 from replication.engine.stack import Stack
 
 finite = st.floats(-1000, 1000, allow_subnormal=False)

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 
 from replication import figure4_label_regularisation as figure4
-from replication.engine.config import Seed, StylePrior, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.drawing import Drawing
 from replication.engine.errors import UserError
 from replication.engine.job import Execution, Outcome, Run
 from replication.engine.outlines import prior_outlines
 from replication.engine.priors import ClassPrior, GaussianMixture, SwissRoll
+from replication.engine.settings import Seed, StylePrior
 from tests.builders import make_settings
 
 ITEM = "figure4_label_regularisation"

@@ -15,11 +15,12 @@ import pytest
 import torch
 
 from replication.engine.code_hash import code_hash
-from replication.engine.config import Phases, Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.drawing import lineage
 from replication.engine.fit import Row
 from replication.engine.job import Execution, Run
+from replication.engine.settings import Phases, Seed
 
 GOLDEN = Path(__file__).parent / "golden.json"
 LOSSES = (

@@ -8,11 +8,12 @@ import torch
 
 from replication import ours_semi_supervised as ours
 from replication.engine import records
-from replication.engine.config import Seed, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.drawing import Drawing
 from replication.engine.evaluate import validation_error
 from replication.engine.job import Execution, Run
+from replication.engine.settings import Seed
 from tests.builders import make_record, make_seed, make_settings
 
 ITEM = "ours_semi_supervised"

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from replication.engine.config import Optimiser, Seed, StylePrior, experiments
+from replication.engine.config import experiments
 from replication.engine.data import load
 from replication.engine.fit import Training
 from replication.engine.phases import (
@@ -19,6 +19,7 @@ from replication.engine.phases import (
     half_squared_error,
     head_distance_loss,
 )
+from replication.engine.settings import Optimiser, Seed, StylePrior
 from replication.engine.streams import Streams
 from tests.test_stack import training_of
 

@@ -7,9 +7,7 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from replication.engine.config import (
-    Settings,
-)
+from replication.engine.settings import Settings
 from tests.builders import SETTINGS, make_settings
 
 

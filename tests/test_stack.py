@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 import torch
 
-from replication.engine.config import Departures, Seed, Settings, StylePrior, experiments
+from replication.engine.config import experiments
 from replication.engine.data import choose_labelled, load
 from replication.engine.evaluate import metrics_on_test
 from replication.engine.fit import Batches, Training
 from replication.engine.models import build
 from replication.engine.recipe import in_order
+from replication.engine.settings import Departures, Seed, Settings, StylePrior
 from replication.engine.stack import Stack
 from replication.engine.streams import Streams
 

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear, softplus
 
-from .config import Optimiser, Settings
 from .errors import UserError
 from .phases import Batch, Descent, EncoderInput, Phase, Reconstruction, half_squared_error
+from .settings import Optimiser, Settings
 from .stack import Stack
 from .streams import Streams, generator
 

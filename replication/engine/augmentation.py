@@ -16,7 +16,6 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from .config import Phases, Settings
 from .data import Split, one_hot
 from .evaluate import CHUNK, metrics_on_test
 from .fit import Batches
@@ -25,6 +24,7 @@ from .models import build
 from .phases import Batch, Classification, EncoderInput
 from .priors import style_prior
 from .probes import train_reader
+from .settings import Phases, Settings
 from .stack import Stack
 from .streams import Streams, generator
 

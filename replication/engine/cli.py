@@ -13,11 +13,12 @@ from types import FrameType
 from typing import NoReturn
 
 from . import records
-from .config import ENDINGS, PRESETS, Seed, Settings, experiments, known
+from .config import ENDINGS, PRESETS, experiments, known
 from .drawing import FIGURES, Drawing
 from .errors import UserError
 from .files import write_atomically
 from .published import Comparison, Spoken
+from .settings import Seed, Settings
 
 TRAINING_EXAMPLES = """
   python -m replication.{item} train --preset smoke --variant {variant}

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .config import Settings
 from .errors import UserError
+from .settings import Settings
 from .streams import generator
 
 # sha256 of the official files

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .config import StylePrior
+    from .settings import StylePrior
     from .trace import Architecture, Loss
 
 

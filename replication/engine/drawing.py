@@ -14,10 +14,11 @@ import numpy as np
 
 from . import records
 from .code_hash import code_hash
-from .config import Item, Settings, experiments, parse, read_yaml
-from .config import Strict as StrictModel
+from .config import Item, experiments, parse, read_yaml
 from .published import Verdict, published, verdict
 from .records import Record
+from .settings import Settings
+from .settings import Strict as StrictModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .config import Seed
 from .data import Dataset, Split, one_hot, scaled
 from .phases import Model, reconstructed
 from .priors import Prior
+from .settings import Seed
 from .stack import Stack
 from .streams import Streams, generator
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from . import checkpoint, records
 from .average import Average
 from .code_hash import code_hash
-from .config import Seed, Settings, experiments
+from .config import experiments
 from .data import Dataset, choose_labelled, load
 from .errors import UserError
 from .files import locked
@@ -27,6 +27,7 @@ from .models import build
 from .networks import Encoder
 from .progress import Progress
 from .recipe import in_order
+from .settings import Seed, Settings
 from .stack import Stack
 from .streams import Streams
 from .tracking import Tracker, check_mode

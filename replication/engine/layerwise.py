@@ -10,9 +10,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .config import Optimiser
 from .networks import Decoder, Encoder
 from .phases import Batch, Descent, EncoderInput, Model, Reconstruction, half_squared_error
+from .settings import Optimiser
 from .stack import Stack
 
 

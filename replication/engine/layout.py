@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .config import StylePrior
+    from .settings import StylePrior
     from .trace import Architecture, Flow
 
 

@@ -3,8 +3,8 @@
 from torch import nn
 
 from . import alae
-from .config import Settings
 from .networks import Decoder, Discriminator, Encoder, initialise
+from .settings import Settings
 from .streams import generator
 
 

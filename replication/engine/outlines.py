@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .config import StylePrior
+from .settings import StylePrior
 
 Line = tuple[np.ndarray, np.ndarray]
 

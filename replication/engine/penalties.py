@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from .config import Optimiser, Penalty
 from .phases import Batch, EncoderInput, Model, Reconstruction, half_squared_error, reconstructed
+from .settings import Optimiser, Penalty
 from .stack import Stack
 
 

@@ -19,8 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
-from .config import Departures, Optimiser, Settings
 from .priors import ClassPrior, DensePrior, Prior
+from .settings import Departures, Optimiser, Settings
 from .stack import Stack
 from .streams import Streams, stacked
 

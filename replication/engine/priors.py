@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .config import Settings
 from .data import one_hot
+from .settings import Settings
 
 
 class Prior(Protocol):

@@ -18,9 +18,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .config import Strict, experiments, parse, read_yaml
+from .config import experiments, parse, read_yaml
 from .errors import UserError
 from .records import Record
+from .settings import Strict
 
 PUBLISHED = Path(__file__).parent.parent / "published.yaml"
 LEVEL = 0.05

@@ -3,7 +3,6 @@
 from typing import cast
 
 from . import alae
-from .config import Optimiser, Settings
 from .departures import Joint, mean_squared_error
 from .layerwise import Layerwise
 from .networks import Encoder
@@ -19,6 +18,7 @@ from .phases import (
     half_squared_error,
 )
 from .priors import DensePrior, priors_of
+from .settings import Optimiser, Settings
 from .stack import Stack
 from .streams import Streams
 

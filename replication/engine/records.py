@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from .config import Settings, Strict
 from .errors import UserError
 from .files import write_atomically
+from .settings import Settings, Strict
 
 SCHEMA = 1
 RESULTS = Path("results")

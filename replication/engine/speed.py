@@ -11,9 +11,10 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from .config import Natural, Positive, PositiveNumber, Strict, experiments, known, parse, read_yaml
+from .config import experiments, known, parse, read_yaml
 from .errors import UserError
 from .records import Record
+from .settings import Natural, Positive, PositiveNumber, Strict
 
 MEASURED = Path("bench/results")
 GOALS = Path(__file__).parent.parent / "speed.yaml"

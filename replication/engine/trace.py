@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from .config import Seed, Settings
 from .data import Dataset, Split
 from .job import Execution, Run
 from .recipe import in_order
+from .settings import Seed, Settings
 
 # Channels, height and width, so that a diagram needs no data set.
 SHAPES = {
