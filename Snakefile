@@ -139,6 +139,7 @@ rule report:
             "replication/engine/report.py",
             "replication/engine/report_speed.py",
             "replication/engine/report.css",
+            "replication/engine/report.js",
             "replication/speed.yaml",
         ],
     output:

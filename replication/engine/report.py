@@ -65,28 +65,6 @@ SOURCES = {
     "code": "a public replication labels it as the paper's",
     "guess": "a guess of ours",
 }
-# Opens the record that a link leads to, and says for tests that the page is whole.
-SCRIPT = """
-"use strict";
-function reveal() {
-  const target = document.getElementById(location.hash.slice(1));
-  if (!target) return;
-  for (let part = target; part; part = part.parentElement)
-    if (part.tagName === "DETAILS") part.open = true;
-  target.scrollIntoView();
-}
-addEventListener("hashchange", reveal);
-addEventListener("click", event => {
-  const link = event.target.closest("a[href^='#']");
-  if (link && link.hash === location.hash) reveal();
-});
-addEventListener("load", () => {
-  reveal();
-  const page = document.documentElement.dataset;
-  page.brokenImages = [...document.images].filter(image => !image.naturalWidth).length;
-  page.ready = "true";
-});
-"""
 
 
 class Outcome(NamedTuple):
@@ -173,7 +151,8 @@ def write_report(
 def page(stored: dict[tuple[str, str], Stored], last: Html) -> str:
     style = Path(__file__).with_suffix(".css").read_text(encoding="utf-8")
     # Nothing but what is in the page may load or run, even if an escape were forgotten.
-    script_hash = b64encode(sha256(SCRIPT.encode()).digest()).decode()
+    script = Path(__file__).with_suffix(".js").read_text(encoding="utf-8")
+    script_hash = b64encode(sha256(script.encode()).digest()).decode()
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
         f"script-src 'sha256-{script_hash}'"
@@ -192,7 +171,7 @@ def page(stored: dict[tuple[str, str], Stored], last: Html) -> str:
 </head>
 <body>
 <main>{body}</main>
-<script>{SCRIPT}</script>
+<script>{script}</script>
 </body>
 </html>
 """
