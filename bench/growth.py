@@ -28,8 +28,8 @@ from pydantic import Field, ValidationError
 from replication.engine.config import known
 from replication.engine.drawing import FIGURES, new_figure, not_run, save_figure
 from replication.engine.errors import UserError
+from replication.engine.records import Machine
 from replication.engine.settings import Positive, PositiveNumber, Strict
-from replication.engine.speed import Machine
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -20,8 +20,9 @@ from replication.engine.config import experiments
 from replication.engine.data import Dataset, load
 from replication.engine.evaluate import validation_error
 from replication.engine.job import check_device
+from replication.engine.records import Machine
 from replication.engine.settings import Settings
-from replication.engine.speed import PRECISIONS, Machine, Precision
+from replication.engine.speed import PRECISIONS, Precision
 
 HELD_OUT = 10000
 

@@ -37,7 +37,8 @@ from replication.engine.data import load, scaled
 from replication.engine.errors import UserError
 from replication.engine.fit import Training
 from replication.engine.job import check_device
-from replication.engine.speed import LOOP, PRECISIONS, PYTHAE, Machine, OneModel, Rivals, StartToEnd
+from replication.engine.records import Machine
+from replication.engine.speed import LOOP, PRECISIONS, PYTHAE, OneModel, Rivals, StartToEnd
 
 EPOCHS = 4  # the first is to warm up
 TRAININGS = {

@@ -12,7 +12,8 @@ from bench.rivals import TRAININGS, fastest, one_model, pythae, seconds_of, tabl
 from bench.step import counted
 from replication.engine.config import experiments
 from replication.engine.errors import UserError
-from replication.engine.speed import LOOP, PYTHAE, Machine, OneModel, Rivals, StartToEnd
+from replication.engine.records import Machine
+from replication.engine.speed import LOOP, PYTHAE, OneModel, Rivals, StartToEnd
 
 MACHINE = Machine(
     commit="", dirty=False, python="3", torch="2", numpy="2", device="a machine", threads=1

@@ -15,26 +15,31 @@ from pydantic import ValidationError
 
 from .errors import UserError
 from .files import write_atomically
-from .settings import Settings, Strict
+from .settings import Positive, Settings, Strict
 
 SCHEMA = 1
 RESULTS = Path("results")
 
 
-class Provenance(Strict):
-    """With what, where and how fast a seed was trained."""
+class Machine(Strict):
+    """Where and with what something was run."""
 
-    started: str
-    seconds: float
-    updates: int
-    stacked: int  # how many seeds shared the stack
     commit: str
     dirty: bool
     python: str
     torch: str
     numpy: str
     device: str
-    threads: int
+    threads: Positive
+
+
+class Provenance(Machine):
+    """With what, where and how fast a seed was trained."""
+
+    started: str
+    seconds: float
+    updates: int
+    stacked: int  # how many seeds shared the stack
     precision: str
     wandb_id: str | None
 

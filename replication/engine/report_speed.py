@@ -5,11 +5,10 @@ from statistics import mean
 
 from .drawing import Drawing
 from .html import Html, anchor, badge, definitions, element, image, joined, table
-from .records import Record
+from .records import Machine, Record
 from .speed import (
     LOOP,
     PYTHAE,
-    Machine,
     OneModel,
     Precision,
     Rivals,

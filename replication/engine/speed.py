@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from .config import experiments, known, parse, read_yaml
 from .errors import UserError
-from .records import Record
+from .records import Machine, Record
 from .settings import Natural, Positive, PositiveNumber, Strict
 
 MEASURED = Path("bench/results")
@@ -23,18 +23,6 @@ PRECISIONS = ("float32", "bf16-products")
 
 ByName = Annotated[dict[str, PositiveNumber], Field(min_length=1)]
 Measured = TypeVar("Measured", bound="OfMachine")
-
-
-class Machine(Strict):
-    """Where and with what a bench was run."""
-
-    commit: str
-    dirty: bool
-    python: str
-    torch: str
-    numpy: str
-    device: str
-    threads: Positive
 
 
 class OfMachine(Strict):
