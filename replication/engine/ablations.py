@@ -1,12 +1,13 @@
 """Variants of one recipe beside each other: errors, differences and learning curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .drawing import Drawing, new_figure, percent
+from .paired import paired_difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -40,33 +41,25 @@ def summary(drawing: Drawing, variant: str, metric: str) -> str:
     return f"{percent(values)} (n={len(values)}{lost and ', ' + lost})"
 
 
-def difference(values: Sequence[float], reference: Sequence[float]) -> str:
-    """That of the means, with its 95 % interval where there is a spread; empty without values."""
-    if not (values and reference):
-        return ""
-    shown = f"{np.mean(values) - np.mean(reference):+.2f}"
-    interval = welch(values, reference)
-    return shown if interval is None else f"{shown} ({interval[0]:+.2f} to {interval[1]:+.2f})"
+def difference(drawing: Drawing, variant: str, literal: str, metric: str) -> str:
+    """The mean difference to the ``literal`` recipe over the seeds that ended well in both.
 
-
-def welch(first: Sequence[float], second: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of the difference of two means, whose variances may differ.
-
-    None where there is no variance to judge by.
+    With its 95 % interval; empty without such seeds.
     """
-    from scipy.stats import t  # 1 s to import
+    own, other = (by_run(drawing, v, metric) for v in (variant, literal))
+    shared = [run for run in own if run in other]
+    if not shared:
+        return ""
+    gap, half = paired_difference([own[r] for r in shared], [other[r] for r in shared])
+    return f"{gap:+.2f}" if half is None else f"{gap:+.2f} ± {half:.2f}"
 
-    counts = np.array([len(first), len(second)])
-    if counts.min() < 2:
-        return None
-    # Of each mean. scipy's own test warns where one of the two does not vary.
-    variances = np.array([np.var(first, ddof=1), np.var(second, ddof=1)]) / counts
-    if variances.sum() == 0:
-        return None
-    freedom = variances.sum() ** 2 / (variances**2 / (counts - 1)).sum()
-    half = t.ppf(0.975, freedom) * variances.sum() ** 0.5
-    gap = np.mean(first) - np.mean(second)
-    return float(gap - half), float(gap + half)
+
+def by_run(drawing: Drawing, variant: str, metric: str) -> dict[tuple[int, int], float]:
+    """``metric`` by seed and label seed, of those that did not diverge."""
+    record = drawing.record(variant)
+    healthy = [s for s in record.seeds if s.status == "ok"] if record else []
+    runs = [(s.seed, s.label_seed) for s in healthy]
+    return dict(zip(runs, values_of(drawing, variant, metric), strict=True))
 
 
 def mean_images(drawing: Drawing) -> list[str]:

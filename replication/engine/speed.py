@@ -3,16 +3,15 @@
 A file of bench/results is of one machine and one run; only ratios inside it mean anything.
 """
 
-import math
 from functools import cache
 from pathlib import Path
-from statistics import mean, stdev
 from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
 from .config import experiments, known, parse, read_yaml
 from .errors import UserError
+from .paired import paired_difference
 from .records import Machine, Record
 from .settings import Natural, Positive, PositiveNumber, Strict
 
@@ -122,14 +121,11 @@ class Precision(OfMachine):
         return self
 
     def to_float32(self, precision: str) -> tuple[float, float]:
-        """The mean difference over the seeds in points, and half its 95 % interval (paired t)."""
-        from scipy.stats import t
-
-        pairs = zip(self.error_percent[precision], self.error_percent["float32"], strict=True)
-        differences = [own - other for own, other in pairs]
-        count = len(differences)
-        error = stdev(differences) / math.sqrt(count)
-        return mean(differences), float(t.ppf(0.975, count - 1)) * error
+        """The mean difference over the seeds in points, and half its 95 % interval."""
+        errors = self.error_percent
+        difference, half = paired_difference(errors[precision], errors["float32"])
+        assert half is not None  # every precision has two seeds or more
+        return difference, half
 
 
 class Quality(Strict):
