@@ -46,3 +46,13 @@ def test_what_is_stored_is_two_dimensional_and_beats_chance(variant: str, tmp_pa
     assert outcome.metrics["least_head_distance"].item() > 1
     distances = [row["head_distance"] for row in outcome.fitted.histories[0]]
     assert distances[-1] < distances[0] / 2
+
+
+def test_heads_tell_the_classes_that_lie_around_them() -> None:
+    """Two classes around a head each; then one of the four codes lies with the others."""
+    heads = np.array([[0.0, 0.0], [10.0, 0.0]])
+    codes = np.array([[1.0, 0.0], [0.0, 1.0], [9.0, 0.0], [12.0, 1.0]])
+    told = figure11.told_by_heads
+    assert told(codes, heads, np.array([3, 3, 1, 1], np.uint8)) == 100
+    assert told(codes, heads[::-1], np.array([3, 3, 3, 1], np.uint8)) == 75
+    assert told(codes, heads[:1], np.array([3, 3, 1, 1], np.uint8)) == 50

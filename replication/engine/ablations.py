@@ -86,8 +86,9 @@ def learning_curves(
     reference = drawing.record(literal)
     for variant, axes in panels.items():
         axes.set(xscale="log", yscale="log")
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        # Updates span three decades: more of their labels would overlap.
+        for axis, labelled in ((axes.xaxis, (1, 3)), (axes.yaxis, (1, 2, 5))):
+            axis.set_major_locator(LogLocator(subs=labelled))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
         title = fill(name_of(drawing, variant), 36)
