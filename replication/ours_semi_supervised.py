@@ -6,8 +6,8 @@ by their error on 10,000 training images held out of training, whose labels serv
 Most were compared on one seed and one label draw, which is a weak choice: whether it held over
 three seeds is in the table, beside the paper's recipe.
 
-``mnist_100_saturating`` is Table 2's recipe in all but the generator's loss, which is the minimax as
-the paper prints it, where public replications, and our Table 2, take the non-saturating form. It
+``mnist_100_saturating`` is Table 2's recipe in all but the generator's loss, which is the minimax
+as the paper prints it, where public replications, and our Table 2, take the non-saturating form. It
 was tried, on three seeds, because it stood out among the ablations, which show test errors: what
 made us look were test labels, what compared it were held-out images.
 """
