@@ -8,6 +8,8 @@ after the same short schedule; at quick on networks of 1000 units a layer where 
 - ``scale_1``, ``scale_2``, ``scale_3``: the batch-norm before the softmax has no learned gain and
   shift; the logits keep that deviation, which is an inverse temperature;
 - ``reconstruction``, ``adversaries``: the balance of the two costs;
+- ``saturating``: the minimax as the paper prints it, whose pull on the encoder is weak where the
+  discriminators win;
 - ``no_dropout``, ``noise``: what spoils the encoder's input, or the noise of the semi-supervised
   experiments instead.
 
