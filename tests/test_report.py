@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.__main__ import main
-from replication.engine import cli, records
+from replication.engine import cli, records, report
 from replication.engine.config import experiments
 from replication.engine.curves import Axis
 from replication.engine.drawing import current_code
@@ -227,6 +227,17 @@ def test_nothing_stored_is_said_to_be_not_run(empty: Site) -> None:
     for variant in published().items[TABLE].targets:
         assert row_of(page, variant).count(">not run<") == 2
     assert not page.all("img")
+
+
+def test_what_is_believed_of_a_result_stands_above_it(
+    empty: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    items = experiments().items
+    believed = items[TABLE].model_copy(update={"reading": f"Too short. {ATTACK}"})
+    changed = experiments().model_copy(update={"items": {**items, TABLE: believed}})
+    monkeypatch.setattr(report, "experiments", lambda: changed)
+    text = empty.page().text
+    assert "<strong>Our reading. </strong>Too short. &lt;script&gt;" in text
 
 
 def test_missing_drawing_is_said_to_be_not_drawn(site: Site) -> None:

@@ -68,6 +68,8 @@ class Item(Strict):
     draws: Annotated[list[Literal["table", "figure"]], Field(min_length=1)]
     # An item without runs of its own is drawn from those of another.
     borrows: str | None = None
+    # What we believe of numbers that are far from the paper's; the evidence is in the records.
+    reading: str | None = None
     settings: Layer
     smoke: Layer
     quick: Layer

@@ -273,7 +273,10 @@ def legend() -> Html:
 
 
 def section(item: str, stored: dict[tuple[str, str], Stored]) -> Html:
-    parts = [element("h2", experiments().items[item].title)]
+    described = experiments().items[item]
+    parts = [element("h2", described.title)]
+    if described.reading:
+        parts.append(element("p", element("strong", "Our reading. "), described.reading))
     for preset, meaning in PRESETS.items():
         heading, content = element("h3", meaning), preset_part(stored[preset, item])
         if preset == "smoke":
