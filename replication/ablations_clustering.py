@@ -6,7 +6,7 @@ after the same short schedule; at quick on networks of 300 units a layer, the pa
 
 - ``scale_1``, ``scale_2``, ``scale_3``: the batch-norm before the softmax has no learned gain and
   shift; the logits keep that deviation, which is an inverse temperature;
-- ``style_2``: a narrower style leaves more of an image for the clusters to tell;
+- ``style_2``, ``style_10``: what the style can tell of an image, the clusters need not;
 - ``reconstruction``, ``adversaries``: the balance of the two costs;
 - ``saturating``: the minimax as the paper prints it, whose pull on the encoder is weak where the
   discriminators win;
