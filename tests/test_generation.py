@@ -1,5 +1,7 @@
 """FID and inception score have their known values, and see through real images."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -146,3 +148,11 @@ def test_images_are_decoded_from_the_prior(digits: Dataset) -> None:
     pixels = images.double() / 255
     assert pixels.mean().item() == pytest.approx(0.5, abs=0.01)
     assert pixels.std().item() == pytest.approx(0.1, abs=0.01)
+
+
+def test_seeds_share_a_classifier_and_other_images_do_not(
+    digits: Dataset, features: Features
+) -> None:
+    assert Features.trained(load_digits()) is features
+    fewer = replace(digits, train=digits.train[:300])
+    assert Features.trained(fewer) is not features
