@@ -72,13 +72,14 @@ def mean_images(drawing: Drawing) -> list[str]:
 def learning_curves(
     drawing: Drawing, metric: str, literal: str, colours: Mapping[str, str]
 ) -> "tuple[Figure, dict[str, Axes]]":
-    """A panel for each variant, the ``literal`` one's curve in grey behind the others.
+    """A panel for each variant of the preset; the ``literal`` one's curve is grey behind the others.
 
     ``colours`` of variants that differ from C3. The panels by variant, to draw more into.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    variants = list(drawing.description.variants)
+    described = drawing.description.variants
+    variants = [v for v in described if drawing.preset in described[v].presets]
     rows = -(-len(variants) // PANELS)
     figure = new_figure(11, 2.4 * rows + 0.8)
     every = list(figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat)
