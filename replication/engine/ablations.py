@@ -72,7 +72,7 @@ def mean_images(drawing: Drawing) -> list[str]:
 def learning_curves(
     drawing: Drawing, metric: str, literal: str, colours: Mapping[str, str]
 ) -> "tuple[Figure, dict[str, Axes]]":
-    """A panel for each variant of the preset; the ``literal`` one's curve is grey behind the others.
+    """A panel for each variant of the preset; the ``literal`` one's curve is grey behind them.
 
     ``colours`` of variants that differ from C3. The panels by variant, to draw more into.
     """
