@@ -109,34 +109,27 @@ def test_unknown_preset(clone: Path) -> None:
     assert "fast" in done.stderr + done.stdout
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_the_whole_workflow_in_miniature(clone: Path) -> None:
-    """Everything is made; then nothing is planned; then one setting replans its variant alone.
+@pytest.fixture
+def made(clone: Path) -> Path:
+    """A copy of this checkout after ``make``, with all that the workflow made and remembers."""
+    if not (ROOT / "results" / "report.html").exists() or not (ROOT / ".snakemake").exists():
+        pytest.skip("run make first")
+    for part in ("results", "figures", "bench", ".snakemake"):
+        shutil.copytree(ROOT / part, clone / part, ignore=shutil.ignore_patterns("locks"))
+    return clone
 
-    One variant of each item: what the others add, CI's run of the smoke preset shows.
-    """
-    experiments = clone / "replication" / "experiments.yaml"
-    content = yaml.safe_load(experiments.read_text())
-    for item in content["items"].values():
-        if "variants" in item:
-            item["smoke"]["epochs"] = 2
-        for variant in list(item.get("variants", {}).values())[1:]:
-            variant["presets"] = ["quick"]
-            for layer in ("settings", "smoke"):  # more layers than epochs
-                variant.get(layer, {}).pop("layerwise_epochs", None)
-    experiments.write_text(yaml.safe_dump(content))
-    done = snakemake(clone)
-    assert done.returncode == 0, done.stdout + done.stderr
-    report = (clone / "results" / "report.html").read_text()
-    assert "not run" in report
-    again = snakemake(clone, "--dry-run")
-    assert "Nothing to be done" in again.stdout + again.stderr
+
+@pytest.mark.slow
+def test_one_setting_replans_its_variant_alone(made: Path) -> None:
+    """CI shows that a second run plans nothing: whatever is planned before is not finished yet."""
+    experiments = made / "replication" / "experiments.yaml"
+    text, before = experiments.read_text(), planned(made)
+    content = yaml.safe_load(text)
     table = content["items"]["table2_semi_supervised"]["variants"]
     table["mnist_100"].setdefault("smoke", {})["input_noise"] = 0.2
     experiments.write_text(yaml.safe_dump(content))
-    assert planned(clone) == ["results/smoke/table2_semi_supervised/mnist_100.json"]
-    (clone / "replication" / "published.yaml").touch()
-    table["mnist_100"]["smoke"].clear()
-    experiments.write_text(yaml.safe_dump(content))
-    assert planned(clone) == [], "a published number replans drawings, never training"
+    record = "results/smoke/table2_semi_supervised/mnist_100.json"
+    assert set(planned(made)) == {*before, record}
+    experiments.write_text(text)
+    (made / "replication" / "published.yaml").touch()
+    assert planned(made) == before, "a published number replans drawings, never training"
