@@ -99,7 +99,7 @@ def draw_table(drawing: Drawing) -> None:
     rows.append(["verdict", *(verdicts[c] for c in COLUMNS)])
     rows.append(["VAE, same networks (literature)", str(content.targets["mnist_vae"])])
     rows.append(["VAE, same networks (ours)", published_cell(drawing, "mnist_vae")])
-    rows.append(["verdict", verdicts["mnist_vae"]])
+    rows.append(["verdict on the VAE", verdicts["mnist_vae"]])
     rows = [[*row, *[""] * (len(columns) - len(row))] for row in rows]
     notes = ["Ours: mean ± sample deviation over seeds [standard error over test images]."]
     notes += [text for v in drawing.description.variants if (text := variant_note(drawing, v))]

@@ -56,10 +56,13 @@ def first_epochs(item: str, variant: str, folder: Path) -> list[Row]:
 
 @pytest.mark.parametrize(("item", "variant"), VARIANTS)
 def test_the_first_losses_are_the_golden_ones(item: str, variant: str, tmp_path: Path) -> None:
-    """0.2 %: what 56 updates make of another processor's rounding is far less."""
+    """0.2 % after the first epoch, 1 % after the second: twice what another processor's rounding
+    was seen to make.
+    """
     golden = json.loads(GOLDEN.read_text())[f"{item}/{variant}"]
-    rows, tolerance = (golden[:1], 2e-2) if item in CHAOTIC else (golden, 2e-3)
-    for ours, theirs in zip(first_epochs(item, variant, tmp_path), rows, strict=False):
+    tolerances = (2e-2,) if item in CHAOTIC else (2e-3, 1e-2)
+    rows = first_epochs(item, variant, tmp_path)
+    for ours, theirs, tolerance in zip(rows, golden, tolerances, strict=False):
         losses = {k: v for k, v in ours.items() if k in LOSSES}  # shares of few images may flip
         assert len(losses) > 0
         assert losses == pytest.approx({k: theirs[k] for k in losses}, rel=tolerance)
