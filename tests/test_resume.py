@@ -82,7 +82,7 @@ def test_killed_once(tmp_path: Path, unbroken: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("attempt", range(4))
+@pytest.mark.parametrize("attempt", range(2))
 def test_killed_at_a_random_moment(tmp_path: Path, unbroken: Any, attempt: int) -> None:
     assert killed_and_resumed(tmp_path, random.uniform(0, 3)) == unbroken
 
