@@ -116,6 +116,8 @@ def test_terminated_in_one_line_with_its_own_exit_code(tmp_path: Path) -> None:
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
+        # Started in the background, as CI may be, tests would pass on that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(tmp_path.glob(".checkpoints/*/*/*/*/epoch_*.pt")):
         time.sleep(0.05)
