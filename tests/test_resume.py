@@ -116,7 +116,7 @@ def test_terminated_in_one_line_with_its_own_exit_code(tmp_path: Path) -> None:
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
-        # Started in the background, as CI may be, tests would pass on that interrupts are ignored.
+        # What a shell starts in the background ignores interrupts, and so do its children.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(tmp_path.glob(".checkpoints/*/*/*/*/epoch_*.pt")):
