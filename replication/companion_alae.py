@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, new_figure, not_run, percent
+from .engine.drawing import DATASETS, Drawing, measured, new_figure, not_run
 from .engine.published import published
 from .engine.sheets import WHITE, gap_of, side_by_side
 from .engine.tables import Table
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from .engine.job import Outcome, Run
     from .engine.phases import Model
-    from .engine.records import Record
 
 ITEM = "companion_alae"
 COLUMNS = {
@@ -139,19 +138,9 @@ def data_of(drawing: Drawing) -> str:
 
 
 def cells(drawing: Drawing, variant: str, prefix: str = "") -> list[str]:
-    """A variant's four accuracies: never blank."""
+    """A variant's four accuracies, with the number of seeds."""
     record = drawing.record(variant)
-    if record is None:
-        return ["not run"] * len(COLUMNS)
-    return [accuracy(record, f"{prefix}{column}_percent") for column in COLUMNS]
-
-
-def accuracy(record: "Record", metric: str) -> str:
-    """Mean ± sample deviation over seeds; what is the same for all seeds has no ±."""
-    values = record.values(metric)
-    if not values:
-        return "diverged"
-    return percent(values if len(set(values)) > 1 else values[:1]) + f" (n={len(values)})"
+    return [measured(record, f"{prefix}{column}_percent", counted=True) for column in COLUMNS]
 
 
 def notes(drawing: Drawing) -> list[str]:
@@ -187,7 +176,7 @@ def draw_figure(drawing: Drawing) -> None:
             not_run(axes, "not run" if record is None else "diverged")
             axes.set_title(name)
             continue
-        error = percent([1000 * v for v in record.values("test_reconstruction_per_pixel")])
+        error = measured(record, "test_reconstruction_per_pixel")
         axes.set_title(f"{name}: squared error of a pixel {error} / 1000")
         panel(axes, drawing.arrays(variant))
     drawing.save(figure)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent
+from .engine.drawing import Drawing, measured, new_figure, not_run, percent, seeds_of
 from .engine.sheets import WHITE, squares, tiled
 from .engine.tables import Table
 
@@ -89,7 +89,11 @@ def draw_table(drawing: Drawing) -> None:
         *augmentation_rows(drawing),
         *feature_rows(drawing),
     ]
-    counts = [f"{v} {seeds(drawing, v)}" for v in drawing.description.variants if shown(drawing, v)]
+    counts = [
+        f"{v} {seeds_of(drawing.record(v))}"
+        for v in drawing.description.variants
+        if shown(drawing, v)
+    ]
     notes = [
         "Ours alone: no number is published for these. Mean ± sample deviation over seeds: "
         f"{', '.join(counts)}.",
@@ -107,25 +111,9 @@ def shown(drawing: Drawing, variant: str) -> bool:
     return drawing.preset in drawing.description.variants[variant].presets
 
 
-def seeds(drawing: Drawing, variant: str) -> int:
-    """How many seeds the numbers of a variant are of."""
-    record = drawing.record(variant)
-    return 0 if record is None else sum(s.status == "ok" for s in record.seeds)
-
-
-def value(record: "Record | None", metric: str) -> str:
-    """Mean ± deviation over seeds: never blank. What is the same for all seeds has no ±."""
-    if record is None:
-        return "not run"
-    values = record.values(metric)
-    if not values:
-        return "diverged"
-    return percent(values if len(set(values)) > 1 else values[:1])
-
-
 def several(record: "Record | None", metrics: dict[str, str]) -> str:
     """Named values, or one word where there are none."""
-    found = {name: value(record, metric) for metric, name in metrics.items()}
+    found = {name: measured(record, metric) for metric, name in metrics.items()}
     if len(set(found.values())) == 1 and next(iter(found.values())) in ("not run", "diverged"):
         return next(iter(found.values()))
     return "; ".join(f"{name} {text}" for name, text in found.items())
@@ -135,7 +123,7 @@ def generation_rows(drawing: Drawing) -> "Iterator[Row]":
     """Both measures of both autoencoders."""
     aae, vae = (drawing.record(v) for v in GENERATION)
     known = aae or vae
-    error = value(known, "reader_error_percent")
+    error = measured(known, "reader_error_percent")
     for metric, name, bound in (
         ("fid", "FID to test images", "fid_floor"),
         ("inception_score", "inception score", "inception_score_ceiling"),
@@ -145,9 +133,9 @@ def generation_rows(drawing: Drawing) -> "Iterator[Row]":
             "generation",
             f"classifier's error {error} %",
             name,
-            f"AAE {value(aae, metric)}",
-            f"VAE, same networks {value(vae, metric)}",
-            f"{images} images {value(known, bound)}",
+            f"AAE {measured(aae, metric)}",
+            f"VAE, same networks {measured(vae, metric)}",
+            f"{images} images {measured(known, bound)}",
         ]
 
 
@@ -167,7 +155,7 @@ def anomaly_rows(drawing: Drawing) -> "Iterator[Row]":
         for case, record in records.items():
             ours = several(record, {f"{area}_percent_{s}": text for s, text in SCORES.items()})
             rivals = several(record, {f"{area}_percent_{s}": text for s, text in RIVALS.items()})
-            chance = "50.00" if area == "auroc" else value(record, "auprc_percent_chance")
+            chance = "50.00" if area == "auroc" else measured(record, "auprc_percent_chance")
             yield ["anomaly", case, name, ours, rivals, f"chance {chance}"]
         run = [r for r in records.values() if r and r.values(f"{area}_percent_pca")]
         yield ["anomaly", f"mean over {len(run)} digits", name, *means(run, area), ""]
@@ -194,15 +182,15 @@ def augmentation_rows(drawing: Drawing) -> "Iterator[Row]":
         if not shown(drawing, variant):
             continue
         record = drawing.record(variant)
-        read = value(record, "generated_read_percent")
+        read = measured(record, "generated_read_percent")
         yield [
             "augmentation",
             f"{labels} labels; class asked for is read in {read} % of the generated images",
             "test error, %",
-            f"with generated images {value(record, 'error_percent_generated')}",
-            f"labels alone {value(record, 'error_percent_labels')}; the AAE itself "
-            f"{value(record, 'test_error_percent')}",
-            f"duplicated {value(record, 'error_percent_duplicated')}",
+            f"with generated images {measured(record, 'error_percent_generated')}",
+            f"labels alone {measured(record, 'error_percent_labels')}; the AAE itself "
+            f"{measured(record, 'test_error_percent')}",
+            f"duplicated {measured(record, 'error_percent_duplicated')}",
         ]
 
 
@@ -217,9 +205,9 @@ def feature_rows(drawing: Drawing) -> "Iterator[Row]":
                 "features",
                 f"{size:,} labels, {name}",
                 "test error, %",
-                f"codes {value(record, ends['codes'])}",
+                f"codes {measured(record, ends['codes'])}",
                 several(record, rivals),
-                f"largest class {value(record, 'error_percent_largest_class')}",
+                f"largest class {measured(record, 'error_percent_largest_class')}",
             ]
 
 
@@ -263,9 +251,9 @@ def draw_samples(axes: "Axes", drawing: Drawing, variant: str, name: str) -> Non
     if not drawable(axes, record, title):
         return
     text = (
-        f"FID {value(record, 'fid')}, training images {value(record, 'fid_floor')}\n"
-        f"inception score {value(record, 'inception_score')}, "
-        f"test images {value(record, 'inception_score_ceiling')}"
+        f"FID {measured(record, 'fid')}, training images {measured(record, 'fid_floor')}\n"
+        f"inception score {measured(record, 'inception_score')}, "
+        f"test images {measured(record, 'inception_score_ceiling')}"
     )
     images = drawing.arrays(variant)["samples"]
     picture(axes, images.reshape(8, 8, -1), title, text)
@@ -277,7 +265,7 @@ def draw_generated(axes: "Axes", drawing: Drawing) -> None:
     record = drawing.record(variant)
     if not drawable(axes, record, title):
         return
-    text = f"class asked for is read in {value(record, 'generated_read_percent')} %"
+    text = f"class asked for is read in {measured(record, 'generated_read_percent')} %"
     picture(axes, drawing.arrays(variant)["generated"], title, text)
 
 

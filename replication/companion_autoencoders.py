@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .engine.drawing import Drawing, measured, new_figure, not_run, percent, scatter_by_class
 from .engine.published import published
 from .engine.sheets import WHITE, squares, tiled
 from .engine.tables import Table
@@ -166,12 +166,8 @@ def draw_table(drawing: Drawing) -> None:
 def cell(record: "Record", metric: str) -> str:
     """A measure of one autoencoder; empty where it does not have it."""
     healthy = [s for s in record.seeds if s.status == "ok"]
-    if not healthy:
-        return "diverged"
-    if any(metric not in seed.metrics for seed in healthy):
-        return ""
-    scale = 1000 if metric.endswith("per_pixel") else 1
-    return percent([scale * value for value in record.values(metric)])
+    lacking = any(metric not in seed.metrics for seed in healthy)
+    return "" if lacking else measured(record, metric)
 
 
 def bounds(drawing: Drawing) -> list[list[str]]:
@@ -221,6 +217,9 @@ def draw_figure(drawing: Drawing) -> None:
     for column, (variant, name) in enumerate(DENOISED.items()):
         own = slice(3 * column, 3 * column + 3)
         draw_answers(figure.add_subplot(grid[2, own]), drawing, variant, name)
+    handles, digits = figure.axes[0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, digits, loc="outside lower center", ncols=10, markerscale=4)
     title = "Codes of two numbers, what is decoded of them, and denoised test images"
     figure.suptitle(drawing.caption(title))
     drawing.save(figure)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, new_figure, not_run, percent
+from .engine.drawing import DATASETS, Drawing, measured, new_figure, not_run, seeds_of
 from .engine.sheets import WHITE, gap_of, side_by_side
 from .engine.tables import Table
 
@@ -172,7 +172,7 @@ def sheet(sources: np.ndarray, decoded: np.ndarray, sampled: np.ndarray) -> np.n
 
 def in_words(record: "Record") -> str:
     """The panel's numbers, each with what it is compared with."""
-    shown = {name: value(record, name) for name in ROWS}
+    shown = {name: measured(record, name) for name in ROWS}
     return (
         f"asked label is read: {shown['asked_label_read_percent']} %,"
         f" chance {shown['chance_percent']} %\n"
@@ -183,8 +183,11 @@ def in_words(record: "Record") -> str:
 
 def draw_table(drawing: Drawing) -> None:
     """The numbers of both data sets, each with its floor and what it is compared with."""
-    rows = [[name, *(cell(drawing, v, metric) for v in VARIANTS)] for metric, name in ROWS.items()]
-    counts = ", ".join(f"{data_of(drawing, v)} {seeds(drawing, v)}" for v in VARIANTS)
+    records = {v: drawing.record(v) for v in VARIANTS}
+    rows = [
+        [name, *(measured(r, metric) for r in records.values())] for metric, name in ROWS.items()
+    ]
+    counts = ", ".join(f"{data_of(drawing, v)} {seeds_of(r)}" for v, r in records.items())
     notes = [
         f"Ours alone: the paper has pictures. Mean ± sample deviation over seeds: {counts}.",
         "The reader is one perceptron, trained on the training images; it reads each style decoded "
@@ -201,27 +204,6 @@ def data_of(drawing: Drawing, variant: str) -> str:
     record = drawing.record(variant)
     name = DATASETS[drawing.settings(variant).data]
     return f"{name}, {record.dataset.limit}" if record and record.dataset.limit else name
-
-
-def cell(drawing: Drawing, variant: str, metric: str) -> str:
-    """A cell of ours: never blank."""
-    record = drawing.record(variant)
-    return "not run" if record is None else value(record, metric)
-
-
-def seeds(drawing: Drawing, variant: str) -> int:
-    """How many seeds the numbers of a variant are of."""
-    record = drawing.record(variant)
-    return 0 if record is None else sum(s.status == "ok" for s in record.seeds)
-
-
-def value(record: "Record", metric: str) -> str:
-    """Mean ± sample deviation over seeds; what is the same for all seeds has no ±."""
-    values = record.values(metric)
-    if not values:
-        return "diverged"
-    values = values if len(set(values)) > 1 else values[:1]
-    return percent([1000 * v for v in values] if metric.endswith("per_pixel") else values)
 
 
 if __name__ == "__main__":

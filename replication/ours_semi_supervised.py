@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent
+from .engine.drawing import Drawing, measured, new_figure, not_run
 from .engine.published import published
 from .engine.records import Record
 from .engine.tables import Table
@@ -69,8 +69,7 @@ def errors(record: Record, metric: str) -> str:
     """Empty where it was not measured: the chosen recipe trains on all images."""
     if metric == VALIDATION and not record.settings.validation:
         return ""
-    values = record.values(metric)
-    return f"{percent(values)} (n={len(values)})" if values else "diverged"
+    return measured(record, metric, counted=True)
 
 
 def draw_figure(drawing: Drawing) -> None:

@@ -13,7 +13,7 @@ layers have the sizes that they have on MNIST.
 from typing import TYPE_CHECKING
 
 from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, percent
+from .engine.drawing import DATASETS, Drawing, measured
 from .engine.published import Value, published
 from .engine.tables import Table
 
@@ -74,13 +74,8 @@ def draw_table(drawing: Drawing) -> None:
 def ours(drawing: Drawing, variant: str) -> str:
     """The cell of a variant of ours: never blank."""
     record = drawing.record(variant)
-    if record is None:
-        return "not run"
-    values = record.values("test_error_percent")
-    if not values:
-        return "diverged"
-    limit = f", {record.dataset.limit}" if record.dataset.limit else ""
-    return f"{percent(values)} (n={len(values)}){limit}"
+    limit = f", {record.dataset.limit}" if record and record.dataset.limit else ""
+    return measured(record, "test_error_percent", counted=True) + limit
 
 
 def subset_note(drawing: Drawing, variant: str) -> str:

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from replication.engine.drawing import Drawing
+from replication.engine.drawing import Drawing, measured, seeds_of
+from replication.engine.errors import UserError
 from replication.engine.tables import Table
+from tests.builders import make_record, make_seed
 
 ENDINGS = (".md", ".csv", ".tex")
 SMALL = Table(
@@ -113,3 +115,19 @@ def test_a_drawing_of_stale_runs_says_which(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Drawing, "stale", lambda self, variant: False)
     assert drawing.caption("Heads") == "Heads"
     assert Drawing("smoke", "figure9_clusters").caption("Heads").startswith("SMOKE")
+
+
+def test_a_measure_is_the_mean_over_healthy_seeds_or_why_there_is_none() -> None:
+    per_pixel = {"metrics": {"test_error_percent": 2.0, "error_per_pixel": 0.02}}
+    lost = make_seed(2, status="diverged", **per_pixel)
+    record = make_record(seeds=[make_seed(0), make_seed(1), lost])  # 1.5 and 1.75 per cent
+    assert measured(record, "test_error_percent") == "1.62 ± 0.18"
+    assert measured(record, "test_error_percent", counted=True) == "1.62 ± 0.18 (n=2)"
+    assert seeds_of(record) == 2
+    same = make_record(seeds=[make_seed(0, **per_pixel), make_seed(1, **per_pixel)])
+    assert measured(same, "error_per_pixel") == "20.00"
+    assert measured(make_record(seeds=[lost]), "test_error_percent", counted=True) == "diverged"
+    assert measured(None, "test_error_percent") == "not run"
+    assert seeds_of(None) == 0
+    with pytest.raises(UserError, match="lacks fid"):
+        measured(record, "fid")

@@ -139,11 +139,31 @@ def save_figure(figure: "Figure", stem: Path) -> None:
 
 
 def percent(values: Sequence[float]) -> str:
-    """Mean ± sample deviation with two decimals; a lone value has no ±."""
+    """Mean ± sample deviation with two decimals; what is the same for all seeds has no ±."""
     mean = float(np.mean(values))
-    if len(values) < 2:
+    if len(set(values)) < 2:
         return f"{mean:.2f}"
     return f"{mean:.2f} ± {float(np.std(values, ddof=1)):.2f}"
+
+
+def measured(record: Record | None, metric: str, counted: bool = False) -> str:
+    """``percent`` of a metric of the seeds that did not diverge, or why there is none: never blank.
+
+    What is per pixel is given in thousandths. ``counted`` adds the number of seeds.
+    """
+    if record is None:
+        return "not run"
+    values = record.values(metric)
+    if not values:
+        return "diverged"
+    scale = 1000 if metric.endswith("per_pixel") else 1
+    count = f" (n={len(values)})" if counted else ""
+    return percent([scale * value for value in values]) + count
+
+
+def seeds_of(record: Record | None) -> int:
+    """How many seeds the numbers of a record are of."""
+    return 0 if record is None else sum(s.status == "ok" for s in record.seeds)
 
 
 def each_seed(record: Record, metric: str) -> Iterator[tuple[int, float]]:
