@@ -238,7 +238,8 @@ def draw_plane(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
     axes.plot(*frame.T, color="black", lw=0.8)
     inset = axes.inset_axes((0.8, 0.8, 0.2, 0.2))
     show(inset, squares(arrays["origin"][None, None]))
-    inset.set(xticks=[], yticks=[], xlabel="code (0, 0)")
+    inset.set(xticks=[], yticks=[])
+    inset.set_xlabel("code (0, 0)", backgroundcolor="white")  # the frame may pass below it
 
 
 def draw_decoded(axes: "Axes", drawing: Drawing, variant: str) -> None:
