@@ -99,7 +99,8 @@ def draw_table(drawing: Drawing) -> None:
         f"{', '.join(counts)}.",
         "FID and inception score are read through the suite's classifier, not through one of "
         "ImageNet: comparable within this table only. Its own error on test images stands beside.",
-        "AUROC and AUPRC: all test images, the digit left out of training is the anomaly.",
+        "AUROC and AUPRC: all test images, the digit left out of training is the anomaly; the ± of "
+        "their means is the deviation between digits.",
         "Augmentation: duplicated is the control, as many copies of the labelled images, and as "
         "many updates. Features: codes, as many principal components, pixels.",
     ]
