@@ -21,7 +21,7 @@ from .code_hash import code_hash
 from .config import experiments
 from .data import Dataset, choose_labelled, load
 from .errors import UserError
-from .files import locked
+from .files import locked, write_atomically
 from .fit import Batches, Fitted, Row, Training, fit
 from .models import build
 from .networks import Encoder
@@ -93,6 +93,7 @@ class Run:
         self.trackers: list[Tracker] = []
         self._seconds_before = 0.0  # of the processes that this one goes on from
         self._started = time.monotonic()
+        self._folder = folder
         self._checkpoints = checkpoint.Checkpoints(folder, execution.checkpoint_seconds)
 
     @property
@@ -116,7 +117,18 @@ class Run:
         phases = in_order(self.stack, s, self.streams)
         average = Average(self.stack, s.averaged_updates) if s.averaged_updates else None
         training = Training(self.stack, phases, self.batches(), self.streams, average)
-        return fit(training, s.epochs, s.evaluate_every, evaluate, self)
+        fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
+        self._keep_weights()
+        return fitted
+
+    def _keep_weights(self) -> None:
+        """Before anything is measured, so that a measure that fails costs no training."""
+        from safetensors.torch import save  # here: drawing does without
+
+        state = self.stack.state_dict()
+        for i, seed in enumerate(self.seeds):
+            own = {name: value[i].cpu().contiguous() for name, value in state.items()}
+            write_atomically(self._folder.parent / f"{seed_name(seed)}.safetensors", save(own))
 
     @property
     def seconds(self) -> float:
@@ -174,7 +186,12 @@ class Variant:
         return CHECKPOINTS / self.item / self.name / identity
 
     def finished(self, seed: Seed) -> Path:
-        return self.folder / f"seed_{seed.seed}_labels_{seed.label_seed}.pt"
+        return self.folder / f"{seed_name(seed)}.pt"
+
+
+def seed_name(seed: Seed) -> str:
+    """What the files of a finished seed are called."""
+    return f"seed_{seed.seed}_labels_{seed.label_seed}"
 
 
 def train(variant: Variant, seeds: Sequence[Seed], execution: Execution, stacked: bool) -> None:
