@@ -9,10 +9,10 @@ from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
-from replication.engine.code_hash import code_hash
-from replication.engine.config import ENDINGS, PRESETS, experiments, known
-from replication.engine.errors import UserError
-from replication.engine.published import published
+from replication.evidence.code_hash import code_hash
+from replication.settings.experiments import ENDINGS, PRESETS, experiments, known
+from replication.base.errors import UserError
+from replication.evidence.published import published
 
 try:
     PRESET = config.get("preset", "smoke")
@@ -136,10 +136,10 @@ rule report:
             for path in Path().glob(kind)
         ),
         page=[
-            "replication/engine/report.py",
-            "replication/engine/report_speed.py",
-            "replication/engine/report.css",
-            "replication/engine/report.js",
+            "replication/pages/report.py",
+            "replication/pages/report_speed.py",
+            "replication/pages/report.css",
+            "replication/pages/report.js",
             "replication/speed.yaml",
         ],
     output:

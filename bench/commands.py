@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from replication.engine.errors import UserError
+from replication.base.errors import UserError
 
 MNIST = 60000
 

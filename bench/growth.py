@@ -25,11 +25,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import Field, ValidationError
 
-from replication.engine.config import known
-from replication.engine.drawing import FIGURES, new_figure, not_run, save_figure
-from replication.engine.errors import UserError
-from replication.engine.records import Machine
-from replication.engine.settings import Positive, PositiveNumber, Strict
+from replication.base.errors import UserError
+from replication.evidence.records import Machine
+from replication.pages.drawing import FIGURES, new_figure, not_run, save_figure
+from replication.settings.experiments import known
+from replication.settings.schema import Positive, PositiveNumber, Strict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

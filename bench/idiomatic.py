@@ -24,7 +24,7 @@ WIDTH, STYLE, CLASSES, NOISE = 1000, 10, 10, 0.3
 
 
 def main() -> None:
-    from replication.engine.data import data_root
+    from replication.data.dataset import data_root
 
     options = parser(__doc__).parse_args()
     torch.set_num_threads(1)
@@ -48,7 +48,7 @@ def network(inputs: int, outputs: int) -> nn.Sequential:
 
 def mnist(root: Path) -> Dataset:
     """The training images as torchvision gives them, unpacked into a temporary folder."""
-    from replication.engine.download import download_mnist, import_datasets
+    from replication.data.download import download_mnist, import_datasets
 
     download_mnist(root)  # if it is missing
     datasets = import_datasets()

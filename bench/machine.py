@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from replication.engine.files import write_atomically
-from replication.engine.job import Execution, environment, has_bf16_products
+from replication.base.files import write_atomically
+from replication.training.job import Execution, environment, has_bf16_products
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 
 from bench.commands import MNIST, command, parser
-from replication.engine.config import experiments
-from replication.engine.data import Dataset, load
-from replication.engine.fit import Training
-from replication.engine.job import Execution, Run, check_device
-from replication.engine.recipe import in_order
-from replication.engine.settings import Seed, Settings
+from replication.data.dataset import Dataset, load
+from replication.settings.experiments import experiments
+from replication.settings.schema import Seed, Settings
+from replication.training.fit import Training
+from replication.training.job import Execution, Run, check_device
+from replication.training.schedule import in_order
 
 
 def main() -> None:

@@ -20,16 +20,16 @@ from torch import Tensor
 
 from bench.growth import Point
 from bench.ours import epochs_of, training_of
-from replication.engine.config import experiments
-from replication.engine.data import Dataset, load, scaled
-from replication.engine.errors import UserError
-from replication.engine.fit import Training
-from replication.engine.job import check_device
-from replication.engine.models import build
-from replication.engine.parzen import decoder_samples, log_likelihood
-from replication.engine.priors import style_prior
-from replication.engine.settings import Settings
-from replication.engine.streams import generator
+from replication.base.errors import UserError
+from replication.base.streams import generator
+from replication.data.dataset import Dataset, load, scaled
+from replication.measures.parzen import decoder_samples, log_likelihood
+from replication.models.build import build
+from replication.models.priors import style_prior
+from replication.settings.experiments import experiments
+from replication.settings.schema import Settings
+from replication.training.fit import Training
+from replication.training.job import check_device
 
 NARROW = [250, 250]  # so that 32 seeds end, and the drawing of batches is seen beside the products
 BLOCK = 5000  # samples decoded at a time, as in Table 1

@@ -16,13 +16,13 @@ import torch
 from bench.commands import command, positive
 from bench.machine import machine, store
 from bench.ours import training_of
-from replication.engine.config import experiments
-from replication.engine.data import Dataset, load
-from replication.engine.evaluate import validation_error
-from replication.engine.job import check_device
-from replication.engine.records import Machine
-from replication.engine.settings import Settings
-from replication.engine.speed import PRECISIONS, Precision
+from replication.data.dataset import Dataset, load
+from replication.evidence.records import Machine
+from replication.measures.evaluate import validation_error
+from replication.pages.speed import PRECISIONS, Precision
+from replication.settings.experiments import experiments
+from replication.settings.schema import Settings
+from replication.training.job import check_device
 
 HELD_OUT = 10000
 

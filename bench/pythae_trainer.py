@@ -23,8 +23,8 @@ from pythae.trainers.training_callbacks import TrainingCallback
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from replication.engine.networks import initialise, perceptron
-from replication.engine.settings import Settings
+from replication.models.networks import initialise, perceptron
+from replication.settings.schema import Settings
 
 PIXELS = 784
 

@@ -32,13 +32,13 @@ from bench.commands import MNIST, command, images, positive
 from bench.machine import machine, store
 from bench.ours import first_images, training_of
 from bench.step import counted
-from replication.engine.config import experiments
-from replication.engine.data import load, scaled
-from replication.engine.errors import UserError
-from replication.engine.fit import Training
-from replication.engine.job import check_device
-from replication.engine.records import Machine
-from replication.engine.speed import LOOP, PRECISIONS, PYTHAE, OneModel, Rivals, StartToEnd
+from replication.base.errors import UserError
+from replication.data.dataset import load, scaled
+from replication.evidence.records import Machine
+from replication.pages.speed import LOOP, PRECISIONS, PYTHAE, OneModel, Rivals, StartToEnd
+from replication.settings.experiments import experiments
+from replication.training.fit import Training
+from replication.training.job import check_device
 
 EPOCHS = 4  # the first is to warm up
 TRAININGS = {

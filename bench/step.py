@@ -20,11 +20,11 @@ from bench.commands import command
 from bench.idiomatic import Idiomatic, mnist
 from bench.machine import machine, store
 from bench.ours import epochs_of, training_of
-from replication.engine.config import experiments
-from replication.engine.data import data_root
-from replication.engine.fit import Training
-from replication.engine.job import check_device
-from replication.engine.settings import Settings
+from replication.data.dataset import data_root
+from replication.settings.experiments import experiments
+from replication.settings.schema import Settings
+from replication.training.fit import Training
+from replication.training.job import check_device
 
 BATCH, WIDTH = 100, 1000
 

@@ -5,16 +5,16 @@ import math
 import sys
 from pathlib import Path
 
-from .engine.campaign import campaign
-from .engine.cli import compare, draw
-from .engine.config import PRESETS, experiments, known
-from .engine.drawing import FIGURES, Drawing
-from .engine.errors import UserError
-from .engine.published import published
-from .engine.readme import README, write_readme
-from .engine.records import RESULTS, path_of
-from .engine.report import REPORT, write_report
-from .engine.speed import MEASURED
+from .base.errors import UserError
+from .campaign import campaign
+from .cli import compare, draw
+from .evidence.published import published
+from .evidence.records import RESULTS, path_of
+from .pages.drawing import FIGURES, Drawing
+from .pages.readme import README, write_readme
+from .pages.report import REPORT, write_report
+from .pages.speed import MEASURED
+from .settings.experiments import PRESETS, experiments, known
 
 EXAMPLES = """examples:
   python -m replication list

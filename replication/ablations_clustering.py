@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.ablations import (
+from .cli import main
+from .pages.ablations import (
     difference,
     learning_curve,
     learning_curves,
@@ -32,15 +33,14 @@ from .engine.ablations import (
     summary,
     values_of,
 )
-from .engine.cli import main
-from .engine.drawing import Drawing, percent
-from .engine.tables import Table
+from .pages.drawing import Drawing, percent
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .engine.job import Outcome, Run
-    from .engine.records import Record
+    from .evidence.records import Record
+    from .training.job import Outcome, Run
 
 LITERAL = "literal"
 METRIC = "test_error_percent"
@@ -58,8 +58,8 @@ ENTROPIES = {"label_entropy": "C0", "mean_label_entropy": "C2"}
 
 def train(run: "Run") -> "Outcome":
     """As Table 3, without its pictures."""
-    from .engine.clustering import train_clusters
-    from .engine.job import Outcome
+    from .measures.clustering import train_clusters
+    from .training.job import Outcome
 
     return Outcome(*train_clusters(run))
 

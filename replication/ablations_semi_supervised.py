@@ -29,7 +29,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.ablations import (
+from .cli import main
+from .evidence.published import published
+from .pages.ablations import (
     difference,
     learning_curves,
     mean_images,
@@ -37,13 +39,11 @@ from .engine.ablations import (
     summary,
     values_of,
 )
-from .engine.cli import main
-from .engine.drawing import Drawing
-from .engine.published import published
-from .engine.tables import Table
+from .pages.drawing import Drawing
+from .pages.tables import Table
 
 if TYPE_CHECKING:
-    from .engine.job import Outcome, Run
+    from .training.job import Outcome, Run
 
 ITEM = "ablations_semi_supervised"
 METRIC = "test_error_percent"
@@ -59,7 +59,7 @@ COLUMNS = ("what is changed", "error, %", "difference (95 %)", "updates", "other
 
 def train(run: "Run") -> "Outcome":
     """Train the network of Figure 8, with the settings' departures."""
-    from .engine.semi_supervised import train_and_test
+    from .measures.semi_supervised import train_and_test
 
     return train_and_test(run)
 

@@ -11,10 +11,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from .config import experiments
-from .errors import UserError
-from .progress import duration
-from .records import RESULTS, path_of
+from .base.errors import UserError
+from .evidence.records import RESULTS, path_of
+from .settings.experiments import experiments
+from .training.progress import duration
 
 GRACE = 30.0  # seconds that Snakemake has to end its jobs
 

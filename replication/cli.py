@@ -12,13 +12,13 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from . import records
-from .config import ENDINGS, PRESETS, experiments, known
-from .drawing import FIGURES, Drawing
-from .errors import UserError
-from .files import write_atomically
-from .published import Comparison, Spoken
-from .settings import Seed, Settings
+from .base.errors import UserError
+from .base.files import write_atomically
+from .evidence import records
+from .evidence.published import Comparison, Spoken
+from .pages.drawing import FIGURES, Drawing
+from .settings.experiments import ENDINGS, PRESETS, experiments, known
+from .settings.schema import Seed, Settings
 
 TRAINING_EXAMPLES = """
   python -m replication.{item} train --preset smoke --variant {variant}
@@ -104,7 +104,7 @@ def _train(item: str, options: argparse.Namespace) -> None:
     seeds = _chosen(settings, options.seeds)
     path = records.path_of(options.preset, item, options.variant, options.results)
     _check_writable(path)
-    from . import job  # torch takes seconds to import; drawing does without
+    from .training import job  # torch takes seconds to import; drawing does without
 
     variant = job.Variant(import_module(f"replication.{item}"), options.preset, options.variant)
     pending = [seed for seed in seeds if not variant.finished(seed).exists()]

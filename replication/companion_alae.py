@@ -20,18 +20,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, measured, new_figure, not_run
-from .engine.published import published
-from .engine.sheets import WHITE, gap_of, side_by_side
-from .engine.tables import Table
+from .cli import main
+from .evidence.published import published
+from .pages.drawing import DATASETS, Drawing, measured, new_figure, not_run
+from .pages.image_grids import WHITE, gap_of, side_by_side
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
-    from .engine.phases import Model
+    from .training.job import Outcome, Run
+    from .training.phases import Model
 
 ITEM = "companion_alae"
 COLUMNS = {
@@ -57,10 +57,10 @@ def train(run: "Run") -> "Outcome":
     """Train, if there is anything to train; then classify by the codes."""
     import torch
 
-    from .engine.codes import code_accuracies, pixel_accuracies
-    from .engine.evaluate import mean_image_error, metrics_on_test
-    from .engine.fit import Fitted
-    from .engine.job import Outcome
+    from .measures.codes import code_accuracies, pixel_accuracies
+    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .training.fit import Fitted
+    from .training.job import Outcome
 
     settings, stack, data = run.settings, run.stack, run.dataset
     assert settings.alae is not None
@@ -91,9 +91,9 @@ def pictures(run: "Run") -> "dict[str, Tensor]":
     """
     import torch
 
-    from .engine.alae import generated
-    from .engine.data import choose_labelled
-    from .engine.evaluate import over_chunks
+    from .data.dataset import choose_labelled
+    from .measures.evaluate import over_chunks
+    from .training.alae import generated
 
     stack, data = run.stack, run.dataset
     chosen = data.test.images[choose_labelled(data.test.labels, data.classes, 0)]

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import Drawing, measured, new_figure, not_run, percent, seeds_of
-from .engine.sheets import WHITE, squares, tiled
-from .engine.tables import Table
+from .cli import main
+from .pages.drawing import Drawing, measured, new_figure, not_run, percent, seeds_of
+from .pages.image_grids import WHITE, squares, tiled
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
-    from .engine.records import Record
+    from .evidence.records import Record
+    from .training.job import Outcome, Run
 
 GENERATION = {"generation_aae": "AAE", "generation_vae": "VAE"}
 AUGMENTATION = {"augmentation_100": 100, "augmentation_1000": 1000}
@@ -49,9 +49,9 @@ Row = list[str]
 
 def train(run: "Run") -> "Outcome":
     """Train by the phases that the settings name, then put the model to its use."""
-    from .engine.features import check_sizes
-    from .engine.job import Outcome
-    from .engine.semi_supervised import train_and_test
+    from .measures.features import check_sizes
+    from .measures.semi_supervised import train_and_test
+    from .training.job import Outcome
 
     assert run.settings.application is not None
     if run.settings.application.sizes:
@@ -63,11 +63,11 @@ def train(run: "Run") -> "Outcome":
 
 def measure(run: "Run", diverged: list[bool]) -> "tuple[dict[str, Tensor], dict[str, Tensor]]":
     """The metrics and arrays of the application that the settings name."""
-    from .engine.anomaly import measure_anomaly
-    from .engine.augmentation import measure_augmentation
-    from .engine.features import measure_features
-    from .engine.generation import measure_generation
-    from .engine.priors import style_prior
+    from .measures.anomaly import measure_anomaly
+    from .measures.augmentation import measure_augmentation
+    from .measures.features import measure_features
+    from .measures.generation import measure_generation
+    from .models.priors import style_prior
 
     assert run.settings.application is not None
     kind = run.settings.application.kind

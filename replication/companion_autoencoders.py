@@ -23,18 +23,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import Drawing, measured, new_figure, not_run, percent, scatter_by_class
-from .engine.published import published
-from .engine.sheets import WHITE, squares, tiled
-from .engine.tables import Table
+from .cli import main
+from .evidence.published import published
+from .pages.drawing import Drawing, measured, new_figure, not_run, percent, scatter_by_class
+from .pages.image_grids import WHITE, squares, tiled
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
-    from .engine.records import Record
+    from .evidence.records import Record
+    from .training.job import Outcome, Run
 
 ITEM = "companion_autoencoders"
 STEPS, SHOWN = 16, 10
@@ -59,17 +59,17 @@ def train(run: "Run") -> "Outcome":
     """Train one autoencoder, then measure its codes and what it draws."""
     import torch
 
-    from .engine.evaluate import mean_image_error, metrics_on_test
-    from .engine.fine_tuning import fine_tuned_errors
-    from .engine.generation import measure_generation
-    from .engine.job import Outcome
-    from .engine.likelihood import likelihoods
-    from .engine.representation import (
+    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .measures.fine_tuning import fine_tuned_errors
+    from .measures.generation import measure_generation
+    from .measures.likelihood import likelihoods
+    from .measures.representation import (
         code_metrics,
         codes_of,
         component_error,
         sampling_priors,
     )
+    from .training.job import Outcome
 
     stack, data = run.stack, run.dataset
 
@@ -99,9 +99,9 @@ def pictures(run: "Run") -> "dict[str, Tensor]":
     """What the figure shows: a code space of two numbers; spoilt images and the answers to them."""
     import torch
 
-    from .engine.evaluate import sampled_codes
-    from .engine.phases import EncoderInput, reconstructed
-    from .engine.streams import Streams
+    from .base.streams import Streams
+    from .measures.evaluate import sampled_codes
+    from .training.phases import EncoderInput, reconstructed
 
     data, scaling, stack = run.dataset, run.dataset.scaling, run.stack
     stack.template.eval()

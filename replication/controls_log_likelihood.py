@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent
-from .engine.published import published
-from .engine.tables import Table
+from .cli import main
+from .evidence.published import published
+from .pages.drawing import Drawing, new_figure, not_run, percent
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.data import Dataset
-    from .engine.job import Outcome, Run
-    from .engine.records import Record
-    from .engine.settings import Seed
+    from .data.dataset import Dataset
+    from .evidence.records import Record
+    from .settings.schema import Seed
+    from .training.job import Outcome, Run
 
 TABLE = "table1_log_likelihood"
 VARIANT = "mnist"
@@ -48,10 +48,10 @@ def train(run: "Run") -> "Outcome":
     """Nothing is trained: the controls' samples are drawn, and measured."""
     import torch
 
-    from .engine.data import scaled
-    from .engine.fit import Fitted
-    from .engine.job import Outcome
-    from .engine.parzen import estimate
+    from .data.dataset import scaled
+    from .measures.parzen import estimate
+    from .training.fit import Fitted
+    from .training.job import Outcome
 
     assert run.settings.parzen is not None
     deviations, count = run.settings.parzen.deviations(), run.settings.parzen.samples[0]
@@ -84,8 +84,8 @@ def control_samples(data: "Dataset", count: int, seed: "Seed") -> "dict[str, Ten
     """The samples of each control, [N, pixels] in [0, 1]."""
     import torch
 
-    from .engine.data import scaled
-    from .engine.streams import generator
+    from .base.streams import generator
+    from .data.dataset import scaled
 
     images = scaled(data.train.images)
     chosen = torch.randperm(len(images), generator=generator(seed.seed, "control"))[:count]

@@ -4,9 +4,9 @@ Drawn from one real update of the modules of Figure 11: the decoder sees only th
 and of the class's cluster head, a row of the learned matrix W_C, whose rows keep their distance.
 """
 
-from .engine.cli import main
-from .engine.diagram import draw_diagram
-from .engine.drawing import Drawing
+from .cli import main
+from .pages.diagrams.diagram import draw_diagram
+from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:

@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
-from .engine.published import published
+from .cli import main
+from .evidence.published import published
+from .pages.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
-    from .engine.phases import Model
+    from .training.job import Outcome, Run
+    from .training.phases import Model
 
 ITEM = "figure11_dimensionality_reduction"
 PANELS = {
@@ -39,9 +39,9 @@ def train(run: "Run") -> "Outcome":
     """Train the network of Figure 10, with labels or without."""
     import torch
 
-    from .engine.clustering import check_clusters, clustering_metrics
-    from .engine.evaluate import mean_image_error, metrics_on_test, over_chunks
-    from .engine.job import Outcome
+    from .measures.clustering import check_clusters, clustering_metrics
+    from .measures.evaluate import mean_image_error, metrics_on_test, over_chunks
+    from .training.job import Outcome
 
     stack, data = run.stack, run.dataset
     check_clusters(run.settings.label_size, data.classes)

@@ -4,9 +4,9 @@ Drawn from one real update of the modules of Figure 2a: an autoencoder, and belo
 network that tells samples of the prior p(z) from codes.
 """
 
-from .engine.cli import main
-from .engine.diagram import draw_diagram
-from .engine.drawing import Drawing
+from .cli import main
+from .pages.diagrams.diagram import draw_diagram
+from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:

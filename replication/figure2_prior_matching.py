@@ -14,15 +14,15 @@ Our choices, where the paper is silent: the Gaussian's deviation 5, the shape of
 
 from typing import TYPE_CHECKING
 
-from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
-from .engine.outlines import prior_outlines
+from .cli import main
+from .pages.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .pages.outlines import prior_outlines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
+    from .training.job import Outcome, Run
 
 PANELS = {
     "aae_gaussian": "(a) AAE, 2-D Gaussian",
@@ -37,14 +37,14 @@ def train(run: "Run") -> "Outcome":
     """Train an adversarial or a variational autoencoder, without labels."""
     import torch
 
-    from .engine.evaluate import (
+    from .measures.evaluate import (
         mean_image_error,
         metrics_on_test,
         prior_distances,
         sampled_codes,
     )
-    from .engine.job import Outcome
-    from .engine.priors import Gaussian, style_prior
+    from .models.priors import Gaussian, style_prior
+    from .training.job import Outcome
 
     stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
 

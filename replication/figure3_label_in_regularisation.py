@@ -4,9 +4,9 @@ Drawn from one real update of the modules of Figure 4: the discriminator sees a 
 the code, with one more class for images without a label.
 """
 
-from .engine.cli import main
-from .engine.diagram import draw_diagram
-from .engine.drawing import Drawing
+from .cli import main
+from .pages.diagrams.diagram import draw_diagram
+from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:

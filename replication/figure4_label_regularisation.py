@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
-from .engine.outlines import prior_outlines
+from .cli import main
+from .pages.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .pages.outlines import prior_outlines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
-    from .engine.priors import ClassPrior, GaussianMixture
-    from .engine.settings import Seed
+    from .models.priors import ClassPrior, GaussianMixture
+    from .settings.schema import Seed
+    from .training.job import Outcome, Run
 
 COMPONENTS = 3  # of the mixture, whose manifolds the paper shows
 STEPS = 12  # along each axis of a component
@@ -49,15 +49,15 @@ def train(run: "Run") -> "Outcome":
     """Train an adversarial autoencoder whose style discriminator is told the labels."""
     import torch
 
-    from .engine.errors import UserError
-    from .engine.evaluate import (
+    from .base.errors import UserError
+    from .measures.evaluate import (
         mean_image_error,
         metrics_on_test,
         prior_distances,
         sampled_codes,
     )
-    from .engine.job import Outcome
-    from .engine.priors import GaussianMixture, SwissRoll, style_prior
+    from .models.priors import GaussianMixture, SwissRoll, style_prior
+    from .training.job import Outcome
 
     settings, stack, data = run.settings, run.stack, run.dataset
     prior = style_prior(settings)
@@ -108,8 +108,8 @@ def references(
     """
     import torch
 
-    from .engine.data import one_hot
-    from .engine.streams import generator
+    from .base.streams import generator
+    from .data.dataset import one_hot
 
     taken = one_hot(prior.class_of(codes), prior.classes).mean(1)
     chance = 100 * taken @ one_hot(labels, prior.classes).mean(0)
@@ -133,7 +133,7 @@ def petal(mixture: "GaussianMixture", component: int) -> "Tensor":
     """
     import torch
 
-    from .engine.priors import Gaussian
+    from .models.priors import Gaussian
 
     axis = Gaussian(1).percentiles(STEPS)
     standard = torch.cartesian_prod(axis.flip(0), axis).flip(-1)
@@ -147,7 +147,7 @@ def decoded(run: "Run", codes: "Tensor", rows: int, columns: int) -> "Tensor":
     """
     from torch.nn.functional import pad
 
-    from .engine.evaluate import over_chunks
+    from .measures.evaluate import over_chunks
 
     outputs = over_chunks(run.stack, lambda model, code: model.decoder(code), codes.to(run.device))
     _, height, width = run.dataset.shape

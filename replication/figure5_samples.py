@@ -7,9 +7,9 @@ the first seed of Table 1's runs; (b) is of TFD where that was trained, else of 
 
 from typing import TYPE_CHECKING
 
-from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, new_figure, not_run
-from .engine.sheets import BLACK, side_by_side, squares
+from .cli import main
+from .pages.drawing import DATASETS, Drawing, new_figure, not_run
+from .pages.image_grids import BLACK, side_by_side, squares
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

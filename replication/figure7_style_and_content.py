@@ -19,18 +19,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, measured, new_figure, not_run, seeds_of
-from .engine.sheets import WHITE, gap_of, side_by_side
-from .engine.tables import Table
+from .cli import main
+from .pages.drawing import DATASETS, Drawing, measured, new_figure, not_run, seeds_of
+from .pages.image_grids import WHITE, gap_of, side_by_side
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
-    from .engine.phases import Model
-    from .engine.records import Record
+    from .evidence.records import Record
+    from .training.job import Outcome, Run
+    from .training.phases import Model
 
 VARIANTS = ("mnist", "svhn")  # panels (a) and (b)
 SAMPLED = 5  # rows of the sheet whose style is a sample of the prior
@@ -53,10 +53,9 @@ def train(run: "Run") -> "Outcome":
     """Train with the label in the decoder; train the classifiers afterwards, on what it gives."""
     import torch
 
-    from .engine.evaluate import mean_image_error, metrics_on_test
-    from .engine.job import Outcome
-    from .engine.priors import style_prior
-    from .engine.probes import (
+    from .base.streams import generator
+    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .measures.probes import (
         asked_label_read,
         class_mean_error,
         largest_class,
@@ -65,7 +64,8 @@ def train(run: "Run") -> "Outcome":
         style_probes,
         train_reader,
     )
-    from .engine.streams import generator
+    from .models.priors import style_prior
+    from .training.job import Outcome
 
     settings, stack, data = run.settings, run.stack, run.dataset
 
@@ -101,9 +101,9 @@ def sheets(run: "Run", drawn: "Tensor") -> "dict[str, Tensor]":
     """
     import torch
 
-    from .engine.data import choose_labelled
-    from .engine.evaluate import over_chunks
-    from .engine.probes import style_of, with_label
+    from .data.dataset import choose_labelled
+    from .measures.evaluate import over_chunks
+    from .measures.probes import style_of, with_label
 
     data, size, style = run.dataset, run.settings.label_size, style_of(run.dataset)
 

@@ -4,9 +4,9 @@ Drawn from one real update of the modules of Table 2: the encoder infers the cla
 z; one adversarial network imposes a categorical prior on y, another a Gaussian on z.
 """
 
-from .engine.cli import main
-from .engine.diagram import draw_diagram
-from .engine.drawing import Drawing
+from .cli import main
+from .pages.diagrams.diagram import draw_diagram
+from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:

@@ -5,9 +5,9 @@ random test images in it. Tilted and straight ones and sixes get clusters of the
 the first seed of Table 3's runs.
 """
 
-from .engine.cli import main
-from .engine.drawing import Drawing, new_figure, not_run
-from .engine.sheets import BLACK, side_by_side, squares
+from .cli import main
+from .pages.drawing import Drawing, new_figure, not_run
+from .pages.image_grids import BLACK, side_by_side, squares
 
 VARIANT = "clusters_16"
 

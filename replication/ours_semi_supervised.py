@@ -15,16 +15,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .engine.cli import main
-from .engine.drawing import Drawing, measured, new_figure, not_run
-from .engine.published import published
-from .engine.records import Record
-from .engine.tables import Table
+from .cli import main
+from .evidence.published import published
+from .evidence.records import Record
+from .pages.drawing import Drawing, measured, new_figure, not_run
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .engine.job import Outcome, Run
+    from .training.job import Outcome, Run
 
 PAPER = "table2_semi_supervised"
 VALIDATION, TEST = "validation_error_percent", "test_error_percent"
@@ -32,7 +32,7 @@ VALIDATION, TEST = "validation_error_percent", "test_error_percent"
 
 def train(run: "Run") -> "Outcome":
     """Train the network of Figure 8; the held-out images are measured where there are any."""
-    from .engine.semi_supervised import train_and_test
+    from .measures.semi_supervised import train_and_test
 
     return train_and_test(run)
 

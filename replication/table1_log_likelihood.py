@@ -16,16 +16,16 @@ measure is a poor one in many dimensions, as the paper says itself.
 
 from typing import TYPE_CHECKING
 
-from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, percent
-from .engine.published import published
-from .engine.tables import Table
+from .cli import main
+from .evidence.published import published
+from .pages.drawing import DATASETS, Drawing, percent
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .engine.job import Outcome, Run
-    from .engine.records import Record
+    from .evidence.records import Record
+    from .training.job import Outcome, Run
 
 ITEM = "table1_log_likelihood"
 COLUMNS = {
@@ -42,10 +42,10 @@ def train(run: "Run") -> "Outcome":
     """Train an adversarial or a variational autoencoder, without labels, then sample it."""
     import torch
 
-    from .engine.evaluate import mean_image_error, metrics_on_test
-    from .engine.job import Outcome
-    from .engine.likelihood import likelihoods
-    from .engine.priors import style_prior
+    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .measures.likelihood import likelihoods
+    from .models.priors import style_prior
+    from .training.job import Outcome
 
     stack, data, prior = run.stack, run.dataset, style_prior(run.settings)
 
@@ -71,9 +71,9 @@ def sample_sheet(run: "Run", index: int) -> "dict[str, Tensor]":
     """
     import torch
 
-    from .engine.data import scaled
-    from .engine.priors import style_prior
-    from .engine.streams import generator
+    from .base.streams import generator
+    from .data.dataset import scaled
+    from .models.priors import style_prior
 
     settings, model = run.settings, run.stack.model(index)
     prior, scaling = style_prior(settings), run.dataset.scaling

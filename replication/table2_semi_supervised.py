@@ -12,13 +12,13 @@ layers have the sizes that they have on MNIST.
 
 from typing import TYPE_CHECKING
 
-from .engine.cli import main
-from .engine.drawing import DATASETS, Drawing, measured
-from .engine.published import Value, published
-from .engine.tables import Table
+from .cli import main
+from .evidence.published import Value, published
+from .pages.drawing import DATASETS, Drawing, measured
+from .pages.tables import Table
 
 if TYPE_CHECKING:
-    from .engine.job import Outcome, Run
+    from .training.job import Outcome, Run
 
 ITEM = "table2_semi_supervised"
 COLUMNS = {
@@ -38,7 +38,7 @@ MARKS = {"paper": "", "secondhand": " [s]", "memory": " [m]", "code": " [c]", "g
 
 def train(run: "Run") -> "Outcome":
     """Train the network of Figure 8, or its encoder alone as the supervised baseline."""
-    from .engine.semi_supervised import train_and_test
+    from .measures.semi_supervised import train_and_test
 
     return train_and_test(run)
 

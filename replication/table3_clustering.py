@@ -12,17 +12,17 @@ other naming stands beside it. The floor is k-means on pixels: as many clusters,
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from .engine.cli import main
-from .engine.drawing import Drawing, percent
-from .engine.published import published
-from .engine.tables import Table
+from .cli import main
+from .evidence.published import published
+from .pages.drawing import Drawing, percent
+from .pages.tables import Table
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from .engine.data import Dataset
-    from .engine.job import Outcome, Run
-    from .engine.phases import Model
+    from .data.dataset import Dataset
+    from .training.job import Outcome, Run
+    from .training.phases import Model
 
 ITEM = "table3_clustering"
 COLUMNS = {"clusters_16": "16 clusters", "clusters_30": "30 clusters"}
@@ -51,10 +51,10 @@ def train(run: "Run") -> "Outcome":
     """Train without labels; name the clusters afterwards."""
     import torch
 
-    from .engine.clustering import cluster_probabilities, train_clusters
-    from .engine.evaluate import over_chunks
-    from .engine.job import Outcome
-    from .engine.streams import generator
+    from .base.streams import generator
+    from .measures.clustering import cluster_probabilities, train_clusters
+    from .measures.evaluate import over_chunks
+    from .training.job import Outcome
 
     fitted, metrics = train_clusters(run)
     settings, stack, data = run.settings, run.stack, run.dataset
@@ -85,7 +85,7 @@ def k_means(data: "Dataset", clusters: int, seed: int) -> dict[str, float]:
     """
     from sklearn.cluster import KMeans
 
-    from .engine.clustering import agreement
+    from .measures.clustering import agreement
 
     means = KMeans(clusters, random_state=seed).fit(data.train.images.cpu().numpy() / 255)
     seen = []

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from replication import __main__ as suite
-from replication.engine import campaign as campaigns
-from replication.engine.campaign import campaign, missing
-from replication.engine.config import Experiments, experiments
-from replication.engine.errors import UserError
-from tests.builders import make_experiments
+from replication import campaign as campaigns
+from replication.base.errors import UserError
+from replication.campaign import campaign, missing
+from replication.settings.experiments import Experiments, experiments
+from tests.tools.builders import make_experiments
 
 # Stands for Snakemake: notes its target, sleeps, and makes the record unless told to fail.
 STAND_IN = """#!{python}

@@ -6,12 +6,16 @@ import pytest
 import wandb
 
 from replication import __main__ as suite
-from replication.engine import cli, config, data, job, records
-from replication.engine.config import Experiments, experiments
-from replication.engine.files import locked
-from replication.engine.published import published
-from tests.builders import make_settings
-from tests.wandb_offline import read_runs
+from replication import cli
+from replication.base.files import locked
+from replication.data import dataset as data
+from replication.evidence import records
+from replication.evidence.published import published
+from replication.settings import experiments as config
+from replication.settings.experiments import Experiments, experiments
+from replication.training import job
+from tests.tools.builders import make_settings
+from tests.tools.wandb_offline import read_runs
 
 ITEM = "table2_semi_supervised"
 SCRIPT = f"{ITEM}.py"
@@ -130,7 +134,7 @@ def test_missing_data(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("REPLICATION_DATA", str(workdir / "nothing"))
-    monkeypatch.setattr("replication.engine.download.download_mnist", _no_network)
+    monkeypatch.setattr("replication.data.download.download_mnist", _no_network)
     line = exits(capsys, 2, "train", "--preset", "quick", "--variant", "mnist_100")
     assert "train-images-idx3-ubyte.gz" in line
     assert list(workdir.rglob("*.json")) == []

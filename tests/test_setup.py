@@ -96,5 +96,5 @@ def test_training_reads_no_published_number() -> None:
 
 def test_drawing_does_without_torch() -> None:
     items = ", ".join(f"replication.{path.stem}" for path in ITEMS)
-    code = f"import sys, replication.engine.report, {items}; sys.exit('torch' in sys.modules)"
+    code = f"import sys, replication.pages.report, {items}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

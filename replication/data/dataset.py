@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import UserError
-from .settings import Settings
-from .streams import generator
+from replication.base.errors import UserError
+from replication.base.streams import generator
+from replication.settings.schema import Settings
 
 # sha256 of the official files
 MNIST_FILES = {
@@ -126,7 +126,11 @@ def data_root() -> Path:
 
 def load(settings: Settings) -> Dataset:
     """The data set that ``settings`` name; a UserError says which file is missing or wrong."""
-    from . import faces, svhn, synthetic  # they are made of this module's classes
+    from . import (
+        faces,  # they are made of this module's classes
+        svhn,  # they are made of this module's classes
+        synthetic,  # they are made of this module's classes
+    )
 
     loaders: dict[str, Callable[[], Dataset]] = {
         "digits": load_digits,

@@ -19,8 +19,9 @@ from urllib.error import URLError
 import numpy as np
 import torch
 
-from .data import MNIST_FILES
-from .errors import UserError
+from replication.base.errors import UserError
+
+from .dataset import MNIST_FILES
 
 # Seconds without an answer. Each address of each mirror is tried in turn (about nine), so a
 # network that swallows everything costs a minute and a half.

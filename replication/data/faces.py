@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
-from .data import Dataset, Split, data_root, fingerprint
-from .errors import UserError
+from replication.base.errors import UserError
+from replication.base.streams import generator
+
+from .dataset import Dataset, Split, data_root, fingerprint
 from .matlab import demand, read_matlab
-from .streams import generator
 
 PEOPLE, PICTURES = 40, 10  # of Olivetti; the pictures of one person follow each other
 PICTURES_TO_TRAIN = 7

@@ -5,7 +5,7 @@ from typing import Literal
 
 import numpy as np
 
-from .errors import UserError
+from replication.base.errors import UserError
 
 
 def read_matlab(path: Path, names: tuple[str, ...], remedy: str) -> dict[str, np.ndarray]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .data import Dataset, Split, data_root, fingerprint
-from .errors import UserError
+from replication.base.errors import UserError
+
+from .dataset import Dataset, Split, data_root, fingerprint
 from .matlab import demand, read_matlab
 
 

@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
-from .data import Dataset, Split, fingerprint, load_digits, scaled
-from .streams import generator
+from replication.base.streams import generator
+
+from .dataset import Dataset, Split, fingerprint, load_digits, scaled
 
 SIZE = 16
 

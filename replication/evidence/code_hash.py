@@ -1,84 +1,111 @@
 """A hash of the code that a training result depends on.
 
-Comments, docstrings and layout do not count, nor does what only draws. Of the engine, the modules
-named below count whole; of an item's script, ``train`` and what it reaches in that script.
+It follows the imports: of an item's script, ``train`` and what it reaches there; of the package,
+each module that these import, and all that those import, whole. Comments, docstrings and layout do
+not count, nor does what can change no number (``UNCOUNTED``). A new module counts by being used.
 """
 
 import ast
 import hashlib
 import inspect
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 
-TRAINING_MODULES = (
-    "alae",
-    "average",
-    "data",
-    "departures",
-    "evaluate",
-    "faces",
-    "fit",
-    "layerwise",
-    "matlab",
-    "models",
-    "networks",
-    "penalties",
-    "phases",
-    "priors",
-    "recipe",
-    "stack",
-    "streams",
-    "svhn",
-    "synthetic",
-)
-# These count for the items that import them, themselves or through another of these.
-MEASURES = (
-    "anomaly",
-    "augmentation",
-    "clustering",
-    "codes",
-    "features",
-    "fine_tuning",
-    "generation",
-    "likelihood",
-    "parzen",
-    "probes",
-    "representation",
-    "semi_supervised",
-)
+PACKAGE = Path(__file__).parents[1]
+# How a result is kept, shown and reported: rooms and modules of the package.
+UNCOUNTED = ("base.errors", "base.files", "evidence", "pages", "training.jobs")
 
 
 @cache  # the first call counts: files edited during a run do not change what is running
 def code_hash(item: ModuleType) -> str:
     """Sixteen hexadecimal digits for the training code of ``item``."""
-    engine = Path(__file__).parent
-    script = inspect.getsource(item)
-    sources = {m: (engine / f"{m}.py").read_text() for m in (*TRAINING_MODULES, *MEASURES)}
-    measures = {m for m in MEASURES if f"from .engine.{m} import" in script}
-    for _ in MEASURES:  # no chain of imports is longer
-        measures |= {m for m in MEASURES for n in measures if f"from .{m} import" in sources[n]}
-    modules = [*TRAINING_MODULES, *(m for m in MEASURES if m in measures)]
-    parts = [normalised(ast.parse(sources[m])) for m in modules]
-    parts.append(reached(ast.parse(script), "train"))
+    tree = ast.parse(inspect.getsource(item))
+    parts = [reached(tree, "train")]
+    parts += [normalised(source(module)) for module in modules_of(tree, item.__package__ or "")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def modules_of(script: ast.Module, package: str = PACKAGE.name) -> list[str]:
+    """The modules of this package that ``train`` of ``script`` depends on, sorted.
+
+    Names are dotted and begin below the package, such as ``training.phases``.
+    """
+    definitions = reached_definitions(script, "train")
+    used = {part.id for d in definitions for part in ast.walk(d) if isinstance(part, ast.Name)}
+    pending = {m for d in definitions for node in ast.walk(d) for m in imported(node, package)}
+    for node in script.body:
+        pending |= imported(node, package, used)
+    found: set[str] = set()
+    while pending:
+        module = pending.pop()
+        if module in found or is_uncounted(module):
+            continue
+        found.add(module)
+        within = ".".join([PACKAGE.name, *module.split(".")[:-1]])
+        pending |= {m for node in running(source(module)) for m in imported(node, within)}
+    return sorted(found)
+
+
+def is_uncounted(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in UNCOUNTED)
+
+
+def running(tree: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below ``tree``, except what only the type checker reads."""
+    yield tree
+    for child in ast.iter_child_nodes(tree):
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            continue
+        yield from running(child)
+
+
+def imported(node: ast.AST, package: str, used: set[str] | None = None) -> set[str]:
+    """The modules of this package that an import in a module of ``package`` names.
+
+    With ``used``, only of imports that bring in one of these names.
+    """
+    if isinstance(node, ast.Import):
+        named = [(alias.asname or alias.name.partition(".")[0], alias.name) for alias in node.names]
+        wanted = {path for name, path in named if used is None or name in used}
+    elif isinstance(node, ast.ImportFrom):
+        above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+        base = ".".join([*above, *([node.module] if node.module else [])])
+        names = [a for a in node.names if used is None or (a.asname or a.name) in used]
+        # A name may be a module of the folder ``base``, or defined in the module ``base``.
+        wanted = {path for a in names for path in (base, f"{base}.{a.name}")}
+    else:
+        return set()
+    below = {p.removeprefix(f"{PACKAGE.name}.") for p in wanted if p.startswith(f"{PACKAGE.name}.")}
+    return {path for path in below if file_of(path).is_file()}
+
+
+def file_of(module: str) -> Path:
+    return PACKAGE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+@cache
+def source(module: str) -> ast.Module:
+    return ast.parse(file_of(module).read_text(encoding="utf-8"))
 
 
 def normalised(tree: ast.AST) -> str:
     """The code of ``tree`` without docstrings, comments and layout."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and body and _is_docstring(body[0]):
-            body[:] = body[1:] or [ast.Pass()]
     return _text(tree)
 
 
 def _text(node: object) -> str:
-    """As ``ast.dump``, but without empty fields: versions of Python differ in those."""
+    """As ``ast.dump``, but without docstrings and empty fields: versions of Python differ there."""
     if isinstance(node, list):
         return f"[{', '.join(_text(n) for n in node)}]"
     if isinstance(node, ast.AST):
-        fields = [f"{k}={_text(v)}" for k, v in ast.iter_fields(node) if v is not None and v != []]
+        fields = []
+        for name, value in ast.iter_fields(node):
+            if name == "body" and isinstance(value, list) and value and _is_docstring(value[0]):
+                value = value[1:] or [ast.Pass()]
+            if value is not None and value != []:
+                fields.append(f"{name}={_text(value)}")
         return f"{type(node).__name__}({', '.join(fields)})"
     return repr(node)
 
@@ -90,6 +117,11 @@ def _is_docstring(node: ast.AST) -> bool:
 
 def reached(module: ast.Module, start: str) -> str:
     """The normalised definitions of ``module`` that ``start`` uses, directly or not."""
+    return "\n".join(normalised(node) for node in reached_definitions(module, start))
+
+
+def reached_definitions(module: ast.Module, start: str) -> list[ast.AST]:
+    """These definitions, in the order of their names."""
     definitions: dict[str, list[ast.AST]] = {}
     for node in module.body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -98,13 +130,13 @@ def reached(module: ast.Module, start: str) -> str:
             for part in ast.walk(node):
                 if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
                     definitions.setdefault(part.id, []).append(node)
-    found: dict[str, str] = {}
+    found: set[str] = set()
     pending = [start]
     while pending:
         name = pending.pop()
         if name in found or name not in definitions:
             continue
-        found[name] = "\n".join(normalised(d) for d in definitions[name])
+        found.add(name)
         parts = (part for d in definitions[name] for part in ast.walk(d))
         pending.extend(part.id for part in parts if isinstance(part, ast.Name))
-    return "\n".join(found[name] for name in sorted(found))
+    return [node for name in sorted(found) for node in definitions[name]]

@@ -18,10 +18,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .config import experiments, parse, read_yaml
-from .errors import UserError
+from replication.base.errors import UserError
+from replication.settings.experiments import experiments, parse, read_yaml
+from replication.settings.schema import Strict
+
 from .records import Record
-from .settings import Strict
 
 PUBLISHED = Path(__file__).parent.parent / "published.yaml"
 LEVEL = 0.05

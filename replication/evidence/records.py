@@ -13,9 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import ValidationError
 
-from .errors import UserError
-from .files import write_atomically
-from .settings import Positive, Settings, Strict
+from replication.base.errors import UserError
+from replication.base.files import write_atomically
+from replication.settings.schema import Positive, Settings, Strict
 
 SCHEMA = 1
 RESULTS = Path("results")

@@ -9,11 +9,12 @@ from typing import cast
 import numpy as np
 from torch import Tensor
 
-from .data import Dataset, scaled
+from replication.data.dataset import Dataset, scaled
+from replication.models.priors import DensePrior, style_prior
+from replication.training.job import Run
+from replication.training.phases import Model
+
 from .evaluate import of_each_seed, over_chunks
-from .job import Run
-from .phases import Model
-from .priors import DensePrior, style_prior
 
 
 def anomaly_scores(run: Run) -> dict[str, Tensor]:

@@ -16,17 +16,18 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from .data import Split, one_hot
+from replication.base.streams import Streams, generator
+from replication.data.dataset import Split, one_hot
+from replication.models.build import build
+from replication.models.priors import style_prior
+from replication.models.stack import Stack
+from replication.settings.schema import Phases, Settings
+from replication.training.fit import Batches
+from replication.training.job import Run
+from replication.training.phases import Batch, Classification, EncoderInput
+
 from .evaluate import CHUNK, metrics_on_test
-from .fit import Batches
-from .job import Run
-from .models import build
-from .phases import Batch, Classification, EncoderInput
-from .priors import style_prior
 from .probes import train_reader
-from .settings import Phases, Settings
-from .stack import Stack
-from .streams import Streams, generator
 
 ROWS = 8  # of generated images that a figure can show
 

@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import Dataset, Split
-from .errors import UserError
+from replication.base.errors import UserError
+from replication.data.dataset import Dataset, Split
+from replication.models.stack import Stack
+from replication.training.fit import Fitted
+from replication.training.job import Run
+from replication.training.phases import Model
+
 from .evaluate import mean_image_error, metrics_on_test, over_chunks
-from .fit import Fitted
-from .job import Run
-from .phases import Model
-from .stack import Stack
 
 UNNAMED = -1  # of a cluster without points: whatever lands there counts as an error
 

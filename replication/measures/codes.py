@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import Dataset
+from replication.base.streams import generator
+from replication.data.dataset import Dataset
+from replication.models.stack import Stack
+from replication.training.phases import Model
+
 from .evaluate import over_chunks
-from .phases import Model
-from .stack import Stack
-from .streams import generator
 
 PENALTY, ITERATIONS = 0.02, 5000  # C and max_iter of the public code's LinearSVC
 BLOCK = 500  # test codes at a time: distances to 60,000 take 120 MB

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import Dataset, Split, one_hot, scaled
-from .phases import Model, reconstructed
-from .priors import Prior
-from .settings import Seed
-from .stack import Stack
-from .streams import Streams, generator
+from replication.base.streams import Streams, generator
+from replication.data.dataset import Dataset, Split, one_hot, scaled
+from replication.models.priors import Prior
+from replication.models.stack import Stack
+from replication.settings.schema import Seed
+from replication.training.phases import Model, reconstructed
 
 # Bounds the memory of a pass: 2,000 images of MNIST, two layers of 3000 units, 10 seeds: 1 GB.
 CHUNK = 2000

@@ -7,10 +7,11 @@ many principal components, and in the pixels.
 import numpy as np
 from torch import Tensor
 
-from .data import Dataset, choose_labelled
-from .errors import UserError
+from replication.base.errors import UserError
+from replication.data.dataset import Dataset, choose_labelled
+from replication.training.job import Run
+
 from .evaluate import of_each_seed, over_chunks
-from .job import Run
 from .probes import largest_class, linear_probe, style_of
 
 NEIGHBOURS = 5

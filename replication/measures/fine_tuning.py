@@ -6,10 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from replication.base.streams import generator
+from replication.models.build import build
+from replication.training.job import Run
+
 from .evaluate import CHUNK, of_each_seed
-from .job import Run
-from .models import build
-from .streams import generator
 
 BATCH, RATE = 100, 0.001  # of Adam
 # A step at the end, as in the suite's other recipes: the rate's tenth for a fifth of the epochs.

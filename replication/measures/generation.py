@@ -18,12 +18,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .data import Dataset, Scaling
+from replication.base.streams import generator
+from replication.data.dataset import Dataset, Scaling
+from replication.models.priors import Prior
+from replication.training.job import Run
+
 from .evaluate import CHUNK, of_each_seed
-from .job import Run
-from .priors import Prior
 from .probes import Reader, train_reader
-from .streams import generator
 
 SHOWN = 64  # images that a figure can show
 

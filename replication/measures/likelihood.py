@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from .data import scaled
-from .job import Run
+from replication.base.streams import generator
+from replication.data.dataset import scaled
+from replication.models.priors import Prior
+from replication.training.job import Run
+
 from .parzen import decoder_samples, estimate
-from .priors import Prior
-from .streams import generator
 
 BLOCK = 5000  # samples decoded at a time
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .errors import UserError
-from .priors import Prior
+from replication.base.errors import UserError
+from replication.models.priors import Prior
 
 # Products computed at a time: 16 MB in float32, twice. On a CPU 2^18 to 2^24 are equally fast.
 TILE = 2**22

@@ -15,12 +15,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from .data import Dataset, Scaling, Split, one_hot
+from replication.base.streams import generator
+from replication.data.dataset import Dataset, Scaling, Split, one_hot
+from replication.models.networks import Encoder, initialise
+from replication.models.stack import Stack
+from replication.training.phases import Model
+
 from .evaluate import CHUNK, over_chunks
-from .networks import Encoder, initialise
-from .phases import Model
-from .stack import Stack
-from .streams import generator
 
 HIDDEN = [256, 256]
 EPOCHS, BATCH, RATE = 20, 100, 0.001  # of Adam

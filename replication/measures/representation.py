@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from torch import Tensor
 
+from replication.data.dataset import Dataset, Split
+from replication.models.priors import FittedGaussian, Prior, style_prior
+from replication.training.job import Run
+
 from .codes import nearest_neighbour
-from .data import Dataset, Split
 from .evaluate import of_each_seed, over_chunks, prior_distances, sampled_codes
-from .job import Run
-from .priors import FittedGaussian, Prior, style_prior
 from .probes import PROBED, linear_probe, style_of
 
 

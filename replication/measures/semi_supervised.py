@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor
 
+from replication.training.job import Outcome, Run
+
 from .evaluate import mean_image_error, metrics_on_test, validation_error
-from .job import Outcome, Run
 
 
 def train_and_test(run: Run) -> Outcome:

@@ -2,10 +2,11 @@
 
 from torch import nn
 
-from . import alae
+from replication.base.streams import generator
+from replication.settings.schema import Settings
+from replication.training import alae
+
 from .networks import Decoder, Discriminator, Encoder, initialise
-from .settings import Settings
-from .streams import generator
 
 
 def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:

@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .data import one_hot
-from .settings import Settings
+from replication.data.dataset import one_hot
+from replication.settings.schema import Settings
 
 
 class Prior(Protocol):

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from replication.evidence.paired import paired_difference
+
 from .drawing import Drawing, new_figure, percent
-from .paired import paired_difference
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .records import Record
+    from replication.evidence.records import Record
 
 PANELS = 4  # in a row
 

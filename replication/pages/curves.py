@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from replication.evidence.records import Record
+
 from .html import Html, element
-from .records import Record
 
 # The first of these that was measured is drawn.
 CURVES = ("test_error_percent", "reconstruction", "negative_elbo")

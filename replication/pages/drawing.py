@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import records
-from .code_hash import code_hash
-from .config import Item, experiments, parse, read_yaml
-from .published import Verdict, published, verdict
-from .records import Record
-from .settings import Settings
-from .settings import Strict as StrictModel
+from replication.evidence import records
+from replication.evidence.code_hash import code_hash
+from replication.evidence.published import Verdict, published, verdict
+from replication.evidence.records import Record
+from replication.settings.experiments import Item, experiments, parse, read_yaml
+from replication.settings.schema import Settings
+from replication.settings.schema import Strict as StrictModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -130,7 +130,7 @@ def save_figure(figure: "Figure", stem: Path) -> None:
     """Write ``figure`` as ``stem``.png and .pdf; equal content gives equal bytes."""
     import io
 
-    from .files import write_atomically
+    from replication.base.files import write_atomically
 
     for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
         buffer = io.BytesIO()

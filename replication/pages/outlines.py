@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .settings import StylePrior
+from replication.settings.schema import StylePrior
 
 Line = tuple[np.ndarray, np.ndarray]
 

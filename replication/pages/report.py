@@ -16,13 +16,9 @@ from typing import NamedTuple
 import yaml
 from pydantic import ValidationError
 
-from .config import Variant, experiments
-from .curves import curves
-from .drawing import FIGURES, Drawing
-from .errors import UserError
-from .files import write_atomically
-from .html import Html, anchor, badge, definitions, element, image, joined, scrolling, table
-from .published import (
+from replication.base.errors import UserError
+from replication.base.files import write_atomically
+from replication.evidence.published import (
     ENOUGH_SEEDS,
     Comparison,
     Ours,
@@ -31,7 +27,12 @@ from .published import (
     measured,
     published,
 )
-from .records import RESULTS, Record, SeedResult
+from replication.evidence.records import RESULTS, Record, SeedResult
+from replication.settings.experiments import Variant, experiments
+
+from .curves import curves
+from .drawing import FIGURES, Drawing
+from .html import Html, anchor, badge, definitions, element, image, joined, scrolling, table
 from .report_speed import speed
 from .speed import MEASURED
 

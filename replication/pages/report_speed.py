@@ -3,9 +3,10 @@
 from pathlib import Path
 from statistics import mean
 
+from replication.evidence.records import Machine, Record
+
 from .drawing import Drawing
 from .html import Html, anchor, badge, definitions, element, image, joined, table
-from .records import Machine, Record
 from .speed import (
     LOOP,
     PYTHAE,

@@ -9,11 +9,11 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
-from .config import experiments, known, parse, read_yaml
-from .errors import UserError
-from .paired import paired_difference
-from .records import Machine, Record
-from .settings import Natural, Positive, PositiveNumber, Strict
+from replication.base.errors import UserError
+from replication.evidence.paired import paired_difference
+from replication.evidence.records import Machine, Record
+from replication.settings.experiments import experiments, known, parse, read_yaml
+from replication.settings.schema import Natural, Positive, PositiveNumber, Strict
 
 MEASURED = Path("bench/results")
 GOALS = Path(__file__).parent.parent / "speed.yaml"

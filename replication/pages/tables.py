@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .files import write_atomically
+from replication.base.files import write_atomically
 
 LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}

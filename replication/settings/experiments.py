@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from .errors import UserError
-from .settings import Settings, Strict
+from replication.base.errors import UserError
+
+from .schema import Settings, Strict
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments.yaml"
 PRESETS: tuple[Literal["smoke", "quick", "paper"], ...] = ("smoke", "quick", "paper")

@@ -18,11 +18,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear, softplus
 
-from .errors import UserError
+from replication.base.errors import UserError
+from replication.base.streams import Streams, generator
+from replication.models.stack import Stack
+from replication.settings.schema import Optimiser, Settings
+
 from .phases import Batch, Descent, EncoderInput, Phase, Reconstruction, half_squared_error
-from .settings import Optimiser, Settings
-from .stack import Stack
-from .streams import Streams, generator
 
 if TYPE_CHECKING:
     from .phases import Model

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from .errors import UserError
-from .files import write_atomically
+from replication.base.errors import UserError
+from replication.base.files import write_atomically
 
 KEPT = 2  # the newest checkpoint, and one to fall back upon should it be damaged
 

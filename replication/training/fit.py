@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from .average import Average
-from .data import Dataset, one_hot
+from replication.base.streams import Streams
+from replication.data.dataset import Dataset, one_hot
+from replication.models.stack import Stack
+
 from .phases import Batch, Phase
-from .stack import Stack
-from .streams import Streams
+from .weight_average import Average
 
 Row = dict[str, float | int]
 

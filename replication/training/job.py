@@ -15,22 +15,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from . import checkpoint, records
-from .average import Average
-from .code_hash import code_hash
-from .config import experiments
-from .data import Dataset, choose_labelled, load
-from .errors import UserError
-from .files import locked, write_atomically
+from replication.base.errors import UserError
+from replication.base.files import locked, write_atomically
+from replication.base.streams import Streams
+from replication.data.dataset import Dataset, choose_labelled, load
+from replication.evidence import records
+from replication.evidence.code_hash import code_hash
+from replication.models.build import build
+from replication.models.networks import Encoder
+from replication.models.stack import Stack
+from replication.settings.experiments import experiments
+from replication.settings.schema import Seed, Settings
+
+from . import checkpoint
 from .fit import Batches, Fitted, Row, Training, fit
-from .models import build
-from .networks import Encoder
 from .progress import Progress
-from .recipe import in_order
-from .settings import Seed, Settings
-from .stack import Stack
-from .streams import Streams
+from .schedule import in_order
 from .tracking import Tracker, check_mode
+from .weight_average import Average
 
 CHECKPOINTS = Path(".checkpoints")
 CODE = (":(top)", ":(top,exclude)results", ":(top,exclude)figures")

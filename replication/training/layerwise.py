@@ -10,10 +10,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from .networks import Decoder, Encoder
+from replication.models.networks import Decoder, Encoder
+from replication.models.stack import Stack
+from replication.settings.schema import Optimiser
+
 from .phases import Batch, Descent, EncoderInput, Model, Reconstruction, half_squared_error
-from .settings import Optimiser
-from .stack import Stack
 
 
 class Layerwise:

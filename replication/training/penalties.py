@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor
 
+from replication.models.stack import Stack
+from replication.settings.schema import Optimiser, Penalty
+
 from .phases import Batch, EncoderInput, Model, Reconstruction, half_squared_error, reconstructed
-from .settings import Optimiser, Penalty
-from .stack import Stack
 
 
 class PenalisedReconstruction(Reconstruction):

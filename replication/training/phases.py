@@ -19,10 +19,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 
-from .priors import ClassPrior, DensePrior, Prior
-from .settings import Departures, Optimiser, Settings
-from .stack import Stack
-from .streams import Streams, stacked
+from replication.base.streams import Streams, stacked
+from replication.models.priors import ClassPrior, DensePrior, Prior
+from replication.models.stack import Stack
+from replication.settings.schema import Departures, Optimiser, Settings
 
 # Models are plain modules, or a Stack's view of one: whatever has the parts as attributes.
 Model = Any

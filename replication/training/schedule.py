@@ -2,10 +2,15 @@
 
 from typing import cast
 
+from replication.base.streams import Streams
+from replication.models.networks import Encoder
+from replication.models.priors import DensePrior, priors_of
+from replication.models.stack import Stack
+from replication.settings.schema import Optimiser, Settings
+
 from . import alae
-from .departures import Joint, mean_squared_error
+from .differences import Joint, mean_squared_error
 from .layerwise import Layerwise
-from .networks import Encoder
 from .penalties import PenalisedReconstruction
 from .phases import (
     Classification,
@@ -17,10 +22,6 @@ from .phases import (
     Variational,
     half_squared_error,
 )
-from .priors import DensePrior, priors_of
-from .settings import Optimiser, Settings
-from .stack import Stack
-from .streams import Streams
 
 
 def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:

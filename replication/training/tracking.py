@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .errors import UserError
+from replication.base.errors import UserError
 
 PROJECT = "adversarial-autoencoders"
 MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")

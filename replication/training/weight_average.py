@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from .stack import Stack
+from replication.models.stack import Stack
 
 # Averaging at every update would cost 4 % of it (784-1000-1000 on a CPU).
 EVERY = 10

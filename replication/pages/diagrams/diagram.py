@@ -4,14 +4,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .drawing import Drawing, new_figure
+from replication.pages.drawing import Drawing, new_figure
+
 from .layout import LINE, MARGIN, SYMBOLS, WIDTH, Arrow, Box, Diagram, Layout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from .settings import StylePrior
+    from replication.settings.schema import StylePrior
+
     from .trace import Architecture, Loss
 
 

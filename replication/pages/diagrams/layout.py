@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .settings import StylePrior
+    from replication.settings.schema import StylePrior
+
     from .trace import Architecture, Flow
 
 

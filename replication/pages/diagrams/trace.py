@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
-from .data import Dataset, Split
-from .job import Execution, Run
-from .recipe import in_order
-from .settings import Seed, Settings
+from replication.data.dataset import Dataset, Split
+from replication.settings.schema import Seed, Settings
+from replication.training.job import Execution, Run
+from replication.training.schedule import in_order
 
 # Channels, height and width, so that a diagram needs no data set.
 SHAPES = {

@@ -1,0 +1,110 @@
+"""Files and locks: whole or absent after any failure."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from replication.base.errors import UserError
+from replication.base.files import locked, write_atomically
+from tests.tools.disk import fill_the_disk, names_in
+
+
+def test_a_file_is_written_with_the_folders_above_it(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file.txt"
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert path.stat().st_mode & 0o777 == 0o644
+    assert names_in(path.parent) == ["file.txt"]
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("a file where the folder should be")
+    path = tmp_path / "results" / "quick" / "small.json"
+    with pytest.raises(UserError, match="make the folder writable") as caught:
+        write_atomically(path, b"content")
+    assert caught.value.problem == f"cannot write {path}: Not a directory"
+
+
+def test_a_full_disk_leaves_the_old_content_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file.txt"
+    write_atomically(path, b"old")
+    fill_the_disk(monkeypatch)
+    with pytest.raises(UserError, match=r"No space left on device.*free some space"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names_in(tmp_path) == ["file.txt"]
+
+
+def test_a_failed_rename_leaves_the_old_content_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(source: str, target: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    path = tmp_path / "file.txt"
+    write_atomically(path, b"old")
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(UserError, match="Permission denied"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names_in(tmp_path) == ["file.txt"]
+
+
+def test_a_lock_has_one_holder_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "lock"
+    with locked(path, "training"):
+        with (
+            pytest.raises(UserError, match="another process is training; wait until it ends"),
+            locked(path, "training"),
+        ):
+            pass
+        with locked(tmp_path / "folder" / "another lock", "training"):
+            pass
+    with locked(path, "training"):
+        pass
+
+
+def test_a_lock_is_freed_by_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="training failed"), locked(tmp_path / "lock", "x"):
+        raise RuntimeError("training failed")
+    with locked(tmp_path / "lock", "x"):
+        pass
+
+
+HOLD_A_LOCK = """
+import sys
+from pathlib import Path
+from replication.base.files import locked
+with locked(Path(sys.argv[1]), "training"):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_killed_process_frees_its_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    command = [sys.executable, "-c", HOLD_A_LOCK, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"held\n"
+        with pytest.raises(UserError, match="another process"), locked(path, "training"):
+            pass
+        process.kill()
+    with locked(path, "training"):
+        pass
+
+
+def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("a file")
+    with (
+        pytest.raises(UserError, match=r"cannot write.*make the folder writable"),
+        locked(tmp_path / "folder" / "lock", "training"),
+    ):
+        pass

@@ -1,0 +1,179 @@
+"""The hash of the training code: what changes it, and what must not."""
+
+import ast
+import importlib.util
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from replication.evidence.code_hash import code_hash, normalised, reached
+from replication.settings.experiments import experiments
+
+ITEM = '''\
+"""A table: its claim."""
+
+from math import sqrt
+
+STEPS = 20
+SCALE: float = 0.5
+LOW, HIGH = 0, 1
+TITLES = {"small": "Small"}
+
+
+class Layer:
+    """A layer."""
+
+    def size(self):
+        return inner(STEPS)
+
+
+def train(run):
+    """Train it."""
+    # A remark.
+    values = [helper(x) for x in run]
+    return sorted(values)
+
+
+def helper(x):
+    return Layer().size() + SCALE * x + LOW
+
+
+def inner(x):
+    return sqrt(x)
+
+
+def draw_table(drawing):
+    """Draw it."""
+    return TITLES, HIGH
+'''
+
+
+def training_code(source: str) -> str:
+    return reached(ast.parse(source), "train")
+
+
+def edited(old: str, new: str) -> str:
+    assert ITEM.count(old) == 1
+    return ITEM.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("# A remark.", "# Another remark.", id="comment"),
+        pytest.param("    # A remark.\n", "", id="comment removed"),
+        pytest.param('"""Train it."""', '"""Train it well."""', id="docstring"),
+        pytest.param('    """Train it."""\n', "", id="docstring removed"),
+        pytest.param('    """A layer."""\n\n', "", id="class docstring removed"),
+        pytest.param("def inner(x):\n", 'def inner(x):\n    """Inside."""\n', id="docstring added"),
+        pytest.param('"""A table: its claim."""', '"""Another."""', id="module docstring"),
+        pytest.param("\n\n\ndef helper", "\n\ndef helper", id="blank lines"),
+        pytest.param("helper(x) for x in run", "helper( x )\n   for x in run", id="layout"),
+        pytest.param("Layer().size() + SCALE", "(Layer().size()) + SCALE", id="parentheses"),
+        pytest.param('"small": "Small"', '"small": "Little"', id="constant of the drawing"),
+        pytest.param("return TITLES", "return None, TITLES", id="drawing"),
+        pytest.param("def draw_table(", "def draw_figure(", id="drawing renamed"),
+    ],
+)
+def test_what_does_not_train_does_not_count(old: str, new: str) -> None:
+    assert training_code(edited(old, new)) == training_code(ITEM)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("return sorted(values)", "return values", id="train itself"),
+        pytest.param("SCALE * x", "SCALE / x", id="helper"),
+        pytest.param("return inner(STEPS)", "return 2 * inner(STEPS)", id="class of a helper"),
+        pytest.param("return sqrt(x)", "return sqrt(x + 1)", id="helper of a helper"),
+        pytest.param("STEPS = 20", "STEPS = 21", id="constant of a helper"),
+        pytest.param("SCALE: float = 0.5", "SCALE: float = 0.6", id="annotated constant"),
+        pytest.param("LOW, HIGH = 0, 1", "LOW, HIGH = 2, 1", id="one of two constants"),
+        pytest.param("STEPS = 20", "STEPS = 20\nSTEPS += 1", id="constant changed in place"),
+        pytest.param("def helper(x):", "@cached\ndef helper(x):", id="decorator"),
+        pytest.param("def helper(x):", "def helper(x, y=1):", id="default of an argument"),
+    ],
+)
+def test_what_trains_counts(old: str, new: str) -> None:
+    assert training_code(edited(old, new)) != training_code(ITEM)
+
+
+def test_functions_that_call_each_other_are_followed_once() -> None:
+    source = "def train(n):\n    return other(n)\ndef other(n):\n    return n and train(n - 1)\n"
+    assert training_code(source).count("FunctionDef") == 2
+
+
+def test_the_order_of_definitions_does_not_count() -> None:
+    tree = ast.parse(ITEM)
+    tree.body.reverse()
+    assert reached(tree, "train") == training_code(ITEM)
+
+
+def test_an_item_that_borrows_its_runs_has_no_training_code() -> None:
+    assert training_code("def draw_figure(drawing):\n    pass\n") == ""
+
+
+def test_fields_that_a_newer_python_adds_do_not_count() -> None:
+    """As 3.12 did with the type parameters of functions, which 3.13 no longer writes out."""
+    tree = ast.parse("def train(run):\n    return run\n")
+    before = normalised(tree)
+    function = tree.body[0]
+    function._fields += ("something_new",)
+    vars(function)["something_new"] = []
+    assert normalised(tree) == before
+
+
+# Of a whole item
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[str], ModuleType]:
+    """Import a source text as an item's script ``table9.py``, anew each time."""
+
+    def load(source: str) -> ModuleType:
+        path = tmp_path / "table9.py"
+        path.write_text(source)
+        specification = importlib.util.spec_from_file_location("table9", path)
+        assert specification is not None
+        assert specification.loader is not None
+        script = importlib.util.module_from_spec(specification)
+        specification.loader.exec_module(script)
+        return script
+
+    return load
+
+
+def test_hash_of_a_script(load: Callable[[str], ModuleType]) -> None:
+    before = code_hash(load(ITEM))
+    assert code_hash(load(ITEM)) == before
+    assert code_hash(load(edited("# A remark.", "# A longer remark than that."))) == before
+    assert code_hash(load(edited("STEPS = 20", "STEPS = 21"))) != before
+
+
+def test_measures_count_with_those_that_they_are_made_of(load: Callable[[str], ModuleType]) -> None:
+    def importing(*modules: str) -> str:  # as text: the script of this test has no package
+        return code_hash(load(ITEM + "".join(f"# from .engine.{m} import x\n" for m in modules)))
+
+    assert importing("generation") == importing("generation", "probes")
+    assert len({importing(), importing("probes"), importing("generation")}) == 3
+
+
+def test_hash_is_that_of_the_code_at_the_start(load: Callable[[str], ModuleType]) -> None:
+    """A script edited while it trains must not lend its new hash to the old code's results."""
+    script = load(ITEM)
+    before = code_hash(script)
+    assert script.__file__ is not None
+    Path(script.__file__).write_text(edited("STEPS = 20", "STEPS = 2000"))
+    assert code_hash(script) == before
+
+
+def test_shipped_items_have_the_same_hash_only_where_they_train_alike() -> None:
+    trained = [name for name, item in experiments().items.items() if item.variants]
+    alike = [name for name in trained if name.endswith("semi_supervised")]
+    hashes = {name: code_hash(import_module(f"replication.{name}")) for name in trained}
+    assert len({hashes[name] for name in alike}) == 1
+    assert len(set(hashes.values())) == len(trained) - len(alike) + 1
+    assert all(len(h) == 16 and int(h, 16) >= 0 for h in hashes.values())

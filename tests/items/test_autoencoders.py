@@ -1,0 +1,217 @@
+"""Plain autoencoders: penalties, spoilt inputs, layer-wise training, the worth of their codes."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from scipy.stats import entropy
+from torch import nn
+
+from replication import cli
+from replication import companion_autoencoders as companion
+from replication.base.streams import Streams
+from replication.data.dataset import load
+from replication.evidence import records
+from replication.measures.representation import component_error
+from replication.models.priors import FittedGaussian
+from replication.pages.drawing import Drawing
+from replication.settings.experiments import experiments
+from replication.settings.schema import Seed
+from replication.training.fit import Fitted
+from replication.training.job import Execution, Run
+from replication.training.layerwise import Layerwise
+from replication.training.penalties import activity_divergence, squared_jacobian
+from replication.training.phases import EncoderInput
+from replication.training.schedule import in_order
+from tests.tools.builders import make_settings
+
+ITEM = companion.ITEM
+CPU = torch.device("cpu")
+
+
+def run_of(variant: str, folder: Path, **changes: Any) -> Run:
+    settings = experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
+    return Run(ITEM, settings, load(settings), [Seed(0, 0)], folder, Execution())
+
+
+def test_the_divergence_of_activities_is_that_of_coins() -> None:
+    codes = torch.tensor([[0.1, 0.5, 0.02], [0.3, 0.7, 0.08]])
+    expected = sum(entropy([0.05, 0.95], [m, 1 - m]) for m in (0.2, 0.6, 0.05))
+    assert activity_divergence(codes, 0.05).item() == pytest.approx(expected, rel=1e-5)
+    assert activity_divergence(torch.zeros(4, 3), 0.05).isfinite(), "units that are never active"
+
+
+def test_the_jacobian_is_right_on_average() -> None:
+    stream = torch.Generator().manual_seed(0)
+    layers = nn.Sequential(nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 3))
+    images = torch.randn(4, 6, generator=stream)
+
+    class Model:
+        def encoder(self, inputs: torch.Tensor, epsilon: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"style": layers(inputs)}
+
+    rows = [torch.autograd.functional.jacobian(layers, image) for image in images]
+    expected = torch.stack([row.square().sum() for row in rows]).mean().item()
+    many = images.repeat(5000, 1)
+    directions = torch.randn(len(many), 3, generator=stream)
+    found = squared_jacobian(Model(), many, many[:, :0], directions).item()
+    assert found == pytest.approx(expected, rel=0.05)
+
+
+@pytest.mark.parametrize("variant", ["sparse_l1", "sparse_kl", "contractive", "weights_l1"])
+def test_a_dearer_penalty_is_lower_after_training(variant: str, tmp_path: Path) -> None:
+    """What each penalty measures, after a few epochs with a weight and with a hundred times it."""
+    found = []
+    for factor in (1, 100):
+        penalty = experiments().settings_of("smoke", ITEM, variant).penalty
+        assert penalty is not None
+        dear = penalty.model_copy(update={"weight": factor * penalty.weight})
+        run = run_of(variant, tmp_path / str(factor), penalty=dear, epochs=3)
+        run.fit(dict)
+        images = run.dataset.scaling.to_network(run.dataset.train.images)
+        with torch.no_grad():
+            codes = run.stack.template.encoder(images)["style"]
+            found.append(
+                {
+                    "sparse_l1": codes.abs().sum(-1).mean(),
+                    "sparse_kl": activity_divergence(codes, penalty.activity),
+                    "contractive": codes.var(0).sum(),
+                    "weights_l1": sum(
+                        w.abs().sum() for w in run.stack.weights("encoder", "decoder")
+                    ),
+                }[variant]
+            )
+    assert found[1] < 0.7 * found[0]
+
+
+def test_inputs_are_spoilt_as_often_as_asked_and_in_no_other_way() -> None:
+    images = torch.full((1, 200, 64), 0.5)
+    for changes, values in (
+        ({"input_masking": 0.25}, {0.0: 0.25, 0.5: 0.75}),
+        ({"input_salt_and_pepper": 0.3}, {0.0: 0.15, 1.0: 0.15, 0.5: 0.7}),
+    ):
+        settings = make_settings(input_noise=0.0, **changes)
+        spoilt, _ = EncoderInput(Streams([0], CPU), settings, 0)(images)
+        assert set(spoilt.unique().tolist()) == set(values)
+        for value, share in values.items():
+            assert (spoilt == value).double().mean().item() == pytest.approx(share, abs=0.02)
+
+
+def test_each_layer_is_trained_alone_and_then_the_whole(tmp_path: Path) -> None:
+    run = run_of("stacked_denoising", tmp_path, layerwise_epochs=1, epochs=4)
+    layerwise = in_order(run.stack, run.settings, run.streams)[0]
+    assert isinstance(layerwise, Layerwise)
+    assert layerwise.pairs == [
+        ("encoder.trunk.0", "decoder.output"),
+        ("encoder.trunk.2", "decoder.trunk.2"),
+        ("encoder.heads.style", "decoder.trunk.0"),
+    ]
+    batch = next(iter(run.batches().epoch()))
+    for epoch in range(4):
+        for descent in layerwise.descents:
+            descent.start_epoch(epoch)
+        before = {k: v.clone() for k, v in run.stack.state_dict().items()}
+        losses = layerwise(batch)
+        moved = {
+            k.rpartition(".")[0]
+            for k, v in run.stack.state_dict().items()
+            if (v != before[k]).any()
+        }
+        whole = {part for pair in layerwise.pairs for part in pair}
+        assert moved == (whole if epoch == 3 else set(layerwise.pairs[epoch]))
+        assert list(losses) == ["reconstruction" if epoch == 3 else "layer"]
+
+
+def test_a_layers_target_is_what_the_layers_below_make_of_the_clean_image(tmp_path: Path) -> None:
+    run = run_of("stacked_denoising", tmp_path)
+    layerwise = in_order(run.stack, run.settings, run.streams)[0]
+    assert isinstance(layerwise, Layerwise)
+    images = torch.rand(7, 64)
+    encoder = run.stack.template.encoder
+    with torch.no_grad():
+        expected = encoder.trunk[:2](images)
+        torch.testing.assert_close(layerwise._below(run.stack.template, images, 1), expected)
+        torch.testing.assert_close(layerwise._below(run.stack.template, images, 0), images)
+
+
+def test_the_fitted_gaussian_has_the_codes_moments() -> None:
+    stream = torch.Generator().manual_seed(1)
+    mixing = torch.tensor([[2.0, 0.0, 0.0], [1.0, 0.5, 0.0], [0.0, 0.0, 0.0]])
+    codes = torch.randn(5000, 3, generator=stream) @ mixing.T + torch.tensor([1.0, -2.0, 3.0])
+    drawn = FittedGaussian(codes).sample(50_000, stream)
+    torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.05, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), codes.T.cov(), atol=0.08, rtol=0)
+    assert (drawn[:, 2] == 3).all(), "a unit without spread keeps its value"
+
+
+def test_all_components_leave_no_error_and_none_the_mean_images() -> None:
+    data = load(experiments().settings_of("smoke", ITEM, "undercomplete"))
+    assert component_error(data, 64) == pytest.approx(0, abs=1e-6)
+    errors = [component_error(data, size) for size in (1, 2, 8)]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_a_seed_that_diverged_takes_no_other_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = experiments().settings_of("smoke", ITEM, "stacked_denoising")
+    settings = settings.model_copy(update={"layerwise_epochs": 0, "epochs": 1, "evaluate_every": 1})
+    run = Run(ITEM, settings, load(settings), [Seed(0, 0), Seed(1, 1)], tmp_path, Execution())
+    train_both = run.fit
+
+    def one_diverges(evaluate: Callable[[], dict[str, torch.Tensor]]) -> Fitted:
+        fitted = train_both(evaluate)
+        for parameter in run.stack.parameters():
+            parameter.data[1] = float("nan")
+        return Fitted(fitted.histories, [False, True])
+
+    monkeypatch.setattr(run, "fit", one_diverges)
+    outcome = companion.train(run)
+    for name in ("fid", "log_likelihood_10000", "linear_probe_percent", "fine_tuned_error_percent"):
+        healthy, diverged = outcome.metrics[name].isfinite().tolist()
+        assert healthy, name
+        assert not diverged, name
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("family")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        for variant in ("undercomplete", "stacked_denoising"):
+            arguments = ["train", "--variant", variant, "--seeds", "0,1"]
+            cli.run(ITEM, [*arguments, "--results", str(folder)])
+    return folder
+
+
+def test_measures_are_between_their_bounds(stored: Path) -> None:
+    record = records.read(records.path_of("smoke", ITEM, "stacked_denoising", stored))
+    for seed in record.seeds:
+        own = seed.metrics
+        assert own["test_reconstruction_per_pixel"] < 0.6 * own["mean_image_per_pixel"]
+        assert own["nearest_neighbour_percent"] > 80
+        assert own["fine_tuned_error_percent"] < 25
+        assert 0 < own["fid_floor"] < own["fid"]
+        assert 1 < own["inception_score"] < 10
+        pixels = 64 * own["test_reconstruction_per_pixel"]
+        assert own["squared_error_per_image"] == pytest.approx(pixels, rel=1e-5)
+        stages = {row["epoch"]: set(row) for row in seed.history}
+        assert "layer" in stages[1]
+        assert "reconstruction" in stages[record.settings.epochs]
+
+
+def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path: Path) -> None:
+    drawing = Drawing("smoke", ITEM, stored, tmp_path)
+    companion.draw_table(drawing)
+    companion.draw_figure(drawing)
+    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        rows = {row["autoencoder"]: row for row in csv.DictReader(file)}
+    assert "±" in rows["undercomplete, 2-D"]["FID"]
+    assert rows["undercomplete, 2-D"]["fine-tuned error, %"] == ""
+    assert rows["contractive, 8-D"]["error per pixel x 1000"] == "not run"
+    assert float(rows["real images"]["IS"].split()[0]) > 1
+    assert "layer by layer" in drawing.stem.with_suffix(".md").read_text(encoding="utf-8")
+    assert drawing.stem.with_suffix(".png").stat().st_size > 0

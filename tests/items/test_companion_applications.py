@@ -1,0 +1,121 @@
+"""The companion's uses as a whole: trained, stored, its table and figure."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from replication import companion_applications as companion
+from replication.data.dataset import load
+from replication.evidence import records
+from replication.pages.drawing import Drawing
+from replication.settings.experiments import experiments
+from replication.settings.schema import Seed, Settings
+from replication.training.job import Execution, Outcome, Run
+from tests.tools.builders import make_record, make_seed
+
+ITEM = "companion_applications"
+SMOKE = experiments().runnable(ITEM, "smoke")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Settings, Outcome]]:
+    """Of each smoke variant, two stacked seeds after one epoch."""
+    found = {}
+    small = {"augmentation": {"generated": 100, "updates": 20}, "features": {"sizes": [10, 100]}}
+    for variant in SMOKE:
+        torch.set_num_threads(1)
+        settings = experiments().settings_of("smoke", ITEM, variant)
+        assert settings.application is not None
+        less = small.get(settings.application.kind, {})
+        application = settings.application.model_copy(update=less)
+        changes = {"epochs": 1, "evaluate_every": 1, "application": application}
+        settings = settings.model_copy(update=changes)
+        seeds, folder = [Seed(0, 0), Seed(1, 1)], tmp_path_factory.mktemp(variant)
+        run = Run("test", settings, load(settings), seeds, folder, Execution())
+        found[variant] = settings, companion.train(run)
+    return found
+
+
+@pytest.fixture
+def stored(trained: dict[str, tuple[Settings, Outcome]], tmp_path: Path) -> Callable[..., Drawing]:
+    def store(*left_out: str, diverged: bool = False) -> Drawing:
+        for variant in set(SMOKE) - set(left_out):
+            (settings, outcome), seeds = trained[variant], []
+            for i in range(2):
+                metrics = {name: float(own[i]) for name, own in outcome.metrics.items()}
+                status = {"status": "diverged", "metrics": {}} if diverged else {"metrics": metrics}
+                seeds.append(make_seed(i, **status))
+            names = {"preset": "smoke", "item": ITEM, "variant": variant}
+            record = make_record(settings=settings, seeds=seeds, **names)
+            arrays = {} if diverged else {n: a[0].numpy() for n, a in outcome.arrays.items()}
+            records.write(record, arrays, records.path_of("smoke", ITEM, variant, tmp_path))
+        return Drawing("smoke", ITEM, tmp_path, tmp_path / "figures")
+
+    return store
+
+
+def rows_of(drawing: Drawing) -> list[dict[str, str]]:
+    companion.draw_table(drawing)
+    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_application_measures_every_seed(
+    trained: dict[str, tuple[Settings, Outcome]],
+) -> None:
+    for variant, (_, outcome) in trained.items():
+        assert len(outcome.metrics) > 3, variant
+        for name, own in outcome.metrics.items():
+            assert own.shape == (2,), (variant, name)
+            assert own.isfinite().all(), (variant, name)
+    assert trained["generation_aae"][1].arrays["samples"].shape == (2, 64, 64)
+    assert trained["augmentation_100"][1].arrays["generated"].shape == (2, 8, 10, 64)
+    first, second = trained["augmentation_100"][1].arrays["generated"]
+    assert (first != second).any()
+
+
+def test_the_table_has_every_application_with_its_floor(stored: Callable[..., Drawing]) -> None:
+    rows = rows_of(stored())
+    assert {row["application"] for row in rows} == {
+        "generation",
+        "anomaly",
+        "augmentation",
+        "features",
+    }
+    assert not any("not run" in text for row in rows for text in row.values())
+    assert [r["case"] for r in rows if r["measure"] == "AUROC, %"][-1] == "mean over 2 digits"
+    generation = [row for row in rows if row["application"] == "generation"]
+    assert "training images" in generation[0]["floor or ceiling"]
+    assert (
+        "duplicated"
+        in next(r for r in rows if r["application"] == "augmentation")["floor or ceiling"]
+    )
+
+
+def test_what_was_not_run_and_what_diverged_says_so(stored: Callable[..., Drawing]) -> None:
+    rows = rows_of(stored("generation_vae", "anomaly_1", "augmentation_100", "features"))
+    compared = {(row["application"], row["case"]): row["ours"] for row in rows}
+    assert compared["anomaly", "digit 1"] == "not run"
+    assert "not run" not in compared["anomaly", "digit 0"]
+    assert rows[0]["compared with"] == "VAE, same networks not run"
+    assert all("not run" in r["ours"] for r in rows if r["application"] == "features")
+    rows = rows_of(stored(diverged=True))
+    means = [row for row in rows if row["case"].startswith("mean")]
+    assert all("diverged" in r["ours"] for r in rows if r not in means)
+
+
+@pytest.mark.parametrize("diverged", [False, True])
+def test_the_figure_is_drawn(stored: Callable[..., Drawing], diverged: bool) -> None:
+    drawing = stored(diverged=diverged)
+    companion.draw_figure(drawing)
+    assert drawing.stem.with_suffix(".png").stat().st_size > 0
+
+
+def test_nothing_stored_is_drawn(tmp_path: Path) -> None:
+    rows = rows_of(Drawing("quick", ITEM, tmp_path, tmp_path / "figures"))
+    assert all("not run" in row["ours"] for row in rows)
+    assert sum(row["case"].startswith("digit") for row in rows) == 20
+    companion.draw_figure(Drawing("quick", ITEM, tmp_path, tmp_path / "figures"))

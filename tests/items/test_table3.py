@@ -1,0 +1,73 @@
+"""Table 3: which seed stands in which column, and what its floor says of known clusters."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from replication import table3_clustering as table3
+from replication.data.dataset import Dataset, Split
+from replication.evidence import records
+from replication.pages.drawing import Drawing
+from replication.settings.experiments import experiments
+from tests.tools.builders import make_record, make_seed
+
+ERROR, AGREEMENT = "test_error_percent", "adjusted_rand_index"
+MEASURES = (*table3.ERRORS, *table3.AGREEMENTS)
+FLOORS = [f"{table3.FLOOR}{metric}" for metric in table3.FLOORS]
+
+
+def seed_of(number: int, error: float, agreement: float, reconstruction: float) -> Any:
+    metrics = dict.fromkeys(MEASURES, 0.5) | dict.fromkeys(FLOORS, 31.0)
+    metrics |= {ERROR: error, AGREEMENT: agreement}
+    row = {"epoch": 1, "updates": 500, "reconstruction": reconstruction}
+    return make_seed(seed=number, label_seed=number, metrics=metrics, history=[row])
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> list[list[str]]:
+    """The table of three seeds with 16 clusters, and one that diverged with 30."""
+    lost = make_seed(status="diverged", metrics={}, history=[])
+    good = [seed_of(0, 30.0, 0.4, 12.0), seed_of(1, 20.0, 0.6, 11.0), seed_of(2, 40.0, 0.5, 10.0)]
+    for variant, seeds in (("clusters_16", good), ("clusters_30", [lost])):
+        settings = experiments().settings_of("quick", table3.ITEM, variant)
+        names = {"preset": "quick", "item": table3.ITEM, "variant": variant}
+        record = make_record(settings=settings, seeds=seeds, **names)
+        records.write(record, {}, records.path_of("quick", table3.ITEM, variant, tmp_path))
+    drawing = Drawing("quick", table3.ITEM, tmp_path, tmp_path / "figures")
+    table3.draw_table(drawing)
+    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def row(rows: list[list[str]], name: str) -> list[str]:
+    return next(cells for cells in rows if cells[0] == name)[1:]
+
+
+def test_the_best_seed_is_the_measures_own_and_the_choice_goes_by_reconstruction(
+    rows: list[list[str]],
+) -> None:
+    assert row(rows, table3.ERRORS[ERROR])[:3] == ["30.00 ± 10.00 (n=3)", "20.00", "40.00"]
+    assert row(rows, table3.AGREEMENTS[AGREEMENT])[:3] == ["0.50 ± 0.10 (n=3)", "0.60", "0.50"]
+
+
+def test_the_floor_stands_below_and_what_diverged_has_no_best_seed(rows: list[list[str]]) -> None:
+    for name in table3.FLOORS.values():
+        assert row(rows, name) == ["31.00", "", "", "", "", ""]
+    for name in (table3.ERRORS | table3.AGREEMENTS).values():
+        assert row(rows, name)[3:] == ["diverged", "", ""]
+
+
+def test_k_means_finds_clusters_that_lie_apart() -> None:
+    labels = torch.arange(200) % 4
+    grey = torch.zeros(200, 4, dtype=torch.uint8).scatter(1, labels[:, None], 250)
+    noise = torch.randint(0, 5, grey.shape, generator=torch.Generator().manual_seed(0))
+    split = Split(grey + noise.byte(), labels)
+    names = ("blobs", (1, 2, 2), 4)
+    found = table3.k_means(Dataset(*names, split, split, "", validation=split), 4, 0)
+    assert found[ERROR] == 0
+    assert found[AGREEMENT] == pytest.approx(1)
+    one = table3.k_means(Dataset(*names, split, split, "", validation=split), 1, 0)
+    assert one[ERROR] == pytest.approx(75)

@@ -1,0 +1,366 @@
+"""Settings: what resolves and how, what is refused and by which name."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from replication.base.errors import UserError
+from replication.settings.experiments import (
+    PRESETS,
+    Experiments,
+    experiments,
+    merge,
+    parse,
+    read_yaml,
+)
+from replication.settings.schema import Optimiser, Parzen, Seed, Settings
+from tests.tools.builders import SETTINGS, make_experiments, make_settings
+
+SHIPPED = [
+    (preset, item, variant)
+    for preset in PRESETS
+    for item, content in experiments().items.items()
+    for variant in content.variants
+]
+
+
+def resolved(source: Experiments, preset: str = "smoke") -> Settings:
+    return source.settings_of(preset, "table9", "small")
+
+
+# The shipped file
+
+
+@pytest.mark.parametrize(("preset", "item", "variant"), SHIPPED)
+def test_every_shipped_variant_resolves(preset: str, item: str, variant: str) -> None:
+    settings = experiments().settings_of(preset, item, variant)
+    assert Settings.model_validate_json(settings.model_dump_json()) == settings
+    drawn_or_embedded = settings.data in ("digits", "street_digits", "drawn_faces")
+    assert drawn_or_embedded or preset != "smoke", "the smoke preset needs no file"
+
+
+def test_shipped_variants_are_told_apart_by_their_hashes_or_seeds() -> None:
+    for item, content in experiments().items.items():
+        variants = [v for v, own in content.variants.items() if "paper" in own.presets]
+        settings = {v: experiments().settings_of("paper", item, v) for v in variants}
+        told = {v: (own.hash(), *own.runs) for v, own in settings.items()}
+        assert len(set(told.values())) == len(told), told
+
+
+def test_a_variant_that_is_not_run_is_not_runnable() -> None:
+    variants = {"small": {"place": "here"}, "large": {"place": "there", "not_run": "no memory"}}
+    assert make_experiments(item={"variants": variants}).runnable("table9", "quick") == ["small"]
+
+
+# Merging
+
+
+@pytest.mark.parametrize("most_particular", range(6))
+def test_the_particular_wins_over_the_general(most_particular: int) -> None:
+    """File, item, variant; then the preset's file, item, variant. Each says another number."""
+    own: list[dict[str, Any]] = [
+        {"epochs": 100 + layer} if layer <= most_particular else {} for layer in range(6)
+    ]
+    source = make_experiments(
+        settings={**SETTINGS, **own[0]},
+        item={"settings": own[1], "smoke": own[4]},
+        variant={"settings": own[2], "smoke": own[5]},
+        smoke=own[3],
+        quick={"epochs": 1},
+    )
+    assert resolved(source).epochs == 100 + most_particular
+
+
+def test_mappings_are_merged_key_by_key() -> None:
+    phases = {"reconstruction": {"momentum": 0.5}}
+    reconstruction = resolved(make_experiments({"settings": {"phases": phases}})).phases
+    assert reconstruction.reconstruction == Optimiser(rate={0: 0.01, 50: 0.001}, momentum=0.5)
+    assert reconstruction.classification == Optimiser(rate={0: 0.1}, momentum=0.9)
+
+
+def test_rate_is_replaced_as_a_whole() -> None:
+    phases = {"reconstruction": {"rate": {0: 0.5}}}
+    optimiser = resolved(make_experiments({"smoke": {"phases": phases}})).phases.reconstruction
+    assert optimiser == Optimiser(rate={0: 0.5}, momentum=0.9)
+
+
+def test_lists_are_replaced_as_a_whole() -> None:
+    assert resolved(make_experiments({"settings": {"hidden": [8, 4]}})).hidden == [8, 4]
+
+
+def test_null_switches_a_phase_off_and_a_later_layer_on_again() -> None:
+    off = {"phases": {"reconstruction": None}}
+    assert resolved(make_experiments({"settings": off})).phases.reconstruction is None
+    again = {"phases": {"reconstruction": {"rate": {0: 1.0}}}}
+    on = resolved(make_experiments({"settings": off, "smoke": again})).phases.reconstruction
+    assert on == Optimiser(rate={0: 1.0})
+
+
+@pytest.mark.parametrize("key", ["posterior", "evaluate_every", "style_prior", "label_seeds"])
+def test_null_stands_for_the_default(key: str) -> None:
+    assert resolved(make_experiments({"settings": {key: None}})) == make_settings()
+
+
+def test_a_mapping_wins_over_what_is_none() -> None:
+    assert merge({"style_prior": "gaussian"}, {"style_prior": {"kind": "mixture"}}) == {
+        "style_prior": {"kind": "mixture"}
+    }
+
+
+def test_merging_leaves_the_layers_alone() -> None:
+    general: dict[str, Any] = {"phases": {"generator": {"momentum": 0.1}}}
+    merge(general, {"phases": {"generator": {"momentum": 0.2}}})
+    assert general == {"phases": {"generator": {"momentum": 0.1}}}
+
+
+# What is refused
+
+ADVERSARY = {"rate": {0: 0.1}}
+
+REFUSED = [
+    pytest.param({"epoch": 4}, "epoch", id="unknown key"),
+    pytest.param({"phases": {"dream": ADVERSARY}}, "phases.dream", id="unknown phase"),
+    pytest.param({"style_prior": {"sort": "mixture"}}, "style_prior.sort", id="unknown inner key"),
+    pytest.param(
+        {"phases": {"reconstruction": {"rate": {0: "1e-3"}}}},
+        "phases.reconstruction.rate.0",
+        id="1e-3, a text in YAML, as rate",
+    ),
+    pytest.param({"batch_size": "100"}, "batch_size", id="text for a number"),
+    pytest.param({"epochs": 1.5}, "epochs", id="fraction for a count"),
+    pytest.param({"epochs": True}, "epochs", id="truth for a count"),
+    pytest.param({"hidden": 16}, "hidden", id="number for a list"),
+    pytest.param({"phases": []}, "phases", id="list for a mapping"),
+    pytest.param({"labels": "some"}, "labels", id="unknown word for labels"),
+    pytest.param({"data": "cifar"}, "data", id="unknown data"),
+    pytest.param({"output": "tanh"}, "output", id="unknown output"),
+    pytest.param({"seeds": []}, "seeds", id="no seeds"),
+    pytest.param({"seeds": [0, 0]}, "seeds", id="equal seeds"),
+    pytest.param({"seeds": [-1]}, "seeds", id="negative seed"),
+    pytest.param({"label_seeds": [0]}, "label_seeds", id="fewer label seeds than seeds"),
+    pytest.param({"hidden": []}, "hidden", id="no layers"),
+    pytest.param({"hidden": [0]}, "hidden.0", id="empty layer"),
+    pytest.param({"batch_size": 0}, "batch_size", id="empty batch"),
+    pytest.param({"epochs": 0}, "epochs", id="no epochs"),
+    pytest.param({"input_noise": -0.1}, "input_noise", id="negative noise"),
+    pytest.param({"input_noise": math.nan}, "input_noise", id="noise that is no number"),
+    pytest.param({"initial_deviation": 0.0}, "initial_deviation", id="zero deviation"),
+    pytest.param(
+        {"phases": {"reconstruction": {"rate": {0: -0.1}}}},
+        "phases.reconstruction.rate.0",
+        id="negative rate",
+    ),
+    pytest.param(
+        {"phases": {"reconstruction": {"rate": {50: 0.1}}}},
+        "phases.reconstruction",
+        id="no rate at epoch 0",
+    ),
+    pytest.param(
+        {"phases": {"reconstruction": {"momentum": 1.0}}},
+        "phases.reconstruction.momentum",
+        id="momentum of one",
+    ),
+    pytest.param({"phases": {"generator": ADVERSARY}}, "discriminator", id="half of a pair"),
+    pytest.param(
+        {"style_prior": {"kind": "mixture"}, "style_size": 3}, "style_size", id="mixture in 3-D"
+    ),
+    pytest.param(
+        {"style_prior": {"kind": "swiss_roll"}, "style_size": 3}, "swiss_roll", id="roll in 3-D"
+    ),
+    pytest.param({"label_at": "decoder"}, "label_at", id="a given label, and classification"),
+    pytest.param(
+        {"label_at": "decoder", "phases": {"classification": None}},
+        "all images",
+        id="some labels for the decoder",
+    ),
+    pytest.param(
+        {"label_at": "discriminator", "phases": {"classification": None}},
+        "part for each class",
+        id="labels beside a Gaussian",
+    ),
+    pytest.param({"cluster_head_distance": 2.0}, "head_distance", id="heads without their phase"),
+    pytest.param(
+        {"phases": {"head_distance": ADVERSARY}}, "head_distance", id="a phase without heads"
+    ),
+    pytest.param(
+        {"output": "linear", "phases": {"variational": ADVERSARY}}, "sigmoid", id="a linear VAE"
+    ),
+    pytest.param({"posterior": "universal"}, "posterior_noise_size", id="universal, no noise"),
+    pytest.param({"labels": 0}, "classification", id="classification without labels"),
+    pytest.param({"input_masking": 1.0}, "input_masking", id="nothing left to see"),
+    pytest.param({"input_salt_and_pepper": -0.1}, "input_salt_and_pepper", id="a negative share"),
+    pytest.param(
+        {"penalty": {"kind": "code_kl", "weight": 1.0}}, "code_kl", id="activity of linear codes"
+    ),
+    pytest.param({"penalty": {"kind": "code_l1", "weight": 0.0}}, "weight", id="a penalty of none"),
+    pytest.param({"layerwise_epochs": 1}, "layerwise_epochs", id="layers with labels"),
+    pytest.param(
+        {
+            "layerwise_epochs": 2,
+            "labels": 0,
+            "label_size": 0,
+            "phases": {"classification": None},
+        },
+        "leave no epochs",
+        id="a layer list that cannot be stacked in time",
+    ),
+    pytest.param({"label_scale": 0.0}, "label_scale", id="logits without a deviation"),
+    pytest.param(
+        {"label_scale": 2.0, "label_size": 0, "labels": 0, "phases": {"classification": None}},
+        "label_scale",
+        id="logits that are not there",
+    ),
+    pytest.param({"label_size": 0}, "classification", id="classification without classes"),
+]
+
+
+@pytest.mark.parametrize(("changes", "key"), REFUSED)
+def test_a_wrong_setting_is_named(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(UserError) as caught:
+        resolved(make_experiments({"smoke": changes}))
+    assert "table9/small (smoke)" in caught.value.problem
+    assert key in caught.value.problem
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_setting_is_named() -> None:
+    incomplete = {key: value for key, value in SETTINGS.items() if key != "epochs"}
+    with pytest.raises(UserError, match="epochs: Field required"):
+        resolved(make_experiments(settings=incomplete))
+
+
+def test_several_wrong_settings_are_counted() -> None:
+    with pytest.raises(UserError, match=r"\(and 1 more\)"):
+        resolved(make_experiments({"settings": {"epochs": "4", "batch_size": "100"}}))
+
+
+@pytest.mark.parametrize(
+    ("place", "problem", "choices"),
+    [
+        (("tiny", "table9", "small"), "unknown preset 'tiny'", "smoke, quick, paper"),
+        (("smoke", "table8", "small"), "unknown item 'table8'", "table9"),
+        (("smoke", "table9", "big"), "unknown variant of table9 'big'", "small"),
+    ],
+)
+def test_an_unknown_name_is_told_with_the_choices(
+    place: tuple[str, str, str], problem: str, choices: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        make_experiments().settings_of(*place)
+    assert caught.value.problem == problem
+    assert choices in caught.value.remedy
+
+
+def test_settings_cannot_be_changed_once_resolved() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        make_settings().epochs = 5
+
+
+# The file
+
+VALID = """\
+settings: {}
+items:
+  table9:
+    title: A table
+    draws: [table]
+    variants: {small: {place: here}}
+"""
+
+
+def test_a_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "experiments.yaml"
+    path.write_text(VALID)
+    assert list(experiments(path).items["table9"].variants) == ["small"]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        pytest.param(b"a: 1\nb: 2\na: 3\n", "key 'a' is given twice", id="repeated key"),
+        pytest.param(b"x:\n  {a: 1, a: 1}\n", "key 'a' is given twice", id="repeated inner key"),
+        pytest.param(b"a: [1\n", "not valid YAML", id="open bracket"),
+        pytest.param(b"a:\n\t- 1\n", "not valid YAML", id="tab"),
+        pytest.param(b"a: *nowhere\n", "nowhere", id="unknown alias"),
+        pytest.param(b"a: !!python/name:os.system\n", "not valid YAML", id="code"),
+        pytest.param("a: é\n".encode("latin-1"), "not valid YAML", id="not UTF-8"),
+        pytest.param(b"a: 2001-13-45\n", "not valid YAML", id="impossible date"),
+    ],
+)
+def test_a_file_that_is_not_valid_yaml_is_named(tmp_path: Path, content: bytes, fault: str) -> None:
+    path = tmp_path / "experiments.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        experiments(path)
+    assert str(path) in caught.value.problem
+    assert fault in caught.value.problem
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        pytest.param("", "value", id="empty"),
+        pytest.param("- a\n", "value", id="a list"),
+        pytest.param(VALID + "extra: 1\n", "extra", id="unknown key"),
+        pytest.param("settings: {}\n", "items", id="missing key"),
+        pytest.param(VALID.replace("[table]", "[film]"), "items.table9.draws.0", id="no such kind"),
+        pytest.param(
+            VALID.replace("place", "plaice"), "items.table9.variants.small", id="inner key"
+        ),
+    ],
+)
+def test_a_file_with_other_content_is_named(tmp_path: Path, content: str, key: str) -> None:
+    path = tmp_path / "experiments.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError) as caught:
+        experiments(path)
+    assert caught.value.problem.startswith(f"{path.name}: {key}")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "experiments.yaml"
+    with pytest.raises(UserError) as caught:
+        experiments(path)
+    assert caught.value.problem == f"{path}: No such file or directory"
+
+
+def test_a_key_that_overrides_a_merged_one_is_not_a_repetition(tmp_path: Path) -> None:
+    """Also where the mapping that overrides is itself merged, before it is read."""
+    path = tmp_path / "chained.yaml"
+    path.write_text("a: &a {x: 1, y: 1}\nouter:\n  b: &b {<<: *a, x: 2}\nc: {<<: *b, y: 3}\n")
+    content = read_yaml(path)
+    assert content["outer"]["b"] == {"x": 2, "y": 1}
+    assert content["c"] == {"x": 2, "y": 3}
+
+
+# What settings tell
+
+
+def test_rate_changes_with_the_epoch_that_is_named() -> None:
+    optimiser = Optimiser(rate={50: 0.01, 0: 0.1, 1000: 0.001})
+    expected = {0: 0.1, 49: 0.1, 50: 0.01, 999: 0.01, 1000: 0.001, 10**6: 0.001}
+    assert {epoch: optimiser.rate_at(epoch) for epoch in expected} == expected
+
+
+def test_a_seed_is_its_own_label_seed_unless_another_is_given() -> None:
+    assert make_settings(seeds=[3, 4]).runs == [Seed(3, 3), Seed(4, 4)]
+    labelled = make_settings(seeds=[3, 3], label_seeds=[0, 1])
+    assert labelled.runs == [Seed(3, 0), Seed(3, 1)]
+
+
+def test_an_item_has_runs_or_borrows_them() -> None:
+    content = experiments().model_dump()
+    content["items"]["figure9_clusters"]["borrows"] = "table9"
+    with pytest.raises(UserError, match="table9"):
+        parse(Experiments, content, "experiments.yaml")
+    content["items"]["figure9_clusters"]["borrows"] = None
+    with pytest.raises(UserError, match="figure9_clusters"):
+        parse(Experiments, content, "experiments.yaml")
+
+
+def test_parzen_deviations_span_their_grid_evenly_in_the_logarithm() -> None:
+    grid = Parzen(samples=[10], lowest=0.1, highest=0.4, steps=3).deviations()
+    assert grid == pytest.approx([0.1, 0.2, 0.4])

@@ -1,0 +1,366 @@
+"""The adversarial latent autoencoder: its layers, its three steps, and what the settings refuse."""
+
+import copy
+import math
+from itertools import islice
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from replication.base.errors import UserError
+from replication.data.dataset import load
+from replication.models.build import build
+from replication.models.stack import Stack
+from replication.settings.experiments import experiments
+from replication.settings.schema import Optimiser, Seed, Settings
+from replication.training import alae
+from replication.training.fit import Training
+from tests.models.test_stack import losses_of, training_of
+from tests.tools.builders import make_settings
+from tests.training.test_phases import moved_by
+
+ITEM = "companion_alae"
+PUBLISHED = experiments().settings_of("smoke", ITEM, "alae")
+CPU = torch.device("cpu")
+
+
+def training(variant: str = "alae", seeds: int = 1) -> Training:
+    settings = experiments().settings_of("smoke", ITEM, variant)
+    return training_of(settings, [Seed(s, s) for s in range(seeds)])
+
+
+def game_of(trained: Training) -> alae.LatentGame:
+    game = trained.phases[0]
+    assert isinstance(game, alae.LatentGame)
+    return game
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# Networks
+
+
+@pytest.mark.parametrize("multiplier", [1.0, 0.1])
+def test_an_equalised_layer_keeps_the_mean_square_up_to_its_gain(multiplier: float) -> None:
+    """Inputs of mean square 1 give outputs of mean square 2, which a ReLU would halve."""
+    layer = alae.EqualisedLinear(400, 300, multiplier)
+    alae.initialise(layer, torch.Generator().manual_seed(1))
+    assert layer.weight.std().item() == pytest.approx(1 / multiplier, rel=0.02)
+    assert layer(normal(2000, 400)).square().mean().item() == pytest.approx(2.0, rel=0.05)
+
+
+def test_the_multiplier_slows_weights_and_biases_alike() -> None:
+    moved = {}
+    for multiplier in (1.0, 0.1):
+        layer = alae.EqualisedLinear(5, 3, multiplier)
+        alae.initialise(layer, torch.Generator().manual_seed(1))
+        inputs = normal(4, 5)
+        before = layer(inputs).detach()
+        with torch.no_grad():  # as Adam moves them: all by the rate, whatever the gradient
+            layer.weight += 0.002
+            layer.bias += 0.002
+        moved[multiplier] = (layer(inputs) - before).detach()
+    torch.testing.assert_close(moved[0.1], 0.1 * moved[1.0], rtol=1e-3, atol=1e-6)
+
+
+def test_an_equalised_layer_is_the_plain_one_with_scaled_weights() -> None:
+    layer = alae.EqualisedLinear(7, 3, 0.1)
+    alae.initialise(layer, torch.Generator().manual_seed(1))
+    nn.init.normal_(layer.bias, generator=torch.Generator().manual_seed(2))
+    plain = nn.Linear(7, 3)
+    with torch.no_grad():
+        plain.weight.copy_(layer.weight * 0.1 * math.sqrt(2 / 7))
+        plain.bias.copy_(layer.bias * 0.1)
+    torch.testing.assert_close(layer(normal(6, 7)), plain(normal(6, 7)))
+
+
+def test_convolutions_halve_the_side_and_the_decoder_doubles_it_back() -> None:
+    changed = PUBLISHED.alae.model_copy(update={"channels": [4, 8]})
+    settings = PUBLISHED.model_copy(update={"alae": changed, "style_size": 5})
+    model = build(settings, 28 * 28, 0)
+    images = normal(3, 784)
+    assert model.get_submodule("encoder.trunk")(images).shape == (3, 8 * 7 * 7)
+    assert model["encoder"](images)["style"].shape == (3, 5)
+    assert model["decoder"](normal(3, 5)).shape == (3, 784)
+    inner = alae.HalvingConvolution(16, 300)
+    alae.initialise(inner, torch.Generator().manual_seed(1))
+    outputs = inner(normal(20, 16, 12, 12))[..., 1:, 1:]  # the edge sees zeros
+    assert outputs.square().mean().item() == pytest.approx(2.0, rel=0.05)
+
+
+@pytest.mark.parametrize(("pixels", "channels"), [(3 * 32 * 32, [4]), (36, [4, 8])])
+def test_convolutions_refuse_what_is_no_square_image(pixels: int, channels: list[int]) -> None:
+    changed = PUBLISHED.alae.model_copy(update={"channels": channels})
+    with pytest.raises(UserError, match=f"alae.channels: images of {pixels} values"):
+        build(PUBLISHED.model_copy(update={"alae": changed}), pixels, 0)
+
+
+def test_the_networks_are_those_of_the_public_code() -> None:
+    model = build(experiments().settings_of("quick", ITEM, "alae"), 784, 0)
+    shapes = {
+        part: [tuple(p.shape) for n, p in model[part].named_parameters() if n.endswith("weight")]
+        for part in model
+    }
+    assert shapes == {
+        "encoder": [(1024, 784), (1024, 1024), (50, 1024)],
+        "decoder": [(1024, 50), (1024, 1024), (784, 1024)],
+        "mapping": [(50, 50)] * 6,
+        "latent_discriminator": [(50, 50), (50, 50), (1, 50)],
+    }
+    codes = model["encoder"](normal(8, 784))["style"]
+    hidden = model.get_submodule("encoder.trunk")(normal(8, 784))
+    torch.testing.assert_close(codes, leaky_relu(model.get_submodule("encoder.last")(hidden), 0.2))
+
+
+def test_the_mapping_sees_the_direction_of_its_noise_alone() -> None:
+    model = build(PUBLISHED, 64, 0)
+    noise = normal(6, PUBLISHED.style_size)
+    torch.testing.assert_close(model["mapping"](noise), model["mapping"](7 * noise))
+
+
+# Losses
+
+
+class Net(nn.Module):
+    """D(E(x)) = b . relu(A x), whose gradient by x is known."""
+
+    def __init__(self, seed: int):
+        super().__init__()
+        self.first = nn.Linear(4, 3, bias=False)
+        self.second = nn.Linear(3, 1, bias=False)
+        for i, layer in enumerate((self.first, self.second)):
+            nn.init.normal_(layer.weight, generator=torch.Generator().manual_seed(10 * seed + i))
+
+
+def logit(model: Any, images: Tensor) -> Tensor:
+    return model.second(torch.relu(model.first(images))).squeeze(-1)
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_the_penalty_is_the_squared_gradient_by_hand(seeds: int) -> None:
+    stack = Stack(Net, range(seeds), CPU)
+    images = normal(seeds, 6, 4).requires_grad_()
+    penalty = alae.gradient_penalty(stack.each(logit, images), images)
+    state = stack.state_dict()
+    for k in range(seeds):
+        weight, last = state["first.weight"][k], state["second.weight"][k]
+        active = (images[k] @ weight.T > 0).float()
+        by_hand = ((active * last) @ weight).square().sum(1).mean()
+        torch.testing.assert_close(penalty[k], by_hand)
+
+
+def test_the_penalty_has_a_gradient_by_the_weights() -> None:
+    """Of D(x) = b . x it is |b|^2, whose gradient is 2 b."""
+    stack = Stack(lambda seed: nn.Linear(4, 1, bias=False), range(1), CPU)
+    images = normal(1, 5, 4).requires_grad_()
+    logits = stack.each(lambda model, x: model(x).squeeze(-1), images)
+    (gradient,) = torch.autograd.grad(
+        alae.gradient_penalty(logits, images).sum(), stack.parameters()
+    )
+    torch.testing.assert_close(gradient, 2 * stack.parameters()[0].detach())
+
+
+def test_a_discriminator_that_knows_nothing_has_the_known_losses() -> None:
+    trained = training()
+    with torch.no_grad():
+        for parameter in trained.stack.parameters("latent_discriminator"):
+            parameter.zero_()
+    state = copy.deepcopy(trained.state_dict())
+    game, batch = game_of(trained), next(trained.batches.epoch())
+    first = game.discriminate(batch.images)
+    assert first["discriminator"].item() == pytest.approx(2 * math.log(2))
+    assert first["gradient_penalty"].item() == 0
+    trained.load_state_dict(state)
+    assert game.confuse(50).item() == pytest.approx(math.log(2))
+
+
+class Passing:
+    """F and G pass on what they get, E doubles it."""
+
+    def __init__(self) -> None:
+        self.scale = torch.ones((), requires_grad=True)
+
+    def mapping(self, noise: Tensor) -> Tensor:
+        return self.scale * noise
+
+    def decoder(self, codes: Tensor) -> Tensor:
+        return codes
+
+    def encoder(self, images: Tensor) -> dict[str, Tensor]:
+        return {"style": 2 * images}
+
+
+def test_the_latent_error_stops_at_the_mapping() -> None:
+    model, noise = Passing(), normal(7, 3)
+    error = alae.latent_error(model, noise.requires_grad_())
+    assert error.item() == pytest.approx(noise.square().mean().item())
+    assert not error.requires_grad, "the stub's E and G have no parameters, and F's is left alone"
+
+
+def test_each_step_moves_its_own_parts_alone() -> None:
+    trained = training()
+    game, batch = game_of(trained), next(trained.batches.epoch())
+    steps = {
+        "discriminate": lambda _: game.discriminate(batch.images),
+        "confuse": lambda _: game.confuse(50),
+        "reconstruct": lambda _: game.reconstruct(50),
+    }
+    trained.update(batch)  # the optimisers have moments of all parts by now
+    moved = {
+        name: {part.split(".")[0] for part in moved_by(trained, step, batch)}
+        for name, step in steps.items()
+    }
+    assert moved == {
+        "discriminate": {"encoder", "latent_discriminator"},
+        "confuse": {"decoder", "mapping"},
+        "reconstruct": {"encoder", "decoder"},
+    }
+
+
+def test_every_step_draws_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    trained, drawn = training(), []
+    own = game_of(trained)._noise
+    monkeypatch.setattr(game_of(trained), "_noise", lambda n: drawn.append(own(n)) or drawn[-1])
+    trained.update(next(trained.batches.epoch()))
+    assert len(drawn) == 3
+    assert not torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[1], drawn[2])
+
+
+def test_the_public_codes_optimiser_has_no_momentum_and_a_short_memory() -> None:
+    for descent in game_of(training()).descents:
+        assert descent.optimiser.param_groups[0]["betas"] == (0.0, 0.99)
+
+
+# The tutorial's bound
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_no_step_exceeds_the_bound_of_any_tensor_and_seed(seeds: int) -> None:
+    stack = Stack(Net, range(seeds), CPU)
+    optimiser = Optimiser(rate={0: 1.0})
+    free = [p.detach().clone().requires_grad_() for p in stack.parameters()]
+    factors = [normal(*p.shape, seed=i) for i, p in enumerate(free)]
+    bounded = alae.BoundedDescent(stack.parameters(), optimiser, 1.5, seeds > 1)
+    before = [p.detach().clone() for p in bounded.parameters]
+    bounded(sum((p * f).sum() for p, f in zip(bounded.parameters, factors, strict=True)).view(1))
+    exceeded = 0
+    for parameter, old, factor in zip(bounded.parameters, before, factors, strict=True):
+        for k in range(seeds):
+            one = (lambda t, k=k: t[k]) if seeds > 1 else (lambda t: t)
+            change, wished = one(parameter - old), -one(factor)
+            reach = min(1.0, 1.5 / wished.norm().item())
+            torch.testing.assert_close(change.detach(), wished * reach, rtol=1e-5, atol=1e-6)
+            exceeded += reach < 1
+    assert exceeded > 0
+
+
+def test_a_bound_that_is_never_reached_changes_nothing() -> None:
+    settings = experiments().settings_of("smoke", ITEM, "alae_lipschitz")
+    wide = settings.alae.model_copy(update={"greatest_step": 1e6})
+    free = settings.alae.model_copy(update={"greatest_step": None})
+    losses = [
+        losses_of(training_of(settings.model_copy(update={"alae": a}), [Seed(0, 0)]), 5)
+        for a in (wide, free, settings.alae)
+    ]
+    for name in losses[0]:
+        torch.testing.assert_close(losses[0][name], losses[1][name], rtol=1e-3, atol=1e-4)
+    assert not torch.equal(losses[0]["generator"], losses[2]["generator"])
+
+
+# Stacks, checkpoints
+
+
+@pytest.mark.parametrize("variant", ["alae", "alae_convolutional", "alae_lipschitz", "ae_l1"])
+def test_alone_equals_stacked(variant: str) -> None:
+    """Adam without momentum moves by the sign of a gradient at first: rounding shows."""
+    stacked = losses_of(training(variant, 2), 4)
+    for k in range(2):
+        settings = experiments().settings_of("smoke", ITEM, variant)
+        alone = losses_of(training_of(settings, [Seed(k, k)]), 4)
+        for name in alone:
+            torch.testing.assert_close(stacked[name][:, k], alone[name][:, 0], rtol=1e-2, atol=1e-3)
+    first = next(iter(stacked.values()))
+    assert not torch.equal(first[:, 0], first[:, 1]), "two seeds must not share their draws"
+
+
+def test_a_resumed_training_gives_the_same_bits() -> None:
+    one, other = training(), training()
+    batches = list(islice(one.batches.epoch(), 5))
+    for batch in batches[:3]:
+        one.update(batch)
+    other.load_state_dict(copy.deepcopy(one.state_dict()))
+    for batch in batches[3:]:
+        assert one.update(batch) == other.update(batch)
+    theirs = other.stack.state_dict()
+    assert all(torch.equal(v, theirs[k]) for k, v in one.stack.state_dict().items())
+
+
+def test_bf16_products_follow_float32_ones() -> None:
+    exact, rough = (
+        losses_of(training_of(PUBLISHED, [Seed(0, 0)], bf16), 1) for bf16 in (False, True)
+    )
+    for name, values in rough.items():
+        assert values.dtype == torch.float32
+        torch.testing.assert_close(values, exact[name], rtol=0.1, atol=0.02)
+
+
+# Settings
+
+
+def test_signed_pixels_lie_between_minus_one_and_one() -> None:
+    data = load(PUBLISHED)
+    signed = data.scaling.to_network(data.train.images)
+    assert (signed.min().item(), signed.max().item()) == (-1, 1)
+    assert torch.equal(data.scaling.to_bytes(signed), data.train.images)
+
+
+def test_the_penalty_and_the_losses_of_the_baselines_are_as_named() -> None:
+    output, target = torch.tensor([[0.0, 3.0]]), torch.tensor([[1.0, 1.0]])
+    assert alae.half_absolute_error(output, target).item() == pytest.approx(1.5)
+    assert set(losses_of(training("ae_l1"), 1)) == {"reconstruction"}
+    assert not training("ae_l2").stack.parameters("mapping", "latent_discriminator")
+
+
+WRONG: list[tuple[dict[str, Any], str]] = [
+    ({"style_size": 0}, "style_size"),
+    ({"labels": 100, "label_size": 10}, "labels: 0"),
+    ({"initial_deviation": 0.1}, "initial_deviation: he"),
+    ({"output": "sigmoid", "signed_pixels": False}, "output: linear"),
+    ({"output": "sigmoid"}, "signed_pixels"),
+    ({"batch_norm": "encoder", "averaged_updates": 0}, "batch_norm: none"),
+    ({"input_noise": 0.3}, "input_noise: 0.0"),
+    ({"departures": {"saturating": True}}, "departures: the default"),
+    ({"alae": {"absolute_error": True}}, "absolute_error"),
+    (
+        {"phases": {"reconstruction": {"rate": {0: 0.1}}}, "alae": {"greatest_step": 1.0}},
+        "greatest",
+    ),
+    ({"phases": {"variational": {"rate": {0: 0.1}}}}, "variational needs"),
+    ({"alae": {"gamma": -1.0}}, "gamma"),
+    ({"alae": {"channels": [0]}}, "channels"),
+]
+
+
+@pytest.mark.parametrize(("changes", "message"), WRONG)
+def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: str) -> None:
+    values = {**PUBLISHED.model_dump(), **changes}
+    with pytest.raises(ValueError, match=message):
+        Settings.model_validate(values)
+
+
+def test_the_game_and_a_reconstruction_of_pixels_exclude_each_other() -> None:
+    phases = PUBLISHED.phases.model_dump() | {"reconstruction": {"rate": {0: 0.1}}}
+    with pytest.raises(ValueError, match="reconstructs latent codes"):
+        Settings.model_validate({**PUBLISHED.model_dump(), "phases": phases})
+
+
+def test_the_second_momentum_is_adams() -> None:
+    with pytest.raises(ValueError, match="second_momentum needs method: adam"):
+        Optimiser(rate={0: 0.1}, second_momentum=0.99)
+    assert make_settings().phases.reconstruction.second_momentum == 0.999

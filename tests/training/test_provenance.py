@@ -1,0 +1,32 @@
+"""What a record says of the checkout that it was made in."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from replication.training import job
+
+
+def git(folder: Path, *arguments: str) -> None:
+    who = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
+    subprocess.run(["git", *who, "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("changed", "dirty"),
+    [("engine/code.py", True), ("settings.yaml", True), ("results/a.json", False), ("new", False)],
+)
+def test_dirty_is_a_checkout_whose_code_or_settings_have_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, dirty: bool
+) -> None:
+    """A record that an earlier run has written is no reason to doubt the next one."""
+    for name in ("engine/code.py", "settings.yaml", "results/a.json", "figures/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("before")
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "all")
+    (tmp_path / changed).write_text("after")
+    monkeypatch.setattr(job, "__file__", str(tmp_path / "engine" / "job.py"))
+    assert job.environment(job.Execution())["dirty"] is dirty
