@@ -29,7 +29,7 @@ from replication.base.errors import UserError
 from replication.evidence.records import Machine
 from replication.pages.drawing import FIGURES, new_figure, not_run, save_figure
 from replication.settings.experiments import known
-from replication.settings.schema import Positive, PositiveNumber, Strict
+from replication.settings.strict import Positive, PositiveNumber, Strict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -39,7 +39,7 @@ def main() -> None:
 
 def first_images(settings: Settings, images: int) -> Settings:
     """``settings`` of a training on the first ``images`` of MNIST's 60,000."""
-    return settings.model_copy(update={"validation": MNIST - images})
+    return settings.model_copy(update={"validation_images": MNIST - images})
 
 
 def training_of(

@@ -76,15 +76,15 @@ def settings_of(name: str, value: int) -> Settings:
     """Table 1's, 2's or 3's at the quick preset, but for what grows and the hidden layers."""
     semi_supervised = ("table2_semi_supervised", "mnist_100")
     chosen: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
-        "seeds": (semi_supervised, {"hidden": NARROW}),
-        "width": (semi_supervised, {"hidden": [value, value]}),
-        "images": (semi_supervised, {"hidden": NARROW}),
+        "seeds": (semi_supervised, {"hidden_sizes": NARROW}),
+        "width": (semi_supervised, {"hidden_sizes": [value, value]}),
+        "images": (semi_supervised, {"hidden_sizes": NARROW}),
         "clusters": (
             ("table3_clustering", "clusters_30"),
-            {"hidden": [1000, 1000], "label_size": value},
+            {"hidden_sizes": [1000, 1000], "label_dim": value},
         ),
         # A decoder of Table 1's size would take several times as long for 10 million samples.
-        "parzen": (("table1_log_likelihood", "mnist"), {"hidden": [50]}),
+        "parzen": (("table1_log_likelihood", "mnist"), {"hidden_sizes": [50]}),
     }
     variant, changes = chosen[name]
     return experiments().settings_of("quick", *variant).model_copy(update=changes)
@@ -92,7 +92,7 @@ def settings_of(name: str, value: int) -> Settings:
 
 def rehearse(settings: Settings, seeds: int, dataset: Dataset, device: torch.device) -> None:
     """One update of tiny networks, so that the libraries' own memory is not the networks'."""
-    tiny = settings.model_copy(update={"hidden": [8]})
+    tiny = settings.model_copy(update={"hidden_sizes": [8]})
     next(epochs_of(training_of(tiny, range(min(seeds, 2)), device, "float32", dataset)))
 
 

@@ -38,7 +38,7 @@ def main() -> None:
     device = torch.device(options.device)
     torch.set_num_threads(1)
     settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_1000")
-    settings = settings.model_copy(update={"validation": HELD_OUT, "epochs": options.epochs})
+    settings = settings.model_copy(update={"validation_images": HELD_OUT, "epochs": options.epochs})
     dataset = load(settings).to(device)
     errors: dict[str, list[float]] = {precision: [] for precision in PRECISIONS}
     for seed in range(options.seeds):

@@ -96,10 +96,10 @@ def training_configuration(
         per_device_train_batch_size=settings.batch_size,
         autoencoder_optimizer_cls="SGD",
         autoencoder_optimizer_params={"momentum": reconstruction.momentum},
-        autoencoder_learning_rate=reconstruction.rate_at(0),
+        autoencoder_learning_rate=reconstruction.learning_rate_at(0),
         discriminator_optimizer_cls="SGD",
         discriminator_optimizer_params={"momentum": game.momentum},
-        discriminator_learning_rate=game.rate_at(0),
+        discriminator_learning_rate=game.learning_rate_at(0),
         no_cuda=device == "cpu",
     )
 
@@ -108,25 +108,25 @@ def model_of(settings: Settings) -> Adversarial_AE:
     """784-1000-1000-8 and back, and a discriminator 8-1000-1000-1."""
     configuration = Adversarial_AE_Config(
         input_dim=(PIXELS,),
-        latent_dim=settings.style_size,
+        latent_dim=settings.style_dim,
         reconstruction_loss="mse",
         deterministic_posterior=True,
     )
     parts = (Encoder(settings), Decoder(settings), Discriminator(settings))
     model = Adversarial_AE(configuration, *parts)
-    initialise(model, settings.initial_deviation, torch.Generator().manual_seed(0))
+    initialise(model, settings.init_std, torch.Generator().manual_seed(0))
     return model
 
 
 def layers(inputs: int, settings: Settings, outputs: int) -> nn.Sequential:
-    last = nn.Linear(settings.hidden[-1], outputs)
-    return nn.Sequential(perceptron([inputs, *settings.hidden]), last)
+    last = nn.Linear(settings.hidden_sizes[-1], outputs)
+    return nn.Sequential(perceptron([inputs, *settings.hidden_sizes]), last)
 
 
 class Encoder(BaseEncoder):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.layers = layers(PIXELS, settings, settings.style_size)
+        self.layers = layers(PIXELS, settings, settings.style_dim)
 
     def forward(self, x: Tensor) -> ModelOutput:
         code = self.layers(x)
@@ -137,7 +137,7 @@ class Encoder(BaseEncoder):
 class Decoder(BaseDecoder):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.layers = layers(settings.style_size, settings, PIXELS)
+        self.layers = layers(settings.style_dim, settings, PIXELS)
 
     def forward(self, z: Tensor) -> ModelOutput:
         return ModelOutput(reconstruction=torch.sigmoid(self.layers(z)))
@@ -146,7 +146,7 @@ class Decoder(BaseDecoder):
 class Discriminator(BaseDiscriminator):
     def __init__(self, settings: Settings) -> None:
         super().__init__()
-        self.layers = layers(settings.style_size, settings, 1)
+        self.layers = layers(settings.style_dim, settings, 1)
 
     def forward(self, x: Tensor) -> ModelOutput:
         return ModelOutput(embedding=torch.sigmoid(self.layers(x)))

@@ -104,19 +104,19 @@ def floor(settings: Settings, pixels: int = 784) -> int:
     Forward once a use, backward twice (weights and inputs); images and prior samples need no
     gradient, nor do the discriminators' weights in the generator's step.
     """
-    first, *rest = settings.hidden
+    first, *rest = settings.hidden_sizes
 
     def network(inputs: int, outputs: int) -> tuple[int, int]:
         """Multiply-adds of one pass, and those of its first layer."""
         sizes = [inputs, first, *rest, outputs]
         return sum(a * b for a, b in pairwise(sizes)), sizes[0] * sizes[1]
 
-    style, label = settings.style_size, settings.label_size
+    style, label = settings.style_dim, settings.label_dim
     encoder, encoder_first = network(pixels, style + label)
     decoder, _ = network(style + label, pixels)
     adversaries = [network(style, 1), network(label, 1)]
     labelled = min(int(settings.labels), settings.batch_size) / settings.batch_size
-    classifier = encoder - settings.hidden[-1] * style
+    classifier = encoder - settings.hidden_sizes[-1] * style
     reconstruction = 3 * (encoder + decoder) - encoder_first
     game = 3 * encoder - encoder_first
     game += sum(2 * (3 * d - start) + 2 * d for d, start in adversaries)

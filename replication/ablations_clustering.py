@@ -116,7 +116,7 @@ def draw_entropies(axes: "Axes", record: "Record") -> None:
         steps, values = learning_curve(record, name)
         if len(steps):
             beside.plot(steps, values.mean(0), "--", color=colour, lw=1)
-    beside.set_ylim(0, np.log(record.settings.label_size) * 1.05)
+    beside.set_ylim(0, np.log(record.settings.label_dim) * 1.05)
     beside.spines["right"].set_visible(True)
 
 

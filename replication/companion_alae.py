@@ -64,7 +64,7 @@ def train(run: "Run") -> "Outcome":
 
     settings, stack, data = run.settings, run.stack, run.dataset
     assert settings.alae is not None
-    count, classified = len(run.seeds), settings.alae.classified
+    count, classified = len(run.seeds), settings.svm_images
 
     def evaluate() -> "dict[str, Tensor]":
         return metrics_on_test(stack, data)
@@ -72,7 +72,7 @@ def train(run: "Run") -> "Outcome":
     if not (settings.phases.generator or settings.phases.reconstruction):
         fitted = Fitted([[] for _ in run.seeds], [False] * count)
         metrics = code_accuracies(stack, data, classified, [True] * count)
-        for name, value in pixel_accuracies(data, settings.style_size, classified).items():
+        for name, value in pixel_accuracies(data, settings.style_dim, classified).items():
             metrics[f"pixels_{name}"] = torch.full([count], value)
         return Outcome(fitted, metrics)
     fitted = run.fit(evaluate)
@@ -105,7 +105,7 @@ def pictures(run: "Run") -> "dict[str, Tensor]":
     reconstructed = over_chunks(stack, reconstruct, chosen)
     arrays = {"sources": chosen.expand_as(reconstructed), "reconstructed": reconstructed}
     if run.settings.phases.generator:
-        noise = run.streams.normal("figure samples", 2 * SAMPLED, run.settings.style_size)
+        noise = run.streams.normal("figure samples", 2 * SAMPLED, run.settings.style_dim)
         with torch.no_grad():
             arrays["sampled"] = data.scaling.to_bytes(stack.each(generated, noise))
     return {name: images.unflatten(-1, data.shape) for name, images in arrays.items()}
@@ -148,7 +148,7 @@ def notes(drawing: Drawing) -> list[str]:
     settings = drawing.settings("alae")
     assert settings.alae is not None
     published_epochs = Drawing("paper", ITEM).settings("alae").epochs
-    size, classified = settings.style_size, settings.alae.classified
+    size, classified = settings.style_dim, settings.svm_images
     epochs = {n: drawing.settings(v).epochs for v, n in {**JUDGED, **TUTORIAL}.items()}
     other = "".join(f" {n}: {e}." for n, e in epochs.items() if e != settings.epochs)
     texts = [

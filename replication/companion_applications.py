@@ -54,8 +54,8 @@ def train(run: "Run") -> "Outcome":
     from .training.job import Outcome
 
     assert run.settings.application is not None
-    if run.settings.application.sizes:
-        check_sizes(run.settings.application.sizes, run.dataset)
+    if run.settings.application.label_counts:
+        check_sizes(run.settings.application.label_counts, run.dataset)
     outcome = train_and_test(run)
     metrics, arrays = measure(run, outcome.fitted.diverged)
     return Outcome(outcome.fitted, outcome.metrics | metrics, arrays)
@@ -126,10 +126,10 @@ def generation_rows(drawing: Drawing) -> "Iterator[Row]":
     known = aae or vae
     error = measured(known, "reader_error_percent")
     for metric, name, bound in (
-        ("fid", "FID to test images", "fid_floor"),
+        ("fid", "FID to test images", "fid_sampling_noise"),
         ("inception_score", "inception score", "inception_score_ceiling"),
     ):
-        images = "training" if bound == "fid_floor" else "test"
+        images = "training" if bound == "fid_sampling_noise" else "test"
         yield [
             "generation",
             f"classifier's error {error} %",
@@ -217,7 +217,7 @@ def sizes(drawing: Drawing) -> list[int]:
     record = drawing.record("features")
     settings = record.settings if record else drawing.settings("features")
     assert settings.application is not None
-    return settings.application.sizes
+    return settings.application.label_counts
 
 
 # The figure
@@ -252,7 +252,7 @@ def draw_samples(axes: "Axes", drawing: Drawing, variant: str, name: str) -> Non
     if not drawable(axes, record, title):
         return
     text = (
-        f"FID {measured(record, 'fid')}, training images {measured(record, 'fid_floor')}\n"
+        f"FID {measured(record, 'fid')}, training images {measured(record, 'fid_sampling_noise')}\n"
         f"inception score {measured(record, 'inception_score')}, "
         f"test images {measured(record, 'inception_score_ceiling')}"
     )

@@ -45,7 +45,7 @@ COLUMNS = {
     "nearest_neighbour_percent": "1-NN, %",
     "linear_probe_percent": "linear probe, %",
     "prior_distance": "prior mismatch",
-    "prior_distance_floor": "its floor",
+    "prior_sampling_noise": "its floor",
     "fid": "FID",
     "inception_score": "IS",
     "fine_tuned_error_percent": "fine-tuned error, %",
@@ -87,7 +87,7 @@ def train(run: "Run") -> "Outcome":
         metrics |= fine_tuned_errors(run, fitted.diverged)
     floors = {
         "mean_image_per_pixel": mean_image_error(data.train, data.test),
-        "components_per_pixel": component_error(data, run.settings.style_size),
+        "components_per_pixel": component_error(data, run.settings.style_dim),
     }
     for name, floor in floors.items():
         metrics[name] = torch.full([len(run.seeds)], floor)
@@ -117,7 +117,7 @@ def pictures(run: "Run") -> "dict[str, Tensor]":
         answers = stack.each(answer, spoilt, torch.zeros_like(epsilon))
         rows = [scaling.to_bytes(images) for images in (seen, spoilt, answers)]
         arrays = {"answers": torch.stack(rows, 1)}
-        if run.settings.style_size == 2:
+        if run.settings.style_dim == 2:
             codes = sampled_codes(stack, data, run.epsilon_size, run.streams)
             grid = plane(codes, STEPS)
             places = torch.cat([grid, torch.zeros_like(grid[:, :1])], 1)
@@ -177,7 +177,7 @@ def bounds(drawing: Drawing) -> list[list[str]]:
         return []
     empty = dict.fromkeys(COLUMNS, "")
     mean = empty | {"test_reconstruction_per_pixel": cell(record, "mean_image_per_pixel")}
-    scores = {"fid": "fid_floor", "inception_score": "inception_score_ceiling"}
+    scores = {"fid": "fid_sampling_noise", "inception_score": "inception_score_ceiling"}
     real = empty | {column: cell(record, metric) for column, metric in scores.items()}
     return [["the mean image", *mean.values()], ["real images", *real.values()]]
 
@@ -189,7 +189,7 @@ def stages(drawing: Drawing) -> list[str]:
         record = drawing.record(variant)
         if record is None or not (per_layer := record.settings.layerwise_epochs):
             continue
-        after = (len(record.settings.hidden) + 1) * per_layer
+        after = (len(record.settings.hidden_sizes) + 1) * per_layer
         if values := record.values("test_reconstruction_per_pixel", epoch=after):
             greedy = percent([1000 * value for value in values])
             name = described.place.partition(": ")[2]

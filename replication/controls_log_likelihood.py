@@ -2,7 +2,7 @@
 
 The paper warns of the measure itself; Theis et al. (2016, arXiv:1511.01844) showed that it prefers
 models which nobody would call good. Three sets of "samples" that take no model to draw are measured
-as Table 1 measures the decoder's, with the same images to choose the window's deviation on:
+as Table 1 measures the decoder's, with the same images to choose the window's bandwidth on:
 
 - ``training_images``: as many images to train on as the table has samples. They are samples of the
   very distribution that is sought: a sound measure would put nothing above them;
@@ -11,7 +11,7 @@ as Table 1 measures the decoder's, with the same images to choose the window's d
   fifth of the images where they are fewer: a memory of blurred images, none of which is a digit
   that anyone wrote.
 
-The figure shows the estimate against the number of samples and against the deviation.
+The figure shows the estimate against the number of samples and against the bandwidth.
 """
 
 from typing import TYPE_CHECKING
@@ -54,7 +54,7 @@ def train(run: "Run") -> "Outcome":
     from .training.job import Outcome
 
     assert run.settings.parzen is not None
-    deviations, count = run.settings.parzen.deviations(), run.settings.parzen.samples[0]
+    bandwidths, count = run.settings.parzen.bandwidths(), run.settings.parzen.samples[0]
     data = run.dataset
     held_out, test = scaled(data.validation.images), scaled(data.test.images)
     metrics: dict[str, list[float]] = {}
@@ -65,11 +65,11 @@ def train(run: "Run") -> "Outcome":
             def blocks(samples: "Tensor" = samples) -> "Iterator[Tensor]":
                 yield from samples.split(5000)
 
-            found = estimate(blocks, held_out, test, deviations)
+            found = estimate(blocks, held_out, test, bandwidths)
             numbers = {
                 "log_likelihood": found.mean,
                 "standard_error": found.standard_error,
-                "deviation": found.deviation,
+                "bandwidth": found.bandwidth,
                 "samples": float(found.samples),
             }
             for measure, value in numbers.items():
@@ -128,12 +128,12 @@ def draw_table(drawing: Drawing) -> None:
         "What the Parzen-window estimate says of samples without a model, nats"
     )
     notes = [
-        "Mean ± sample deviation over seeds [standard error over test images]. The window's "
-        "deviation was chosen on held-out images.",
+        "Mean ± sample bandwidth over seeds [standard error over test images]. The window's "
+        "bandwidth was chosen on held-out images.",
         "A model whose row is below one of the last three has a likelihood, by this measure, that "
         "copying training images, or blurring them, would surpass.",
     ]
-    Table(caption, ["samples", "number", "log-likelihood", "deviation"], rows, notes).write(
+    Table(caption, ["samples", "number", "log-likelihood", "bandwidth"], rows, notes).write(
         drawing.stem
     )
 
@@ -148,18 +148,18 @@ def first_count(models: Drawing, variant: str) -> str:
 
 
 def cells(record: "Record", name: str) -> list[str]:
-    """Number of samples, estimate and deviation of one row."""
+    """Number of samples, estimate and bandwidth of one row."""
     values = record.values(f"log_likelihood_{name}")
     if not values:
         return ["", "diverged", ""]
     numbers = record.values(f"samples_{name}") if not name.isdigit() else [float(name)]
     error = np.mean(record.values(f"standard_error_{name}"))
     estimate = f"{percent(values)} [{error:.2f}] (n={len(values)})"
-    return [f"{numbers[0]:,.0f}", estimate, percent(record.values(f"deviation_{name}"))]
+    return [f"{numbers[0]:,.0f}", estimate, percent(record.values(f"bandwidth_{name}"))]
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """The estimate against the number of samples, and against the deviation."""
+    """The estimate against the number of samples, and against the bandwidth."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     models = Drawing(drawing.preset, TABLE, drawing.results)
@@ -181,12 +181,12 @@ def draw_figure(drawing: Drawing) -> None:
         draw_published(by_count)
     labels = {"xlabel": "samples", "ylabel": "log-likelihood of test images, nats"}
     by_count.set(xscale="log", title="Against the number of samples", **labels)
-    labels = {"xlabel": "deviation of the window", "ylabel": "log-likelihood of held-out images"}
-    by_deviation.set(xscale="log", title="Against the deviation (fewest samples)", **labels)
+    labels = {"xlabel": "bandwidth of the window", "ylabel": "log-likelihood of held-out images"}
+    by_deviation.set(xscale="log", title="Against the bandwidth (fewest samples)", **labels)
     by_deviation.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     by_deviation.xaxis.set_major_formatter("{x:g}")
     by_deviation.xaxis.set_minor_formatter(NullFormatter())
-    if by_deviation.lines:  # far from its best deviation an estimate falls without end
+    if by_deviation.lines:  # far from its best bandwidth an estimate falls without end
         highest = max(np.max(line.get_ydata()) for line in by_deviation.lines)
         by_deviation.set_ylim(bottom=max(by_deviation.get_ylim()[0], highest - 3 * abs(highest)))
     for axes in (by_count, by_deviation):
@@ -210,13 +210,13 @@ def draw_counts(axes: "Axes", record: "Record", name: str, colour: str) -> None:
 
 
 def draw_curve(axes: "Axes", drawing: Drawing, variant: str, name: str, colour: str) -> None:
-    """The held-out images' log-likelihood along the deviations, of the first seed; its best one."""
+    """The held-out images' log-likelihood along the bandwidths, of the first seed; its best one."""
     parzen, curve = drawing.settings(variant).parzen, drawing.arrays(variant).get(f"curve_{name}")
     if parzen is None or curve is None:
         return
-    deviations = parzen.deviations()
-    axes.plot(deviations, curve, "-", color=colour, lw=1.2)
-    axes.plot(deviations[int(curve.argmax())], curve.max(), "o", ms=4, color=colour)
+    bandwidths = parzen.bandwidths()
+    axes.plot(bandwidths, curve, "-", color=colour, lw=1.2)
+    axes.plot(bandwidths[int(curve.argmax())], curve.max(), "o", ms=4, color=colour)
 
 
 def draw_published(axes: "Axes") -> None:

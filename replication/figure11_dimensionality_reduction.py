@@ -44,7 +44,7 @@ def train(run: "Run") -> "Outcome":
     from .training.job import Outcome
 
     stack, data = run.stack, run.dataset
-    check_clusters(run.settings.label_size, data.classes)
+    check_clusters(run.settings.label_dim, data.classes)
 
     def evaluate() -> "dict[str, Tensor]":
         metrics = metrics_on_test(stack, data)
@@ -58,7 +58,7 @@ def train(run: "Run") -> "Outcome":
         return heads_of(model, codes["label"].softmax(-1)) + codes["style"]
 
     fitted = run.fit(evaluate)
-    heads = over_chunks(stack, heads_of, torch.eye(run.settings.label_size, device=run.device))
+    heads = over_chunks(stack, heads_of, torch.eye(run.settings.label_dim, device=run.device))
     codes = over_chunks(stack, represent, data.test.images)
     metrics = evaluate()
     floor = mean_image_error(data.train, data.test)

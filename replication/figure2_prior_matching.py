@@ -96,9 +96,9 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     prior = record.settings.style_prior
     for outline in prior_outlines(prior):
         axes.plot(*outline, color="black", linewidth=0.6, alpha=0.7)
-    reach = 3.2 if prior.kind == "mixture" else 3.5 * prior.deviation
+    reach = 3.2 if prior.kind == "mixture" else 3.5 * prior.std
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    distance, floor = (record.values(m) for m in ("prior_distance", "prior_distance_floor"))
+    distance, floor = (record.values(m) for m in ("prior_distance", "prior_sampling_noise"))
     text = f"distance to prior {percent(distance)}, floor {percent(floor)}"
     axes.set_xlabel(text, fontsize=8)
 

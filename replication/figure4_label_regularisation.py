@@ -41,7 +41,7 @@ NUMBERS = (
     "own_part_chance_percent",
     "own_part_ceiling_percent",
     "prior_distance",
-    "prior_distance_floor",
+    "prior_sampling_noise",
 )
 
 

@@ -35,7 +35,7 @@ def draw_samples(axes: "Axes", letter: str, drawing: Drawing, variants: list[str
     settings = record.settings if record else drawing.settings(variant)
     stands_in = variants is FACES and settings.data != "tfd"
     name = DATASETS[settings.data] + (", in place of TFD" if stands_in else "")
-    axes.set_title(f"({letter}) {name}: {settings.style_size}-D code")
+    axes.set_title(f"({letter}) {name}: {settings.style_dim}-D code")
     if record is None or not any(seed.status == "ok" for seed in record.seeds):
         axes.set_box_aspect(0.78)  # as large as the other panel's picture
         not_run(axes, "diverged" if record else "not run")

@@ -75,12 +75,12 @@ def train(run: "Run") -> "Outcome":
     fitted = run.fit(evaluate)
     reader = train_reader(data)
     drawn = style_prior(settings).sample(STYLES, generator(0, "styles")).to(run.device)
-    how = (stack, data, reader, settings.label_size)
+    how = (stack, data, reader, settings.label_dim)
     known = {
         "chance_percent": 100 / data.classes,
         "reader_error_percent": reader.error_percent(data.test),
         "largest_class_percent": largest_class(data.test),
-        "pixel_probe_percent": pixel_probe(data, settings.style_size),
+        "pixel_probe_percent": pixel_probe(data, settings.style_dim),
         "class_mean_per_pixel": class_mean_error(data.train, data.test),
         "mean_image_per_pixel": mean_image_error(data.train, data.test),
     }
@@ -105,7 +105,7 @@ def sheets(run: "Run", drawn: "Tensor") -> "dict[str, Tensor]":
     from .measures.evaluate import over_chunks
     from .measures.probes import style_of, with_label
 
-    data, size, style = run.dataset, run.settings.label_size, style_of(run.dataset)
+    data, size, style = run.dataset, run.settings.label_dim, style_of(run.dataset)
 
     def of_styles(model: "Model", styles: "Tensor") -> "Tensor":
         labels = range(data.classes)

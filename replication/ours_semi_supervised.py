@@ -67,7 +67,7 @@ def draw_table(drawing: Drawing) -> None:
 
 def errors(record: Record, metric: str) -> str:
     """Empty where it was not measured: the chosen recipe trains on all images."""
-    if metric == VALIDATION and not record.settings.validation:
+    if metric == VALIDATION and not record.settings.validation_images:
         return ""
     return measured(record, metric, counted=True)
 

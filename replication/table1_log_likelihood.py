@@ -139,7 +139,7 @@ def variant_note(drawing: Drawing, variant: str) -> str:
     parts = []
     for count in map(str, record.settings.parzen.samples):
         if any(f"log_likelihood_{count}" in seed.metrics for seed in record.seeds):
-            deviation = percent(record.values(f"deviation_{count}"))
+            deviation = percent(record.values(f"bandwidth_{count}"))
             text = estimate_text(record, count)
             parts.append(f"{int(count):,} samples {text}, deviation {deviation}")
     return f"{variant}: {'; '.join(parts) or 'diverged'}"

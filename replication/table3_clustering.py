@@ -58,10 +58,10 @@ def train(run: "Run") -> "Outcome":
 
     fitted, metrics = train_clusters(run)
     settings, stack, data = run.settings, run.stack, run.dataset
-    size = settings.label_size
+    size = settings.label_dim
     floors = [k_means(data, size, seed.seed) for seed in run.seeds]
     metrics |= {f"{FLOOR}{m}": torch.tensor([own[m] for own in floors]) for m in floors[0]}
-    styles, every = torch.zeros(size, settings.style_size), torch.eye(size)
+    styles, every = torch.zeros(size, settings.style_dim), torch.eye(size)
 
     def decode(model: "Model", style: "Tensor", label: "Tensor") -> "Tensor":
         return model.decoder(style, label)

@@ -91,7 +91,7 @@ def test_stacked_seeds_reach_the_metrics_of_seeds_alone(
 def test_divergence_is_a_result(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    phases = {"reconstruction": {"rate": {0: 1e6}, "momentum": 0.9}}
+    phases = {"reconstruction": {"learning_rate": {0: 1e6}, "momentum": 0.9}}
     shrink(monkeypatch, epochs=3, phases=phases)
     exits(capsys, 0, "train", "--variant", "mnist_100")
     record = records.read(workdir / "results/smoke" / ITEM / "mnist_100.json")
@@ -103,7 +103,7 @@ def test_divergence_is_a_result(
 def test_no_better_than_the_mean_image_is_said(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shrink(monkeypatch, epochs=1, phases={"reconstruction": {"rate": {0: 1e-9}}})
+    shrink(monkeypatch, epochs=1, phases={"reconstruction": {"learning_rate": {0: 1e-9}}})
     exits(capsys, 0, "train", "--variant", "mnist_100")
     record = records.read(workdir / "results/smoke" / ITEM / "mnist_100.json")
     assert "no better than the mean image" in record.seeds[0].warnings[0]
@@ -195,10 +195,10 @@ def test_a_damaged_record_stops_the_drawing_and_nothing_else(
 ) -> None:
     path = workdir / "results/smoke" / ITEM / "mnist_100.json"
     path.parent.mkdir(parents=True)
-    path.write_text('{"schema_version": 1')
+    path.write_text('{"schema_version": 2')
     assert str(path.relative_to(workdir)) in exits(capsys, 2, "draw")
     assert not (workdir / "figures").exists()
-    assert path.read_text() == '{"schema_version": 1'
+    assert path.read_text() == '{"schema_version": 2'
 
 
 @pytest.mark.parametrize("command", ["", "train", "draw", "compare"])
@@ -214,7 +214,7 @@ def test_fewer_clusters_than_classes(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = experiments().model_dump()
-    content["items"]["table3_clustering"]["smoke"] |= {"label_size": 9}
+    content["items"]["table3_clustering"]["smoke"] |= {"label_dim": 9}
     changed = Experiments.model_validate(content)
     monkeypatch.setattr(job, "experiments", lambda: changed)
     with pytest.raises(SystemExit) as error:
@@ -228,13 +228,13 @@ def test_another_number_of_classes_than_the_data_have(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     content = experiments().model_dump()
-    content["items"][ITEM]["smoke"] |= {"label_size": 9}
+    content["items"][ITEM]["smoke"] |= {"label_dim": 9}
     changed = Experiments.model_validate(content)
     monkeypatch.setattr(job, "experiments", lambda: changed)
     with pytest.raises(SystemExit) as error:
         cli.main(SCRIPT, ["train", "--variant", "mnist_100"])
     assert error.value.code == 2
-    assert "label_size is 9, digits has 10 classes" in capsys.readouterr().err
+    assert "label_dim is 9, digits has 10 classes" in capsys.readouterr().err
 
 
 def test_what_was_not_run_is_drawn_as_not_run(
@@ -274,7 +274,7 @@ def test_drawing_the_suite_stops_at_what_is_wrong(
 
 
 @pytest.mark.parametrize(
-    ("wanted", "device", "instructions", "hidden", "precision"),
+    ("wanted", "device", "instructions", "hidden_sizes", "precision"),
     [
         ("auto", "cpu", True, [1000, 1000], "bf16-products"),
         ("auto", "cpu", False, [1000, 1000], "float32"),
@@ -289,11 +289,11 @@ def test_the_precision_that_is_taken_by_default(
     wanted: str,
     device: str,
     instructions: bool,
-    hidden: list[int],
+    hidden_sizes: list[int],
     precision: str,
 ) -> None:
     monkeypatch.setattr(job, "has_bf16_products", lambda: instructions)
-    assert job.precision_of(wanted, device, make_settings(hidden=hidden)) == precision
+    assert job.precision_of(wanted, device, make_settings(hidden_sizes=hidden_sizes)) == precision
 
 
 def test_a_borrowing_item_has_no_training_of_its_own(

@@ -125,7 +125,7 @@ def test_one_setting_replans_its_variant_alone(made: Path) -> None:
     text, before = experiments.read_text(), planned(made)
     content = yaml.safe_load(text)
     table = content["items"]["table2_semi_supervised"]["variants"]
-    table["mnist_100"].setdefault("smoke", {})["input_noise"] = 0.2
+    table["mnist_100"].setdefault("smoke", {})["input_noise_std"] = 0.2
     experiments.write_text(yaml.safe_dump(content))
     record = "results/smoke/table2_semi_supervised/mnist_100.json"
     assert record not in before, "run make first"

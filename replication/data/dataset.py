@@ -47,19 +47,19 @@ class Scaling:
     """
 
     mean: Tensor | None = None
-    deviation: Tensor | None = None
+    std: Tensor | None = None
 
     def to_network(self, images: Tensor) -> Tensor:
         """uint8 images [..., pixels] as the networks see them."""
         pixels = scaled(images)
-        if self.mean is None or self.deviation is None:
+        if self.mean is None or self.std is None:
             return pixels
-        return pixels.sub_(self.mean).div_(self.deviation)
+        return pixels.sub_(self.mean).div_(self.std)
 
     def to_pixels(self, outputs: Tensor) -> Tensor:
         """A decoder's outputs [..., pixels] as pixels in [0, 1]."""
-        if self.mean is not None and self.deviation is not None:
-            outputs = outputs * self.deviation + self.mean
+        if self.mean is not None and self.std is not None:
+            outputs = outputs * self.std + self.mean
         return outputs.clamp(0, 1)
 
     def to_bytes(self, outputs: Tensor) -> Tensor:
@@ -67,9 +67,9 @@ class Scaling:
         return (self.to_pixels(outputs) * 255).round().byte()
 
     def to(self, device: torch.device) -> "Scaling":
-        if self.mean is None or self.deviation is None:
+        if self.mean is None or self.std is None:
             return self
-        return Scaling(self.mean.to(device), self.deviation.to(device))
+        return Scaling(self.mean.to(device), self.std.to(device))
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def load(settings: Settings) -> Dataset:
         "olivetti": faces.load_olivetti,
         "tfd": faces.load_tfd,
     }
-    dataset = hold_out(loaders[settings.data](), settings.validation)
+    dataset = hold_out(loaders[settings.data](), settings.validation_images)
     if settings.held_out_class is not None:
         dataset = leave_out(dataset, settings.held_out_class)
     if settings.signed_pixels:

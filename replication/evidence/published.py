@@ -20,7 +20,7 @@ from pydantic import Field
 
 from replication.base.errors import UserError
 from replication.settings.experiments import experiments, parse, read_yaml
-from replication.settings.schema import Strict
+from replication.settings.strict import Strict
 
 from .records import Record
 

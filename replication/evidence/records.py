@@ -4,6 +4,7 @@
 that a figure draws lie beside it as ``.npz`` (of the first seed that did not diverge).
 """
 
+import hashlib
 import io
 import json
 from collections.abc import Callable, Mapping
@@ -15,9 +16,11 @@ from pydantic import ValidationError
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
-from replication.settings.schema import Positive, Settings, Strict
+from replication.settings.schema import Settings
+from replication.settings.strict import Positive, Strict
 
-SCHEMA = 1
+from .migration import SCHEMA, migrated
+
 RESULTS = Path("results")
 
 
@@ -74,15 +77,24 @@ class DataSummary(Strict):
 class Record(Strict):
     """All seeds of one variant."""
 
-    schema_version: Literal[1]
+    schema_version: Literal[2] = 2
     preset: str
     item: str
     variant: str
     settings: Settings
-    settings_hash: str
+    training_hash: str
+    measuring_hash: str
     code_hash: str
     dataset: DataSummary
     seeds: list[SeedResult]
+    # sha256 of everything else: a number that was edited by hand is found.
+    seal: str = ""
+
+    def content_seal(self) -> str:
+        """What ``seal`` has to be."""
+        values = self.model_dump(mode="json", exclude={"seal"})
+        text = json.dumps(values, sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def values(self, metric: str, epoch: int | None = None) -> list[float]:
         """``metric`` of each seed that did not diverge; a UserError if it was not measured.
@@ -140,8 +152,8 @@ def write(record: Record, arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 
 def _text(record: Record) -> str:
-    """JSON to be read and compared by people: indented, but an epoch is one line."""
-    values = record.model_dump(mode="json")
+    """JSON to be read and compared by people: indented, but an epoch is one line; sealed."""
+    values = record.model_copy(update={"seal": record.content_seal()}).model_dump(mode="json")
     histories = []
     for i, seed in enumerate(values["seeds"]):
         rows = (json.dumps(row, allow_nan=False) for row in seed["history"])
@@ -154,23 +166,34 @@ def _text(record: Record) -> str:
 
 
 def read(path: Path) -> Record:
-    """The record in ``path``; a UserError if it is damaged, foreign, or of a newer schema."""
+    """The record in ``path``, in today's schema.
+
+    A UserError if it is damaged, edited, foreign, or of a newer schema.
+    """
     remedy = f"restore {path} from the repository, or delete it and train that variant again"
     values = _read_json(path, remedy)
     version = values.get("schema_version") if isinstance(values, dict) else None
     if isinstance(version, int) and version > SCHEMA:
         problem = f"{path} was written by a newer version of this suite (schema {version})"
         raise UserError(problem, "update the suite")
+    record = _parsed(values, path, remedy)
+    if (record.preset, record.item, record.variant) != identity(path):
+        name = f"{record.preset}/{record.item}/{record.variant}"
+        raise UserError(f"{path} is the record of {name}", remedy)
+    if version == SCHEMA and record.seal != record.content_seal():
+        raise UserError(f"{path} was edited: its seal does not fit its content", remedy)
+    return record
+
+
+def _parsed(values: Any, path: Path, remedy: str) -> Record:
     try:
-        record = Record.model_validate_json(path.read_bytes())
+        return Record.model_validate_json(json.dumps(migrated(values)))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{path} is no record: {key}: {first['msg']}", remedy) from None
-    if (record.preset, record.item, record.variant) != identity(path):
-        name = f"{record.preset}/{record.item}/{record.variant}"
-        raise UserError(f"{path} is the record of {name}", remedy)
-    return record
+    except (AttributeError, KeyError, TypeError) as error:  # an old record that lacks its parts
+        raise UserError(f"{path} is no record: {error!r}", remedy) from None
 
 
 def identity(path: Path) -> tuple[str, str, str]:

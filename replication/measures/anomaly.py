@@ -72,7 +72,7 @@ def measure_anomaly(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
 
     def measure(index: int) -> dict[str, float]:
         scores = {name: own[index] for name, own in ours.items()}
-        scores |= rival_scores(dataset, settings.style_size, run.seeds[index].seed)
+        scores |= rival_scores(dataset, settings.style_dim, run.seeds[index].seed)
         found = {"auprc_percent_chance": 100 * float(anomalous.mean())}
         for name, own in scores.items():
             found[f"auroc_percent_{name}"], found[f"auprc_percent_{name}"] = areas(own, anomalous)

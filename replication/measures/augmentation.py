@@ -21,7 +21,8 @@ from replication.data.dataset import Split, one_hot
 from replication.models.build import build
 from replication.models.priors import style_prior
 from replication.models.stack import Stack
-from replication.settings.schema import Phases, Settings
+from replication.settings.optimisers import Phases
+from replication.settings.schema import Settings
 from replication.training.fit import Batches
 from replication.training.job import Run
 from replication.training.phases import Batch, Classification, EncoderInput
@@ -37,11 +38,11 @@ def generated_images(run: Run, index: int, count: int) -> Split:
     """``count`` images of the ``index``-th model's decoder, of each class in turn."""
     model, settings = run.stack.model(index), run.settings
     stream = generator(run.seeds[index].seed, "generated", run.device)
-    labels = torch.arange(count, device=run.device) % settings.label_size
+    labels = torch.arange(count, device=run.device) % settings.label_dim
     styles = style_prior(settings).sample(count, stream)
     run.stack.template.eval()
     images = [
-        run.dataset.scaling.to_bytes(model.decoder(z, one_hot(y, settings.label_size)))
+        run.dataset.scaling.to_bytes(model.decoder(z, one_hot(y, settings.label_dim)))
         for z, y in zip(styles.split(CHUNK), labels.split(CHUNK), strict=True)
     ]
     run.stack.template.train()
@@ -84,8 +85,8 @@ def classifier_errors(run: Run, own: list[Split], updates: int) -> Tensor:
 def classifier_settings(settings: Settings) -> Settings:
     """Those of the classifier of a semi-supervised model: its encoder and third phase alone."""
     changes = {
-        "style_size": 0,
-        "input_noise": 0.0,
+        "style_dim": 0,
+        "input_noise_std": 0.0,
         "input_dropout": 0.0,
         "phases": Phases(classification=settings.phases.classification),
         "application": None,
@@ -112,7 +113,7 @@ def measure_augmentation(run: Run) -> tuple[dict[str, Tensor], dict[str, Tensor]
     application, train = run.settings.application, run.dataset.train
     labelled = run.batches().labelled
     assert application is not None
-    count, updates = application.generated, application.updates
+    count, updates = application.generated_images, application.classifier_updates
     assert count is not None
     assert updates is not None
     assert labelled is not None
@@ -125,5 +126,5 @@ def measure_augmentation(run: Run) -> tuple[dict[str, Tensor], dict[str, Tensor]
     reader = train_reader(run.dataset)
     read = [100 - reader.error_percent(own) for own in drawn]
     metrics["generated_read_percent"] = torch.tensor(read)
-    shown = torch.stack([own.images[: ROWS * run.settings.label_size] for own in drawn])
-    return metrics, {"generated": shown.unflatten(1, (-1, run.settings.label_size))}
+    shown = torch.stack([own.images[: ROWS * run.settings.label_dim] for own in drawn])
+    return metrics, {"generated": shown.unflatten(1, (-1, run.settings.label_dim))}

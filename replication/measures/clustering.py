@@ -32,7 +32,7 @@ def train_clusters(run: Run) -> tuple[Fitted, dict[str, Tensor]]:
     meaningless.
     """
     stack, data = run.stack, run.dataset
-    check_clusters(run.settings.label_size, data.classes)
+    check_clusters(run.settings.label_dim, data.classes)
 
     def evaluate() -> dict[str, Tensor]:
         return {**metrics_on_test(stack, data), **clustering_metrics(stack, data)}
@@ -47,7 +47,7 @@ def train_clusters(run: Run) -> tuple[Fitted, dict[str, Tensor]]:
 def check_clusters(clusters: int, classes: int) -> None:
     """A UserError unless every class can have a cluster."""
     if clusters < classes:
-        raise UserError(f"{clusters} clusters cannot hold {classes} classes", "raise label_size")
+        raise UserError(f"{clusters} clusters cannot hold {classes} classes", "raise label_dim")
 
 
 def cluster_probabilities(stack: Stack, dataset: Dataset, split: Split) -> np.ndarray:

@@ -69,7 +69,7 @@ def prior_distances(codes: Tensor, prior: Prior, seeds: Sequence[Seed]) -> dict[
     """How far the codes [S, N, n] lie from a prior sample of their number, and its floor, [S].
 
     ``prior_distance`` is the sliced Wasserstein distance to the sample, in the code's unit;
-    ``prior_distance_floor`` that of a second prior sample to the first.
+    ``prior_sampling_noise`` that of a second prior sample to the first.
     """
     distances, floors = [], []
     for own, seed in zip(codes.cpu(), seeds, strict=True):
@@ -79,7 +79,7 @@ def prior_distances(codes: Tensor, prior: Prior, seeds: Sequence[Seed]) -> dict[
         floors.append(sliced_wasserstein(other, sample))
     return {
         "prior_distance": torch.tensor(distances),
-        "prior_distance_floor": torch.tensor(floors),
+        "prior_sampling_noise": torch.tensor(floors),
     }
 
 

@@ -22,7 +22,7 @@ Space = tuple[np.ndarray, np.ndarray]  # of training and of test images, [N, d] 
 def check_sizes(sizes: list[int], dataset: Dataset) -> None:
     """A UserError where a number of labels is larger than the data set."""
     if max(sizes) > len(dataset.train):
-        problem = f"application.sizes: {max(sizes)} labels, {dataset.name} has {len(dataset.train)}"
+        problem = f"application.label_counts: {max(sizes)} labels, {dataset.name} has {len(dataset.train)}"
         raise UserError(f"{problem} images to train on", "ask for fewer")
 
 
@@ -80,7 +80,7 @@ def measure_features(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
         train, test = (own[index].cpu().numpy() for own in codes)
         spaces = {"codes": (train, test), **rivals}
         found = {"error_percent_largest_class": 100 - largest_class(data.test)}
-        for size in application.sizes:
+        for size in application.label_counts:
             count = size if size < len(labels) else "all"
             chosen = choose_labelled(data.train.labels, count, run.seeds[index].label_seed)
             own = errors(spaces, labels, expected, chosen.cpu().numpy())

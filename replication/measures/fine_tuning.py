@@ -42,7 +42,7 @@ def fine_tuned_errors(run: Run, diverged: Sequence[bool]) -> dict[str, Tensor]:
 def fine_tuned_error(run: Run, encoder: nn.Module, seed: int) -> float:
     """The test error, in per cent, of ``encoder`` with a softmax on its style code."""
     data, stream = run.dataset, generator(seed, "fine-tuning")
-    softmax = nn.Linear(run.settings.style_size, data.classes)
+    softmax = nn.Linear(run.settings.style_dim, data.classes)
     nn.init.normal_(softmax.weight, 0.0, 0.01, generator=stream)
     nn.init.zeros_(softmax.bias)
     softmax.to(run.device)

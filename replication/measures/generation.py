@@ -97,10 +97,10 @@ class Features:
         """What is seen in uint8 images [N, pixels]."""
         classifier, parts = self.reader.classifier, []
         for chunk in images.split(CHUNK):
-            hidden = classifier.trunk(self.reader.scaling.to_network(chunk))
-            parts.append((hidden, classifier.heads["label"](hidden).double().softmax(-1)))
-        hidden, probabilities = (torch.cat(own).cpu().numpy() for own in zip(*parts, strict=True))
-        return Seen(hidden, probabilities)
+            features = classifier.trunk(self.reader.scaling.to_network(chunk))
+            parts.append((features, classifier.heads["label"](features).double().softmax(-1)))
+        features, probabilities = (torch.cat(own).cpu().numpy() for own in zip(*parts, strict=True))
+        return Seen(features, probabilities)
 
 
 # By data set, number of training images, and device.
@@ -123,7 +123,7 @@ def drawn_images(
 def generation_metrics(images: Tensor, dataset: Dataset, features: Features) -> dict[str, float]:
     """FID to the test images, and inception score, of drawn uint8 images [N, pixels].
 
-    ``fid_floor`` is the FID of the first N training images (or all, if there are fewer),
+    ``fid_sampling_noise`` is the FID of the first N training images (or all, if there are fewer),
     ``inception_score_ceiling`` the score of the test images. Draw as many images as there are to
     test: both measures depend on the number. ``reader_error_percent`` is the classifier's.
     """
@@ -131,7 +131,7 @@ def generation_metrics(images: Tensor, dataset: Dataset, features: Features) -> 
     train = features(dataset.train.images[: len(images)])
     return {
         "fid": frechet_distance(drawn.features, test.features),
-        "fid_floor": frechet_distance(train.features, test.features),
+        "fid_sampling_noise": frechet_distance(train.features, test.features),
         "inception_score": inception_score(drawn.probabilities),
         "inception_score_ceiling": inception_score(test.probabilities),
         "reader_error_percent": features.error_percent,

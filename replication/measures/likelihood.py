@@ -21,7 +21,7 @@ def likelihoods(
     """The estimates for each number of samples that the settings ask for, as metrics [S].
 
     Beside them, as arrays, ``curve_<samples>``: the mean of the held-out images under each
-    deviation, [S, K]. Codes are drawn from each seed's own prior. NaN for a seed that has diverged.
+    bandwidth, [S, K]. Codes are drawn from each seed's own prior. NaN for a seed that has diverged.
     """
     assert run.settings.parzen is not None
     run.stack.template.eval()
@@ -54,9 +54,9 @@ def _of_one(run: Run, index: int, prior: Prior) -> tuple[dict[str, float], dict[
             stream = generator(run.seeds[index].seed, "parzen samples", run.device)
             return decoder_samples(decode, prior, count, BLOCK, stream)
 
-        result = estimate(samples, held_out, test, settings.deviations())
+        result = estimate(samples, held_out, test, settings.bandwidths())
         numbers[f"log_likelihood_{count}"] = result.mean
         numbers[f"standard_error_{count}"] = result.standard_error
-        numbers[f"deviation_{count}"] = result.deviation
+        numbers[f"bandwidth_{count}"] = result.bandwidth
         curves[f"curve_{count}"] = torch.tensor(result.curve)
     return numbers, curves

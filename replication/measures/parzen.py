@@ -1,9 +1,9 @@
 """The Parzen-window log-likelihood of held-out images, in nats (Table 1, section 3, appendix A.1).
 
-Samples of the decoder are the centres of Gaussian kernels; the kernels' deviation is the one
+Samples of the decoder are the centres of Gaussian kernels; the kernels' bandwidth is the one
 under which held-out images, apart from the test images, are likeliest. In as many dimensions as
 an image has pixels the estimate is far from the true likelihood and depends on the number of
-samples and on the deviation: it compares models that were measured alike, and says no more.
+samples and on the bandwidth: it compares models that were measured alike, and says no more.
 """
 
 import math
@@ -29,15 +29,15 @@ class Estimate:
     """One cell of Table 1.
 
     ``mean`` log-likelihood of ``points`` test images in nats, and its ``standard_error`` over
-    those images: the deviation of their log-likelihoods / sqrt(points), which is how the
-    published ± is read. It says nothing of the spread over seeds or over samples. ``deviation``
+    those images: the bandwidth of their log-likelihoods / sqrt(points), which is how the
+    published ± is read. It says nothing of the spread over seeds or over samples. ``bandwidth``
     is that of the kernels, in the images' unit, and ``samples`` their number. ``curve`` is the mean
-    log-likelihood of the held-out images under each deviation that was tried.
+    log-likelihood of the held-out images under each bandwidth that was tried.
     """
 
     mean: float
     standard_error: float
-    deviation: float
+    bandwidth: float
     samples: int
     points: int
     curve: list[float]
@@ -49,11 +49,11 @@ def estimate(
     test: Tensor,
     candidates: Sequence[float],
 ) -> Estimate:
-    """The log-likelihood of ``test`` [N, D] with the deviation chosen on ``held_out`` [M, D].
+    """The log-likelihood of ``test`` [N, D] with the bandwidth chosen on ``held_out`` [M, D].
 
     ``samples_factory`` is called once for each of the two passes and has to give the same blocks
     [B, D] both times: make its generator anew from the seed inside of it. Errors are those of
-    ``choose_deviation`` and ``log_likelihood``; fewer than two test images, or passes over
+    ``choose_bandwidth`` and ``log_likelihood``; fewer than two test images, or passes over
     different numbers of samples, are a ValueError.
     """
     if len(test) < 2:
@@ -65,15 +65,15 @@ def estimate(
             counts[which] += len(block)
             yield block
 
-    deviation, curve = choose_deviation(counted(0), held_out, candidates)
-    logs = log_likelihood(counted(1), test, deviation)
+    bandwidth, curve = choose_bandwidth(counted(0), held_out, candidates)
+    logs = log_likelihood(counted(1), test, bandwidth)
     if counts[0] != counts[1]:
         raise ValueError(f"the passes had {counts[0]} and {counts[1]} samples")
     standard_error = logs.std().item() / math.sqrt(len(test))
-    return Estimate(logs.mean().item(), standard_error, deviation, counts[0], len(test), curve)
+    return Estimate(logs.mean().item(), standard_error, bandwidth, counts[0], len(test), curve)
 
 
-def choose_deviation(
+def choose_bandwidth(
     samples: Iterable[Tensor], held_out: Tensor, candidates: Sequence[float]
 ) -> tuple[float, list[float]]:
     """The candidate under which ``held_out`` [M, D] has the highest mean log-likelihood.
@@ -86,41 +86,41 @@ def choose_deviation(
     """
     grid = torch.tensor(list(candidates), dtype=torch.float64)
     if len(grid) < 3 or not (grid[1:] > grid[:-1]).all():
-        raise ValueError(f"want three ascending deviations or more, not {list(candidates)}")
+        raise ValueError(f"want three ascending bandwidths or more, not {list(candidates)}")
     means = log_likelihood(samples, held_out, grid).mean(1)
     best = int(means.argmax())
     if best in (0, len(grid) - 1):
         ends = f"[{candidates[0]:g}, {candidates[-1]:g}]"
-        problem = f"the best deviation {candidates[best]:g} is at the end of the grid {ends}"
+        problem = f"the best bandwidth {candidates[best]:g} is at the end of the grid {ends}"
         raise UserError(problem, "widen the grid")
     return float(candidates[best]), means.tolist()
 
 
 @torch.no_grad()
-def log_likelihood(samples: Iterable[Tensor], points: Tensor, deviation: float | Tensor) -> Tensor:
+def log_likelihood(samples: Iterable[Tensor], points: Tensor, bandwidth: float | Tensor) -> Tensor:
     """log p(x) of ``points`` [N, D], in nats, float64 [N], under the kernels around ``samples``.
 
-    p is the equal mixture of N(s, deviation^2 I) over all samples s, which come in blocks [B, D]
-    of any sizes and are read once. With a tensor of K deviations the result is [K, N]; the
+    p is the equal mixture of N(s, bandwidth^2 I) over all samples s, which come in blocks [B, D]
+    of any sizes and are read once. With a tensor of K bandwidths the result is [K, N]; the
     distances, which are the cost, are computed once for all of them.
 
     Memory: a few copies of one block and of ``points``, 2 max(TILE, B) products and 3 K N sums,
     whatever the number of blocks. Works where ``points`` lie, on any device with float64.
 
     Precision: products are in the type of ``points``. In float32 the error of a log-likelihood is
-    below 4e-7 max(|x - c|, |s - c|)^2 / deviation^2 nats, c the mean point: less than 0.001 for
-    28x28 images at deviation 0.15, whatever precision of products is set for training.
+    below 4e-7 max(|x - c|, |s - c|)^2 / bandwidth^2 nats, c the mean point: less than 0.001 for
+    28x28 images at bandwidth 0.15, whatever precision of products is set for training.
 
     A ValueError says which argument has a wrong shape, type or value; a UserError, that samples
     are not finite.
     """
-    points, deviations = points.detach(), _deviations(deviation, points)
+    points, bandwidths = points.detach(), _bandwidths(bandwidth, points)
     centre = points.mean(0, dtype=torch.float64)
     # |x|^2 - 2 x.s + |s|^2 cancels: the less, the nearer the origin is to the points and samples.
     centred = (points - centre).to(points.dtype)
-    variances = deviations.square().unsqueeze(1)
+    variances = bandwidths.square().unsqueeze(1)
     peak = centre.new_full((len(points),), -math.inf)
-    sums = centre.new_zeros((len(deviations), len(points)))
+    sums = centre.new_zeros((len(bandwidths), len(points)))
     count = 0
     for number, block in enumerate(samples):
         if block.ndim != 2 or block.shape[1] != points.shape[1]:
@@ -143,7 +143,7 @@ def log_likelihood(samples: Iterable[Tensor], points: Tensor, deviation: float |
         raise ValueError("there are no samples")
     logs = (peak - _half_squares(centred)) / variances + sums.log()
     logs -= math.log(count) + 0.5 * points.shape[1] * (2 * math.pi * variances).log()
-    return logs if isinstance(deviation, Tensor) and deviation.ndim else logs[0]
+    return logs if isinstance(bandwidth, Tensor) and bandwidth.ndim else logs[0]
 
 
 def decoder_samples(
@@ -177,21 +177,21 @@ def _decoded(
         yield images
 
 
-def _deviations(deviation: float | Tensor, points: Tensor) -> Tensor:
-    """The deviations, float64 [K], once they and ``points`` are known to be usable."""
+def _bandwidths(bandwidth: float | Tensor, points: Tensor) -> Tensor:
+    """The bandwidths, float64 [K], once they and ``points`` are known to be usable."""
     if points.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"points are {points.dtype}, not float32 or float64")
     if points.ndim != 2 or not points.numel():
         raise ValueError(f"points have shape {tuple(points.shape)}, not [N, D]")
     if not _half_squares(points).to(points.dtype).isfinite().all():
         raise ValueError("points are not finite, or too large to be squared")
-    deviations = torch.as_tensor(deviation, dtype=torch.float64, device=points.device)
-    if deviations.ndim > 1 or not deviations.numel():
-        raise ValueError(f"deviations have shape {tuple(deviations.shape)}, not [K]")
+    bandwidths = torch.as_tensor(bandwidth, dtype=torch.float64, device=points.device)
+    if bandwidths.ndim > 1 or not bandwidths.numel():
+        raise ValueError(f"bandwidths have shape {tuple(bandwidths.shape)}, not [K]")
     # The square's reciprocal has to be finite in float32, too.
-    if not ((deviations > 1e-15) & (deviations < 1e15)).all():
-        raise ValueError(f"deviations have to be positive and finite: {deviations.tolist()}")
-    return deviations.reshape(-1)
+    if not ((bandwidths > 1e-15) & (bandwidths < 1e15)).all():
+        raise ValueError(f"bandwidths have to be positive and finite: {bandwidths.tolist()}")
+    return bandwidths.reshape(-1)
 
 
 def _half_squares(rows: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ def train_and_test(run: Run) -> Outcome:
 
     def evaluate() -> dict[str, Tensor]:
         metrics = metrics_on_test(run.stack, run.dataset)
-        if run.settings.validation:
+        if run.settings.validation_images:
             metrics["validation_error_percent"] = validation_error(run.stack, run.dataset)
         return metrics
 

@@ -17,29 +17,35 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     """
     if settings.alae:
         return alae.build(settings, pixels, seed)
-    style, label = settings.style_size, settings.label_size
+    style, label = settings.style_dim, settings.label_dim
     sizes = {"style": style, "label": label if settings.label_at == "encoder" else 0}
     heads = {name: size for name, size in sizes.items() if size}
-    phases, hidden = settings.phases, settings.hidden
+    phases, hidden_sizes = settings.phases, settings.hidden_sizes
     model = nn.ModuleDict()
     model["encoder"] = Encoder(
         pixels,
-        hidden,
+        hidden_sizes,
         heads,
         settings.posterior,
-        settings.posterior_noise_size,
+        settings.posterior_noise_dim,
         settings.batch_norm != "none",
-        settings.label_scale,
+        settings.label_logit_std,
         settings.code_activation,
     )
     if phases.reconstruction or phases.variational:
         in_decoder = 0 if settings.label_at == "discriminator" else label
         heads_in_code = settings.cluster_head_distance is not None
-        like = (hidden[::-1], pixels, settings.output, settings.batch_norm == "all", heads_in_code)
+        like = (
+            hidden_sizes[::-1],
+            pixels,
+            settings.output,
+            settings.batch_norm == "all",
+            heads_in_code,
+        )
         model["decoder"] = Decoder(style, in_decoder, *like)
     if phases.discriminator:
         for name, size in heads.items():
             beside = settings.given_size if settings.label_at == "discriminator" else 0
-            model[f"{name}_discriminator"] = Discriminator(size + beside, hidden)
-    initialise(model, settings.initial_deviation, generator(seed, "initialisation"))
+            model[f"{name}_discriminator"] = Discriminator(size + beside, hidden_sizes)
+    initialise(model, settings.init_std, generator(seed, "initialisation"))
     return model

@@ -68,12 +68,12 @@ class Encoder(nn.Module):
     def __init__(
         self,
         pixels: int,
-        hidden: Sequence[int],
+        hidden_sizes: Sequence[int],
         heads: Mapping[str, int],
         posterior: Posterior = "deterministic",
         noise_size: int = 0,
         batch_norm: bool = False,
-        label_scale: float | None = None,
+        label_logit_std: float | None = None,
         activation: Activation = "linear",
     ):
         super().__init__()
@@ -87,12 +87,12 @@ class Encoder(nn.Module):
         elif posterior == "universal":
             self.epsilon_size = noise_size
         inputs = pixels + (noise_size if posterior == "universal" else 0)
-        self.trunk = perceptron([inputs, *hidden], batch_norm)
+        self.trunk = perceptron([inputs, *hidden_sizes], batch_norm)
         self.heads = nn.ModuleDict(
-            {name: linear(hidden[-1], size, batch_norm) for name, size in heads.items()}
+            {name: linear(hidden_sizes[-1], size, batch_norm) for name, size in heads.items()}
         )
-        if label_scale is not None:
-            self.heads["label"] = BoundedLogits(hidden[-1], heads["label"], label_scale)
+        if label_logit_std is not None:
+            self.heads["label"] = BoundedLogits(hidden_sizes[-1], heads["label"], label_logit_std)
 
     def forward(self, images: Tensor, epsilon: Tensor | None = None) -> dict[str, Tensor]:
         """Codes of ``images`` [B, pixels]; ``epsilon`` is [B, epsilon_size].
@@ -127,22 +127,22 @@ class Decoder(nn.Module):
 
     def __init__(
         self,
-        style_size: int,
-        label_size: int,
-        hidden: Sequence[int],
+        style_dim: int,
+        label_dim: int,
+        hidden_sizes: Sequence[int],
         pixels: int,
         output: Literal["sigmoid", "linear"] = "sigmoid",
         batch_norm: bool = False,
         cluster_heads: bool = False,
     ):
         super().__init__()
-        inputs = style_size if cluster_heads else label_size + style_size
-        self.trunk = perceptron([inputs, *hidden], batch_norm)
-        self.output = linear(hidden[-1], pixels, batch_norm)
+        inputs = style_dim if cluster_heads else label_dim + style_dim
+        self.trunk = perceptron([inputs, *hidden_sizes], batch_norm)
+        self.output = linear(hidden_sizes[-1], pixels, batch_norm)
         self.sigmoid = output == "sigmoid"
         self.cluster_heads: nn.Linear | None = None
         if cluster_heads:
-            self.cluster_heads = nn.Linear(label_size, style_size, bias=False)
+            self.cluster_heads = nn.Linear(label_dim, style_dim, bias=False)
 
     def forward(self, style: Tensor, label: Tensor | None = None) -> Tensor:
         """Images [B, pixels] from styles [B, n] and label probabilities or one-hots [B, m]."""
@@ -163,10 +163,10 @@ class Decoder(nn.Module):
 class Discriminator(nn.Module):
     """The logit of "this code is a sample of the prior", [B] from codes [B, code_size]."""
 
-    def __init__(self, code_size: int, hidden: Sequence[int]):
+    def __init__(self, code_size: int, hidden_sizes: Sequence[int]):
         super().__init__()
-        self.trunk = perceptron([code_size, *hidden])
-        self.logit = nn.Linear(hidden[-1], 1)
+        self.trunk = perceptron([code_size, *hidden_sizes])
+        self.logit = nn.Linear(hidden_sizes[-1], 1)
 
     def forward(self, code: Tensor) -> Tensor:
         return self.logit(self.trunk(code)).float().squeeze(-1)

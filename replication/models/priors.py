@@ -46,17 +46,17 @@ class ClassPrior(Prior, Protocol):
 class Gaussian:
     """N(0, deviation^2 I) in ``size`` dimensions."""
 
-    def __init__(self, size: int, deviation: float = 1.0):
+    def __init__(self, size: int, std: float = 1.0):
         self.size = size
-        self.deviation = deviation
+        self.std = std
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         draws = torch.randn((n, self.size), generator=generator, device=generator.device)
-        return draws * self.deviation
+        return draws * self.std
 
     def log_density(self, codes: Tensor) -> Tensor:
-        squares = (codes / self.deviation).square().sum(-1)
-        return -0.5 * squares - self.size * math.log(self.deviation * math.sqrt(2 * math.pi))
+        squares = (codes / self.std).square().sum(-1)
+        return -0.5 * squares - self.size * math.log(self.std * math.sqrt(2 * math.pi))
 
     def percentiles(self, steps: int) -> Tensor:
         """The inverse distribution function at the centres of ``steps`` equal parts, [steps].
@@ -64,7 +64,7 @@ class Gaussian:
         Figure 2e decodes the grid of these along both axes of the code.
         """
         parts = (torch.arange(steps, dtype=torch.float64) + 0.5) / steps
-        return (torch.special.ndtri(parts) * self.deviation).float()
+        return (torch.special.ndtri(parts) * self.std).float()
 
 
 class GaussianMixture:
@@ -77,10 +77,10 @@ class GaussianMixture:
     size = 2
     classes = 10
 
-    def __init__(self, radius: float = 1.4, radial: float = 0.5, tangential: float = 0.1):
+    def __init__(self, radius: float = 1.4, radial_std: float = 0.5, tangential_std: float = 0.1):
         self.radius = radius
-        self.radial = radial
-        self.tangential = tangential
+        self.radial_std = radial_std
+        self.tangential_std = tangential_std
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         device = generator.device
@@ -101,8 +101,8 @@ class GaussianMixture:
 
         The first coordinate lies along the component's petal, the second across it.
         """
-        along = self.radius + self.radial * standard[..., 0]
-        across = self.tangential * standard[..., 1]
+        along = self.radius + self.radial_std * standard[..., 0]
+        across = self.tangential_std * standard[..., 1]
         angle = component * (2 * math.pi / self.classes)
         cosine, sine = torch.cos(angle), torch.sin(angle)
         return torch.stack([along * cosine - across * sine, along * sine + across * cosine], -1)
@@ -115,9 +115,9 @@ class GaussianMixture:
         angle = torch.arange(self.classes, device=codes.device) * (2 * math.pi / self.classes)
         cosine, sine = torch.cos(angle), torch.sin(angle)
         x, y = codes[..., :1], codes[..., 1:]
-        along = (x * cosine + y * sine - self.radius) / self.radial
-        across = (y * cosine - x * sine) / self.tangential
-        scale = math.log(2 * math.pi * self.radial * self.tangential)
+        along = (x * cosine + y * sine - self.radius) / self.radial_std
+        across = (y * cosine - x * sine) / self.tangential_std
+        scale = math.log(2 * math.pi * self.radial_std * self.tangential_std)
         return -0.5 * (along.square() + across.square()) - scale
 
     def log_density(self, codes: Tensor) -> Tensor:
@@ -175,19 +175,19 @@ def style_prior(settings: Settings) -> Gaussian | GaussianMixture | SwissRoll:
     """p(z) of the style code."""
     described = settings.style_prior
     if described.kind == "mixture":
-        return GaussianMixture(described.radius, described.radial, described.tangential)
+        return GaussianMixture(described.radius, described.radial_std, described.tangential_std)
     if described.kind == "swiss_roll":
         return SwissRoll()
-    return Gaussian(settings.style_size, described.deviation)
+    return Gaussian(settings.style_dim, described.std)
 
 
 def priors_of(settings: Settings) -> dict[str, Prior]:
     """The prior of each code that the encoder has: ``style``, ``label``."""
     priors: dict[str, Prior] = {}
-    if settings.style_size:
+    if settings.style_dim:
         priors["style"] = style_prior(settings)
-    if settings.label_size and settings.label_at == "encoder":
-        priors["label"] = Categorical(settings.label_size)
+    if settings.label_dim and settings.label_at == "encoder":
+        priors["label"] = Categorical(settings.label_dim)
     return priors
 
 

@@ -18,7 +18,7 @@ from replication.evidence.published import Verdict, published, verdict
 from replication.evidence.records import Record
 from replication.settings.experiments import Item, experiments, parse, read_yaml
 from replication.settings.schema import Settings
-from replication.settings.schema import Strict as StrictModel
+from replication.settings.strict import Strict as StrictModel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

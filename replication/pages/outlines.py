@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from replication.settings.schema import StylePrior
+from replication.settings.models import StylePrior
 
 Line = tuple[np.ndarray, np.ndarray]
 
@@ -15,8 +15,8 @@ def prior_outlines(prior: StylePrior) -> list[Line]:
     reach = np.sqrt(-2 * np.log(0.05))  # of a 2-D Gaussian, in deviations
     x, y = reach * np.cos(turn), reach * np.sin(turn)
     if prior.kind == "gaussian":
-        return [(prior.deviation * x, prior.deviation * y)]
-    along, across = prior.radius + prior.radial * x, prior.tangential * y
+        return [(prior.std * x, prior.std * y)]
+    along, across = prior.radius + prior.radial_std * x, prior.tangential_std * y
     return [_turned(along, across, 2 * np.pi * k / 10) for k in range(10)]
 
 

@@ -366,7 +366,7 @@ def facts(stored: Stored, variant: str, record: Record) -> Html:
         pairs.append(("verdict", f"{outcome.verdict}: {outcome.reason}"))
     pairs.append(("dataset", f"{data.name}: {size}, {data.test:,} test images"))
     pairs.append(("dataset sha256", element("code", data.sha256)))
-    pairs.append(("settings hash", element("code", record.settings_hash)))
+    pairs.append(("settings hash", element("code", record.training_hash)))
     pairs.append(("code hash", element("code", record.code_hash)))
     pairs.append(("stale", "yes: settings or training code have changed since" if stale else "no"))
     return definitions(pairs)

@@ -13,7 +13,7 @@ from replication.base.errors import UserError
 from replication.evidence.paired import paired_difference
 from replication.evidence.records import Machine, Record
 from replication.settings.experiments import experiments, known, parse, read_yaml
-from replication.settings.schema import Natural, Positive, PositiveNumber, Strict
+from replication.settings.strict import Natural, Positive, PositiveNumber, Strict
 
 MEASURED = Path("bench/results")
 GOALS = Path(__file__).parent.parent / "speed.yaml"

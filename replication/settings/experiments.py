@@ -15,7 +15,8 @@ from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from replication.base.errors import UserError
 
-from .schema import Settings, Strict
+from .schema import Settings
+from .strict import Strict
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments.yaml"
 PRESETS: tuple[Literal["smoke", "quick", "paper"], ...] = ("smoke", "quick", "paper")
@@ -28,15 +29,17 @@ Layer = Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Later layers win; mappings merge key by key, but for ``rate``, which is one value.
+    """Later layers win; mappings merge key by key.
 
-    A value of null stands for the default, so that a preset can switch a phase off.
+    Two are one value and replace what is below: ``learning_rate``, and an optimiser that names its
+    ``method``, since SGD's momentum means nothing to Adam. A value of null stands for the default,
+    so that a preset can switch a phase off.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            if isinstance(value, Mapping) and key != "rate":
-                below = merged.get(key)
+            if isinstance(value, Mapping) and key != "learning_rate":
+                below = None if "method" in value else merged.get(key)
                 merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
             elif value is None:
                 merged.pop(key, None)

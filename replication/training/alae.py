@@ -21,7 +21,8 @@ from torch.nn.functional import conv2d, conv_transpose2d, leaky_relu, linear, so
 from replication.base.errors import UserError
 from replication.base.streams import Streams, generator
 from replication.models.stack import Stack
-from replication.settings.schema import Optimiser, Settings
+from replication.settings.optimisers import Optimiser
+from replication.settings.schema import Settings
 
 from .phases import Batch, Descent, EncoderInput, Phase, Reconstruction, half_squared_error
 
@@ -147,20 +148,25 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
 
     A UserError where convolutions cannot take images of ``pixels`` values.
     """
-    alae, size = settings.alae, settings.style_size
+    alae, size = settings.alae, settings.style_dim
     assert alae is not None
     if alae.channels:
         into, features, out = convolutions(alae.channels, pixels, size)
     else:
-        into, features = layers([pixels, *settings.hidden]), settings.hidden[-1]
-        out = [*layers([size, *settings.hidden]), EqualisedLinear(settings.hidden[-1], pixels)]
+        into, features = layers([pixels, *settings.hidden_sizes]), settings.hidden_sizes[-1]
+        out = [
+            *layers([size, *settings.hidden_sizes]),
+            EqualisedLinear(settings.hidden_sizes[-1], pixels),
+        ]
     model = nn.ModuleDict()
     model["encoder"] = LatentEncoder(into, features, size)
     model["decoder"] = LatentDecoder(out)
     if settings.phases.generator:
         depths = (alae.mapping_layers, alae.discriminator_layers)
-        model["mapping"] = Mapping(size, depths[0], alae.multiplier)
-        model["latent_discriminator"] = LatentDiscriminator(size, depths[1], alae.multiplier)
+        model["mapping"] = Mapping(size, depths[0], alae.learning_rate_multiplier)
+        model["latent_discriminator"] = LatentDiscriminator(
+            size, depths[1], alae.learning_rate_multiplier
+        )
     initialise(model, generator(seed, "initialisation"))
     return model
 
@@ -255,9 +261,9 @@ class LatentGame:
         assert settings.phases.generator is not None
         self.stack = stack
         self.streams = streams
-        self.size = settings.style_size
+        self.size = settings.style_dim
         self.gamma = settings.alae.gamma
-        bound = settings.alae.greatest_step
+        bound = settings.alae.max_update_norm
         sides = [
             (stack.parameters("encoder", "latent_discriminator"), settings.phases.discriminator),
             (stack.parameters("decoder", "mapping"), settings.phases.generator),

@@ -79,8 +79,8 @@ class Run:
         folder: Path,
         execution: Execution,
     ):
-        if settings.labels and settings.label_size != dataset.classes:
-            problem = f"label_size is {settings.label_size}, {dataset.name} has {dataset.classes}"
+        if settings.labels and settings.label_dim != dataset.classes:
+            problem = f"label_dim is {settings.label_dim}, {dataset.name} has {dataset.classes}"
             raise UserError(f"{problem} classes", "make them equal")
         self.name = name
         self.settings = settings
@@ -110,14 +110,16 @@ class Run:
             chosen = [choose_labelled(train.labels, count, s.label_seed) for s in self.seeds]
             labelled = torch.stack(chosen)
         s = self.settings
-        sizes = (s.batch_size, self.streams, s.given_size, s.departures.labelled_epochs)
+        sizes = (s.batch_size, self.streams, s.given_size, s.differences.labelled_epochs)
         return Batches(self.dataset, labelled, *sizes)
 
     def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         """Train with the settings' phases and schedule."""
         s = self.settings
         phases = in_order(self.stack, s, self.streams)
-        average = Average(self.stack, s.averaged_updates) if s.averaged_updates else None
+        average = (
+            Average(self.stack, s.weight_average_updates) if s.weight_average_updates else None
+        )
         training = Training(self.stack, phases, self.batches(), self.streams, average)
         fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
         self._keep_weights()
@@ -184,7 +186,7 @@ class Variant:
     @property
     def folder(self) -> Path:
         """Where checkpoints and finished seeds of these settings and this code lie."""
-        identity = f"{self.settings.hash()}-{code_hash(self.script)}"
+        identity = f"{self.settings.training_hash()}-{code_hash(self.script)}"
         return CHECKPOINTS / self.item / self.name / identity
 
     def finished(self, seed: Seed) -> Path:
@@ -275,12 +277,12 @@ def assemble(variant: Variant, path: Path) -> bool:
         return False
     stored = [checkpoint.load(f) for f in finished]
     record = records.Record(
-        schema_version=1,
         preset=variant.preset,
         item=variant.item,
         variant=variant.name,
         settings=variant.settings,
-        settings_hash=variant.settings.hash(),
+        training_hash=variant.settings.training_hash(),
+        measuring_hash=variant.settings.measuring_hash(),
         code_hash=code_hash(variant.script),
         dataset=records.DataSummary(**stored[0]["dataset"]),
         seeds=[records.SeedResult(**s["result"]) for s in stored],
@@ -308,7 +310,7 @@ def precision_of(wanted: str, device: str, settings: Settings) -> str:
     """
     if wanted != "auto":
         return wanted
-    fast = device.startswith("cpu") and has_bf16_products() and min(settings.hidden) >= WIDE
+    fast = device.startswith("cpu") and has_bf16_products() and min(settings.hidden_sizes) >= WIDE
     return "bf16-products" if fast else "float32"
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from replication.models.networks import Decoder, Encoder
 from replication.models.stack import Stack
-from replication.settings.schema import Optimiser
+from replication.settings.optimisers import Optimiser
 
 from .phases import Batch, Descent, EncoderInput, Model, Reconstruction, half_squared_error
 
@@ -40,9 +40,9 @@ class Layerwise:
         decoder = cast(Decoder, stack.template.decoder)
         self.pairs = pairs_of(encoder, decoder)
         # What follows each layer of the encoder, and its mirror in the decoder.
-        hidden = len(self.pairs) - 1
-        self.after: list[Callable] = [torch.relu] * hidden + [encoder.activate]
-        self.answers: list[Callable] = [decoder.answer] + [torch.relu] * hidden
+        hidden_sizes = len(self.pairs) - 1
+        self.after: list[Callable] = [torch.relu] * hidden_sizes + [encoder.activate]
+        self.answers: list[Callable] = [decoder.answer] + [torch.relu] * hidden_sizes
         layers = [Descent(stack.parameters(*pair), settings) for pair in self.pairs]
         self.descents = [*layers, *whole.descents]
 

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from replication.models.stack import Stack
-from replication.settings.schema import Optimiser, Penalty
+from replication.settings.losses import Penalty
+from replication.settings.optimisers import Optimiser
 
 from .phases import Batch, EncoderInput, Model, Reconstruction, half_squared_error, reconstructed
 

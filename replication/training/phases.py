@@ -22,7 +22,9 @@ from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
 from replication.base.streams import Streams, stacked
 from replication.models.priors import ClassPrior, DensePrior, Prior
 from replication.models.stack import Stack
-from replication.settings.schema import Departures, Optimiser, Settings
+from replication.settings.losses import Differences
+from replication.settings.optimisers import Optimiser
+from replication.settings.schema import Settings
 
 # Models are plain modules, or a Stack's view of one: whatever has the parts as attributes.
 Model = Any
@@ -52,7 +54,7 @@ class EncoderInput:
 
     def __init__(self, streams: Streams, settings: Settings, epsilon_size: int):
         self.streams = streams
-        self.noise = settings.input_noise
+        self.noise = settings.input_noise_std
         self.dropout = settings.input_dropout
         self.masking = settings.input_masking
         self.salt_and_pepper = settings.input_salt_and_pepper
@@ -81,21 +83,24 @@ class Descent:
         self.parameters = parameters
         self.settings = settings
         self.epoch = 0
-        rate = settings.rate_at(0)
+        learning_rate = settings.learning_rate_at(0)
         self.optimiser: torch.optim.Optimizer
         if settings.method == "sgd":
             self.optimiser = torch.optim.SGD(
-                parameters, lr=rate, momentum=settings.momentum, fused=True
+                parameters, lr=learning_rate, momentum=settings.momentum, fused=True
             )
         else:
             self.optimiser = torch.optim.Adam(
-                parameters, lr=rate, betas=(settings.momentum, settings.second_momentum), fused=True
+                parameters,
+                lr=learning_rate,
+                betas=(settings.betas[0], settings.betas[1]),
+                fused=True,
             )
 
     def start_epoch(self, epoch: int) -> None:
         self.epoch = epoch
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.rate_at(epoch)
+            group["lr"] = self.settings.learning_rate_at(epoch)
 
     def __call__(self, losses: Tensor) -> None:
         """One step down ``losses`` [S]; only this optimiser's gradients are computed."""
@@ -252,14 +257,14 @@ class Regularisation:
         guided: bool,
         encoder_input: EncoderInput,
         streams: Streams,
-        departures: Departures,
+        differences: Differences,
     ):
         self.stack = stack
         self.priors = priors
         self.guided = guided
         self.encoder_input = encoder_input
         self.streams = streams
-        self.departures = departures
+        self.differences = differences
         parts = [f"{name}_discriminator" for name in priors]
         heads = ["encoder.trunk", *(f"encoder.heads.{name}" for name in priors)]
         if stack.parameters("encoder.heads.style_log_variance"):
@@ -286,8 +291,8 @@ class Regularisation:
 
     def generator_losses(self, batch: Batch, fake: dict[str, Tensor]) -> Tensor:
         # The discriminators' step leaves the encoder alone, so one pass serves both steps.
-        codes = self._codes(batch) if self.departures.fresh_codes else fake
-        shared = (self.departures.saturating,)
+        codes = self._codes(batch) if self.differences.fresh_codes else fake
+        shared = (self.differences.saturating,)
         return self.stack.each(generator_loss, self._seen(codes), shared=shared)
 
     def _codes(self, batch: Batch) -> dict[str, Tensor]:
@@ -296,7 +301,7 @@ class Regularisation:
 
     def _seen(self, codes: dict[str, Tensor]) -> dict[str, Tensor]:
         """What the discriminators see of samples or codes: with new noise, if it is asked for."""
-        if not (deviation := self.departures.discriminator_noise):
+        if not (deviation := self.differences.discriminator_noise_std):
             return codes
         noisy = {}
         for name, own in codes.items():

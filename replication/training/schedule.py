@@ -6,7 +6,8 @@ from replication.base.streams import Streams
 from replication.models.networks import Encoder
 from replication.models.priors import DensePrior, priors_of
 from replication.models.stack import Stack
-from replication.settings.schema import Optimiser, Settings
+from replication.settings.optimisers import Optimiser
+from replication.settings.schema import Settings
 
 from . import alae
 from .differences import Joint, mean_squared_error
@@ -31,25 +32,25 @@ def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
     encoder_input = EncoderInput(
         streams, settings, cast(Encoder, stack.template.encoder).epsilon_size
     )
-    priors, wanted, departures = priors_of(settings), settings.phases, settings.departures
+    priors, wanted, differences = priors_of(settings), settings.phases, settings.differences
     phases: list[Phase] = []
     if wanted.reconstruction:
         phases.append(reconstruction(stack, settings, wanted.reconstruction, encoder_input))
     if wanted.head_distance and settings.cluster_head_distance:
-        heads, least = settings.label_size, settings.cluster_head_distance
+        heads, least = settings.label_dim, settings.cluster_head_distance
         phases.append(HeadDistance(stack, wanted.head_distance, heads, least))
     if wanted.discriminator and wanted.generator:
         adversaries = (wanted.discriminator, wanted.generator)
         guided = settings.label_at == "discriminator"
         phases.append(
-            Regularisation(stack, *adversaries, priors, guided, encoder_input, streams, departures)
+            Regularisation(stack, *adversaries, priors, guided, encoder_input, streams, differences)
         )
     if wanted.classification:
         phases.append(Classification(stack, wanted.classification, encoder_input))
     if wanted.variational:
         prior = cast(DensePrior, priors["style"])
         phases.append(Variational(stack, wanted.variational, prior, encoder_input))
-    if departures.joint:  # then the settings have just these three
+    if differences.joint:  # then the settings have just these three
         return [Joint(*cast(tuple[Reconstruction, Regularisation, Classification], phases))]
     return phases
 
@@ -60,11 +61,11 @@ def reconstruction(
     """The first phase: with a penalty, or layer after layer, where the settings ask for it."""
     whole: Reconstruction
     if settings.penalty:
-        penalty = (settings.penalty, settings.style_size)
+        penalty = (settings.penalty, settings.style_dim)
         whole = PenalisedReconstruction(stack, optimiser, encoder_input, *penalty)
     else:
         labelled = settings.label_at == "decoder"
-        error = mean_squared_error if settings.departures.mean_error else half_squared_error
+        error = mean_squared_error if settings.differences.mean_error else half_squared_error
         whole = Reconstruction(stack, optimiser, labelled, encoder_input, error)
     if settings.layerwise_epochs:
         return Layerwise(stack, optimiser, settings.layerwise_epochs, encoder_input, whole)

@@ -31,7 +31,7 @@ def test_an_update_makes_no_product_that_is_not_needed() -> None:
     """
     settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
     training = training_of(settings, [0], CPU, "float32")
-    styles = 2 * settings.batch_size * settings.hidden[-1] * settings.style_size
+    styles = 2 * settings.batch_size * settings.hidden_sizes[-1] * settings.style_dim
     assert counted(training) == floor(settings, pixels=64) + styles
 
 

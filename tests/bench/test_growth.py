@@ -187,8 +187,8 @@ def test_each_series_makes_valid_settings() -> None:
         for value in series.values:
             settings = points.settings_of(name, value)
             assert settings == type(settings).model_validate(settings.model_dump())
-    assert points.settings_of("clusters", 300).label_size == 300
-    assert points.settings_of("width", 500).hidden == [500, 500]
+    assert points.settings_of("clusters", 300).label_dim == 300
+    assert points.settings_of("width", 500).hidden_sizes == [500, 500]
 
 
 @ON_LINUX

@@ -96,7 +96,7 @@ def test_an_update_of_pythae_makes_fewer_products_than_ours() -> None:
     from bench import pythae_trainer
 
     settings = experiments().settings_of("quick", "table1_log_likelihood", "mnist")
-    settings = settings.model_copy(update={"hidden": [100, 100]})
+    settings = settings.model_copy(update={"hidden_sizes": [100, 100]})
     images = torch.rand(300, 784, generator=torch.Generator().manual_seed(0))
     theirs = pythae_trainer.flop_of_an_update(settings, images, "cpu")
     ours = counted(training_of(settings, [0], torch.device("cpu"), "float32"))

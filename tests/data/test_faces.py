@@ -242,9 +242,9 @@ def test_something_must_be_left_to_train_on(count: int) -> None:
 
 def test_new_settings_leave_old_hashes_alone() -> None:
     explicit = make_settings(validation=0, use_extra=False, allow_subset=False)
-    assert explicit.hash() == make_settings().hash()
-    assert make_settings(validation=1).hash() != make_settings().hash()
-    assert make_settings(use_extra=True).hash() != make_settings().hash()
+    assert explicit.training_hash() == make_settings().training_hash()
+    assert make_settings(validation=1).training_hash() != make_settings().training_hash()
+    assert make_settings(use_extra=True).training_hash() != make_settings().training_hash()
 
 
 def test_every_data_set_has_a_loader(root: Path) -> None:

@@ -32,7 +32,7 @@ TFD = {
     "images": SHADES.astype(np.uint8),
     "folds": np.tile((np.arange(60) % 4).astype(np.int16)[:, None], (1, 5)),
 }
-SMALL = {"hidden": [8], "batch_size": 20, "evaluate_every": 1, "epochs": 1, "seeds": [0]}
+SMALL = {"hidden_sizes": [8], "batch_size": 20, "evaluate_every": 1, "epochs": 1, "seeds": [0]}
 GRID = {"samples": [50], "lowest": 0.001, "highest": 10.0, "steps": 9}
 
 

@@ -38,7 +38,7 @@ def stored(tmp_path: Path) -> Path:
 def test_a_record_is_read_back_as_it_was(stored: Path) -> None:
     assert stored.parts[-3:] == ("quick", "table9", "small.json")
     assert records.read(stored) == make_record()
-    assert records.read(stored).settings.hash() == make_record().settings_hash
+    assert records.read(stored).settings.training_hash() == make_record().training_hash
 
 
 def test_history_keeps_counts_and_losses_apart(stored: Path) -> None:
@@ -260,4 +260,4 @@ def test_a_full_disk_leaves_the_old_record(stored: Path, monkeypatch: pytest.Mon
 def test_settings_in_a_record_keep_their_hash(stored: Path) -> None:
     record = records.read(stored)
     assert record.settings == make_settings()
-    assert record.settings.hash() == record.settings_hash
+    assert record.settings.training_hash() == record.training_hash

@@ -104,7 +104,7 @@ def test_the_repetitions_of_the_literal_recipe_differ_in_one_source_of_chance(pr
     literal, labels, start = (
         experiments().settings_of(preset, ITEM, v) for v in ("literal", "same_labels", "same_start")
     )
-    assert literal.hash() == labels.hash() == start.hash()
+    assert literal.training_hash() == labels.training_hash() == start.training_hash()
     count = len(literal.runs)
     assert [r.seed for r in labels.runs] == [r.seed for r in literal.runs]
     assert [r.label_seed for r in start.runs] == [r.label_seed for r in literal.runs]
@@ -117,14 +117,14 @@ def test_every_other_variant_changes_what_it_says_and_nothing_else(preset: str) 
     literal = experiments().settings_of(preset, ITEM, "literal").model_dump()
     schedule = {"epochs", "evaluate_every"}
     expected = {
-        "he": {"initial_deviation"},
-        "no_noise": {"input_noise"},
-        "discriminator_noise": {"input_noise", "departures"},
+        "he": {"init_std"},
+        "no_noise": {"input_noise_std"},
+        "discriminator_noise_std": {"input_noise_std", "differences"},
     }
     for variant in VARIANTS.keys() - ablations.SPREADS.keys():
         values = experiments().settings_of(preset, ITEM, variant).model_dump()
         changed = {name for name in values if values[name] != literal[name]} - schedule
-        assert changed == expected.get(variant, {"departures"}), variant
+        assert changed == expected.get(variant, {"differences"}), variant
 
 
 def test_the_literal_recipe_is_that_of_table_2() -> None:

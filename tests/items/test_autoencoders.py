@@ -93,7 +93,7 @@ def test_inputs_are_spoilt_as_often_as_asked_and_in_no_other_way() -> None:
         ({"input_masking": 0.25}, {0.0: 0.25, 0.5: 0.75}),
         ({"input_salt_and_pepper": 0.3}, {0.0: 0.15, 1.0: 0.15, 0.5: 0.7}),
     ):
-        settings = make_settings(input_noise=0.0, **changes)
+        settings = make_settings(input_noise_std=0.0, **changes)
         spoilt, _ = EncoderInput(Streams([0], CPU), settings, 0)(images)
         assert set(spoilt.unique().tolist()) == set(values)
         for value, share in values.items():
@@ -194,7 +194,7 @@ def test_measures_are_between_their_bounds(stored: Path) -> None:
         assert own["test_reconstruction_per_pixel"] < 0.6 * own["mean_image_per_pixel"]
         assert own["nearest_neighbour_percent"] > 80
         assert own["fine_tuned_error_percent"] < 25
-        assert 0 < own["fid_floor"] < own["fid"]
+        assert 0 < own["fid_sampling_noise"] < own["fid"]
         assert 1 < own["inception_score"] < 10
         pixels = 64 * own["test_reconstruction_per_pixel"]
         assert own["squared_error_per_image"] == pytest.approx(pixels, rel=1e-5)

@@ -97,8 +97,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Outcome]:
 
 
 def test_the_averaged_copy_is_what_is_evaluated(tmp_path: Path) -> None:
-    averaged, with_it = outcome(tmp_path / "average", averaged_updates=113)
-    last, without = outcome(tmp_path / "last", averaged_updates=0)
+    averaged, with_it = outcome(tmp_path / "average", weight_average_updates=113)
+    last, without = outcome(tmp_path / "last", weight_average_updates=0)
     rows = [o.fitted.histories[0][0] for o in (with_it, without)]
     for loss in ("discriminator", "generator", "latent_reconstruction"):
         assert rows[0][loss] == rows[1][loss], "training does not see the average"
@@ -114,7 +114,9 @@ def test_the_averaged_copy_is_what_is_evaluated(tmp_path: Path) -> None:
 def test_every_trained_variant_averages_as_the_public_code_does() -> None:
     for variant in VARIANTS:
         settings = experiments().settings_of("paper", ITEM, variant)
-        assert settings.averaged_updates == pytest.approx(1 / (1 - 0.5 ** (128 / 10_000)), rel=0.01)
+        assert settings.weight_average_updates == pytest.approx(
+            1 / (1 - 0.5 ** (128 / 10_000)), rel=0.01
+        )
 
 
 def test_a_diverged_seed_has_no_accuracies(trained: tuple[Run, Outcome]) -> None:
@@ -131,8 +133,8 @@ def test_the_long_codes_are_the_features_before_the_last_layer(
 ) -> None:
     run, _ = trained
     found = codes.codes(run.stack, run.dataset, run.dataset.test.images)
-    assert found["long"].shape == (2, 397, run.settings.hidden[-1])
-    assert found["short"].shape == (2, 397, run.settings.style_size)
+    assert found["long"].shape == (2, 397, run.settings.hidden_sizes[-1])
+    assert found["short"].shape == (2, 397, run.settings.style_dim)
     last = torch.nn.functional.leaky_relu(
         run.stack.model(1).get_submodule("encoder.last")(found["long"][1]), 0.2
     )

@@ -39,7 +39,7 @@ def test_what_is_stored_is_two_dimensional_and_beats_chance(variant: str, tmp_pa
     settings = settings.model_copy(update={"epochs": 6})
     run = Run("", settings, load(settings), [Seed(0, 0)], tmp_path, Execution())
     outcome = figure11.train(run)
-    clusters = settings.label_size
+    clusters = settings.label_dim
     assert outcome.arrays["codes"].shape == (1, 397, 2)
     assert outcome.arrays["heads"].shape == (1, clusters, 2)
     assert outcome.metrics["test_error_percent"].item() < (80 if settings.labels else 90)

@@ -14,7 +14,8 @@ from replication.models.priors import ClassPrior, GaussianMixture, SwissRoll
 from replication.pages.drawing import Drawing
 from replication.pages.outlines import prior_outlines
 from replication.settings.experiments import experiments
-from replication.settings.schema import Seed, StylePrior
+from replication.settings.models import StylePrior
+from replication.settings.schema import Seed
 from replication.training.job import Execution, Outcome, Run
 from tests.tools.builders import make_settings
 
@@ -104,7 +105,7 @@ def test_training_puts_each_class_in_its_own_part(outcome: Outcome) -> None:
     metrics = {name: value.item() for name, value in outcome.metrics.items()}
     assert metrics["test_own_part_percent"] > 50
     assert abs(metrics["own_part_chance_percent"] - 10) < 1
-    assert metrics["prior_distance"] > metrics["prior_distance_floor"]
+    assert metrics["prior_distance"] > metrics["prior_sampling_noise"]
 
 
 def test_permuted_labels_are_at_chance(outcome: Outcome) -> None:
@@ -132,7 +133,7 @@ def test_what_is_drawn_is_small_and_has_its_shape(outcome: Outcome) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"label_size": 9}, "label_size is 9, digits has 10 classes"),
+        ({"label_dim": 9}, "label_dim is 9, digits has 10 classes"),
         ({"style_prior": StylePrior(), "label_at": "encoder"}, "the gaussian prior has no parts"),
     ],
 )

@@ -20,7 +20,7 @@ ITEM = "ours_semi_supervised"
 
 
 def run_of(folder: Path, validation: int) -> Run:
-    settings = make_settings(validation=validation, epochs=2)
+    settings = make_settings(validation_images=validation, epochs=2)
     return Run("", settings, load(settings), [Seed(0, 0), Seed(1, 1)], folder, Execution())
 
 
@@ -52,7 +52,7 @@ def stored(results: Path, variant: str, values: list[float], validation: int = 3
             metrics["validation_error_percent"] = value + 1
         rows = [{"epoch": epoch, "updates": epoch, **metrics} for epoch in (1, 2)]
         seeds.append(make_seed(number, metrics=metrics, history=rows))
-    settings = make_settings(validation=validation)
+    settings = make_settings(validation_images=validation)
     names = {"preset": "quick", "item": ITEM, "variant": variant}
     path = records.path_of("quick", ITEM, variant, results)
     records.write(make_record(seeds=seeds, settings=settings, **names), {}, path)
@@ -60,7 +60,7 @@ def stored(results: Path, variant: str, values: list[float], validation: int = 3
 
 def test_the_table_tells_what_was_tried_and_what_was_not_run(tmp_path: Path) -> None:
     stored(tmp_path, "tried_average", [7.0])
-    stored(tmp_path, "mnist_100", [2.0, 4.0], validation=0)
+    stored(tmp_path, "mnist_100", [2.0, 4.0], validation_images=0)
     drawing = Drawing("quick", ITEM, tmp_path, tmp_path / "figures")
     ours.draw_table(drawing)
     ours.draw_figure(drawing)

@@ -26,8 +26,11 @@ from tests.tools.builders import make_settings
 ITEM = "companion_applications"
 CPU = torch.device("cpu")
 SMOKE = experiments().runnable(ITEM, "smoke")
-PHASES = {"reconstruction": {"rate": {0: 0.01}}}
-ADVERSARIES = PHASES | {"discriminator": {"rate": {0: 0.1}}, "generator": {"rate": {0: 0.1}}}
+PHASES = {"reconstruction": {"learning_rate": {0: 0.01}}}
+ADVERSARIES = PHASES | {
+    "discriminator": {"learning_rate": {0: 0.1}},
+    "generator": {"learning_rate": {0: 0.1}},
+}
 
 
 def settings_of(variant: str, **changes: Any) -> Settings:
@@ -60,16 +63,16 @@ def test_an_application_has_its_own_numbers_alone(application: dict, named: str)
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"application": {"kind": "generation"}}, "label_size: 0"),
-        ({"label_size": 0, "phases": {}, "application": {"kind": "generation"}}, "decoder"),
-        ({"label_size": 0, "phases": ADVERSARIES, "application": {"kind": "anomaly"}}, "held_out"),
+        ({"application": {"kind": "generation"}}, "label_dim: 0"),
+        ({"label_dim": 0, "phases": {}, "application": {"kind": "generation"}}, "decoder"),
+        ({"label_dim": 0, "phases": ADVERSARIES, "application": {"kind": "anomaly"}}, "held_out"),
         (
-            {"label_size": 0, "phases": PHASES, "held_out_class": 0}
+            {"label_dim": 0, "phases": PHASES, "held_out_class": 0}
             | {"application": {"kind": "anomaly"}},
             "discriminator",
         ),
         (
-            {"label_size": 0, "phases": ADVERSARIES, "held_out_class": 0}
+            {"label_dim": 0, "phases": ADVERSARIES, "held_out_class": 0}
             | {"style_prior": {"kind": "swiss_roll"}, "application": {"kind": "anomaly"}},
             "density",
         ),
@@ -84,11 +87,11 @@ def test_an_application_has_its_own_numbers_alone(application: dict, named: str)
 )
 def test_an_application_needs_its_parts(changes: dict, named: str) -> None:
     with pytest.raises(ValueError, match=named):
-        make_settings(**{"labels": 0 if changes.get("label_size") == 0 else 100, **changes})
+        make_settings(**{"labels": 0 if changes.get("label_dim") == 0 else 100, **changes})
 
 
 def test_the_class_held_out_stays_in_the_test_alone() -> None:
-    settings = make_settings(labels=0, label_size=0, phases=PHASES, validation=300)
+    settings = make_settings(labels=0, label_dim=0, phases=PHASES, validation_images=300)
     whole, without = load(settings), load(settings.model_copy(update={"held_out_class": 3}))
     for split in ("train", "validation"):
         before, after = getattr(whole, split), getattr(without, split)
@@ -221,7 +224,7 @@ def test_each_class_is_asked_for_in_turn_in_styles_of_the_prior(tmp_path: Path) 
     assert drawn.images.dtype == torch.uint8
     assert (drawn.labels.bincount() == 100).all()
     assert (drawn.images[:, :10].argmax(1) == drawn.labels).all()
-    signs = drawn.images[:, 10 : 10 + run.settings.style_size].double() / 255
+    signs = drawn.images[:, 10 : 10 + run.settings.style_dim].double() / 255
     assert signs.mean().item() == pytest.approx(0.5, abs=0.06)
     assert (generated_images(run, 0, 1000).images == drawn.images).all()
 
@@ -303,4 +306,4 @@ def test_an_image_of_the_prior_is_what_its_own_model_decodes(tmp_path: Path) -> 
         alone = run_of(tmp_path / str(index), settings, index)
         own = prior_images(alone, 0, 30, prior).int()
         assert (prior_images(both, index, 30, prior).int() - own).abs().max() <= 1
-        assert prior.deviation == 5
+        assert prior.std == 5

@@ -89,14 +89,14 @@ def test_distances_to_the_prior_tell_its_own_samples_from_others() -> None:
     seeds, prior = [Seed(0, 0), Seed(1, 1)], Gaussian(2, 5.0)
     own = prior.sample(2000, torch.Generator().manual_seed(1))
     measured = prior_distances(torch.stack([own, own + 10]), prior, seeds)
-    distance, floor = measured["prior_distance"], measured["prior_distance_floor"]
+    distance, floor = measured["prior_distance"], measured["prior_sampling_noise"]
     assert distance.shape == floor.shape == (2,)
     assert distance[0] < 3 * floor[0]
     assert distance[1] > 20 * floor[1]
 
     alone = prior_distances((own + 10).unsqueeze(0), prior, seeds[1:])
     assert alone["prior_distance"].item() == distance[1].item()
-    assert alone["prior_distance_floor"].item() == floor[1].item()
+    assert alone["prior_sampling_noise"].item() == floor[1].item()
 
 
 # The mean image

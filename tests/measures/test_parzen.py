@@ -19,7 +19,7 @@ from replication.base.errors import UserError
 from replication.measures import parzen
 from replication.measures.parzen import (
     Estimate,
-    choose_deviation,
+    choose_bandwidth,
     decoder_samples,
     estimate,
     log_likelihood,
@@ -37,48 +37,48 @@ def images(n: int, size: int, seed: int = 0) -> Tensor:
     return (shapes[torch.randint(10, (n,), generator=draws)] + noise).clamp(0, 1)
 
 
-def brute_force(samples: Tensor, points: Tensor, deviation: float) -> Tensor:
+def brute_force(samples: Tensor, points: Tensor, bandwidth: float) -> Tensor:
     """The definition in float64, from differences: nothing cancels."""
     samples, points = samples.double(), points.double()
     squares = torch.stack([(samples - point).square().sum(1) for point in points])
-    kernels = -squares / (2 * deviation**2)
-    scale = points.shape[1] / 2 * math.log(2 * math.pi * deviation**2)
+    kernels = -squares / (2 * bandwidth**2)
+    scale = points.shape[1] / 2 * math.log(2 * math.pi * bandwidth**2)
     return kernels.logsumexp(1) - math.log(len(samples)) - scale
 
 
-def float32_bound(samples: Tensor, points: Tensor, deviation: float) -> float:
+def float32_bound(samples: Tensor, points: Tensor, bandwidth: float) -> float:
     """The error that the docstring promises, in nats."""
     rows = torch.cat([samples, points]).double() - points.double().mean(0)
-    return 4e-7 * rows.square().sum(1).max().item() / deviation**2 + 1e-5
+    return 4e-7 * rows.square().sum(1).max().item() / bandwidth**2 + 1e-5
 
 
 # The value
 
 
-@pytest.mark.parametrize("deviation", [0.05, 0.15, 1.0])
+@pytest.mark.parametrize("bandwidth", [0.05, 0.15, 1.0])
 @pytest.mark.parametrize("size", [1, 8, 784])
-def test_parity_with_scikit_learn(size: int, deviation: float) -> None:
+def test_parity_with_scikit_learn(size: int, bandwidth: float) -> None:
     samples, points = images(200, size), images(30, size, seed=1)
     # One leaf: with several, its bounds cancel, and it is wrong by 400 nats of 784 dimensions.
-    density = KernelDensity(kernel="gaussian", bandwidth=deviation, leaf_size=200, rtol=0)
+    density = KernelDensity(kernel="gaussian", bandwidth=bandwidth, leaf_size=200, rtol=0)
     density.fit(samples.double().numpy())
     expected = density.score_samples(points.double().numpy())
-    exact = log_likelihood([samples], points.double(), deviation)
+    exact = log_likelihood([samples], points.double(), bandwidth)
     np.testing.assert_allclose(exact.numpy(), expected, rtol=1e-9, atol=1e-9)
-    bound = float32_bound(samples, points, deviation)
-    found = log_likelihood([samples], points, deviation)
+    bound = float32_bound(samples, points, bandwidth)
+    found = log_likelihood([samples], points, bandwidth)
     assert found.dtype == torch.float64
     np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=bound)
 
 
-@pytest.mark.parametrize("deviation", [0.05, 0.15, 0.5])
-def test_float32_is_as_precise_as_promised(deviation: float) -> None:
+@pytest.mark.parametrize("bandwidth", [0.05, 0.15, 0.5])
+def test_float32_is_as_precise_as_promised(bandwidth: float) -> None:
     samples, points = images(300, 784), images(50, 784, seed=1)
-    error = log_likelihood(samples.split(70), points, deviation) - brute_force(
-        samples, points, deviation
+    error = log_likelihood(samples.split(70), points, bandwidth) - brute_force(
+        samples, points, bandwidth
     )
-    assert error.abs().max() < float32_bound(samples, points, deviation)
-    if deviation == 0.15:
+    assert error.abs().max() < float32_bound(samples, points, bandwidth)
+    if bandwidth == 0.15:
         assert error.abs().max() < 1e-3
 
 
@@ -116,11 +116,11 @@ def test_training_precision_of_products_is_neither_used_nor_lost(
 
 
 @pytest.mark.parametrize("size", [1, 8, 784])
-@pytest.mark.parametrize("deviation", [0.01, 0.15, 3.0])
-def test_one_sample_at_the_point_is_the_peak_of_its_kernel(size: int, deviation: float) -> None:
+@pytest.mark.parametrize("bandwidth", [0.01, 0.15, 3.0])
+def test_one_sample_at_the_point_is_the_peak_of_its_kernel(size: int, bandwidth: float) -> None:
     point = images(1, size)
-    peak = -size / 2 * math.log(2 * math.pi * deviation**2)
-    assert log_likelihood([point], point, deviation).item() == pytest.approx(peak, rel=1e-12)
+    peak = -size / 2 * math.log(2 * math.pi * bandwidth**2)
+    assert log_likelihood([point], point, bandwidth).item() == pytest.approx(peak, rel=1e-12)
 
 
 @pytest.mark.parametrize("value", [-5.0, 3.0, 1000.0])
@@ -146,8 +146,8 @@ def test_several_deviations_are_each_as_one_alone() -> None:
     samples, points = images(60, 8), images(7, 8, seed=1)
     together = log_likelihood(iter(samples.split(25)), points, torch.tensor(GRID))
     assert together.shape == (5, 7)
-    for row, deviation in zip(together, torch.tensor(GRID), strict=True):
-        alone = log_likelihood(samples.split(25), points, deviation)
+    for row, bandwidth in zip(together, torch.tensor(GRID), strict=True):
+        alone = log_likelihood(samples.split(25), points, bandwidth)
         assert alone.shape == (7,)
         assert torch.equal(row, alone)
     assert log_likelihood([samples], points, torch.tensor([0.1])).shape == (1, 7)
@@ -260,13 +260,13 @@ def test_images_still_in_bytes_are_refused() -> None:
         log_likelihood([images(5, 8)], torch.zeros(2, 8, dtype=torch.uint8), 0.2)
 
 
-@pytest.mark.parametrize("deviation", [0.0, -1.0, math.nan, math.inf])
-def test_deviations_have_to_be_positive(deviation: float) -> None:
+@pytest.mark.parametrize("bandwidth", [0.0, -1.0, math.nan, math.inf])
+def test_deviations_have_to_be_positive(bandwidth: float) -> None:
     with pytest.raises(ValueError, match="positive and finite"):
-        log_likelihood([images(5, 8)], images(5, 8), deviation)
+        log_likelihood([images(5, 8)], images(5, 8), bandwidth)
 
 
-# The deviation
+# The bandwidth
 
 
 @pytest.mark.parametrize("size", [2, 64])
@@ -276,8 +276,8 @@ def test_the_best_deviation_is_that_of_brute_force(size: int) -> None:
     means = [brute_force(samples, held_out, value).mean().item() for value in grid]
     best = int(np.argmax(means))
     assert 0 < best < len(grid) - 1
-    deviation, curve = choose_deviation(samples.split(64), held_out, grid)
-    assert deviation == grid[best]
+    bandwidth, curve = choose_bandwidth(samples.split(64), held_out, grid)
+    assert bandwidth == grid[best]
     assert curve == pytest.approx(means, rel=1e-4, abs=1e-3)
 
 
@@ -286,9 +286,9 @@ def test_the_best_deviation_is_that_of_brute_force(size: int) -> None:
 )
 def test_a_best_deviation_at_an_end_of_the_grid_is_no_result(grid: list[float], end: str) -> None:
     with pytest.raises(UserError) as refused:
-        choose_deviation([images(100, 16)], images(20, 16, seed=1), grid)
+        choose_bandwidth([images(100, 16)], images(20, 16, seed=1), grid)
     ends = f"[{grid[0]:g}, {grid[-1]:g}]"
-    expected = f"the best deviation {end} is at the end of the grid {ends}; widen the grid"
+    expected = f"the best bandwidth {end} is at the end of the grid {ends}; widen the grid"
     assert str(refused.value) == expected
 
 
@@ -296,7 +296,7 @@ def test_the_lowest_deviation_wins_where_images_were_sampled_themselves() -> Non
     """The trap of choosing on training images: the grid's end shows it."""
     samples = images(100, 16)
     with pytest.raises(UserError, match="is at the end"):
-        choose_deviation([samples], samples, [1e-4, 1e-3, 1e-2, 0.1])
+        choose_bandwidth([samples], samples, [1e-4, 1e-3, 1e-2, 0.1])
 
 
 @pytest.mark.parametrize(
@@ -304,12 +304,12 @@ def test_the_lowest_deviation_wins_where_images_were_sampled_themselves() -> Non
 )
 def test_a_grid_has_to_be_three_ascending_deviations(grid: list[float]) -> None:
     with pytest.raises(ValueError, match="three ascending"):
-        choose_deviation([images(5, 8)], images(5, 8), grid)
+        choose_bandwidth([images(5, 8)], images(5, 8), grid)
 
 
 def test_a_grid_has_to_be_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
-        choose_deviation([images(5, 8)], images(5, 8), [0.0, 0.1, 0.2])
+        choose_bandwidth([images(5, 8)], images(5, 8), [0.0, 0.1, 0.2])
 
 
 # The estimate
@@ -324,11 +324,11 @@ def test_estimate_is_the_mean_and_its_standard_error_over_test_images() -> None:
         yield from samples.split(128)
 
     found = estimate(factory, held_out, test, GRID)
-    deviation, curve = choose_deviation([samples], held_out, GRID)
-    logs = brute_force(samples, test, deviation).numpy()
+    bandwidth, curve = choose_bandwidth([samples], held_out, GRID)
+    logs = brute_force(samples, test, bandwidth).numpy()
     assert isinstance(found, Estimate)
     assert len(passes) == 2
-    assert (found.deviation, found.samples, found.points) == (deviation, 300, 25)
+    assert (found.bandwidth, found.samples, found.points) == (bandwidth, 300, 25)
     assert found.curve == pytest.approx(curve, abs=1e-3)
     assert found.mean == pytest.approx(logs.mean(), abs=1e-3)
     assert found.standard_error == pytest.approx(logs.std(ddof=1) / math.sqrt(25), rel=1e-4)
@@ -336,11 +336,11 @@ def test_estimate_is_the_mean_and_its_standard_error_over_test_images() -> None:
 
 def test_the_test_images_do_not_move_the_deviation() -> None:
     samples, held_out = images(300, 16), images(40, 16, seed=1)
-    deviations = {
-        estimate(lambda: [samples], held_out, test, GRID).deviation
+    bandwidths = {
+        estimate(lambda: [samples], held_out, test, GRID).bandwidth
         for test in (images(25, 16, seed=2), samples[:25], images(25, 16) + 5)
     }
-    assert len(deviations) == 1
+    assert len(bandwidths) == 1
 
 
 def test_samples_that_cannot_be_read_twice_are_refused() -> None:

@@ -6,7 +6,7 @@ from replication.models.networks import Encoder
 
 
 def test_bounded_logits_keep_their_deviation_whatever_is_learned() -> None:
-    encoder = Encoder(20, [16], {"style": 2, "label": 5}, label_scale=2.0)
+    encoder = Encoder(20, [16], {"style": 2, "label": 5}, label_logit_std=2.0)
     torch.nn.init.normal_(encoder.heads["label"].linear.weight, 0.0, 30.0)
     images = torch.rand(200, 20)
     logits = encoder(images)["label"]
@@ -17,7 +17,7 @@ def test_bounded_logits_keep_their_deviation_whatever_is_learned() -> None:
 
 
 def test_bounded_logits_judge_an_image_alone_by_the_statistics_of_training() -> None:
-    encoder = Encoder(20, [16], {"label": 5}, label_scale=1.0)
+    encoder = Encoder(20, [16], {"label": 5}, label_logit_std=1.0)
     images = torch.rand(200, 20)
     for _ in range(100):
         encoder(images)

@@ -12,7 +12,9 @@ from replication.measures.evaluate import metrics_on_test
 from replication.models.build import build
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments
-from replication.settings.schema import Departures, Seed, Settings, StylePrior
+from replication.settings.losses import Differences
+from replication.settings.models import StylePrior
+from replication.settings.schema import Seed, Settings
 from replication.training.fit import Batches, Training
 from replication.training.schedule import in_order
 
@@ -31,7 +33,7 @@ def training_of(settings: Settings, seeds: list[Seed], bf16: bool = False) -> Tr
         chosen = [choose_labelled(labels, settings.labels, s.label_seed) for s in seeds]
         labelled = torch.stack(chosen)
     sizes = (settings.batch_size, streams, settings.given_size)
-    batches = Batches(dataset, labelled, *sizes, settings.departures.labelled_epochs)
+    batches = Batches(dataset, labelled, *sizes, settings.differences.labelled_epochs)
     return Training(stack, phases, batches, streams)
 
 
@@ -50,14 +52,14 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "universal posterior": (
         "table2_semi_supervised",
         "mnist_100",
-        {"posterior": "universal", "posterior_noise_size": 5},
+        {"posterior": "universal", "posterior_noise_dim": 5},
     ),
     "batch-norm and dropout": (
         "table2_semi_supervised",
         "mnist_100",
         {"batch_norm": "all", "input_dropout": 0.2},
     ),
-    "bounded logits": ("table2_semi_supervised", "mnist_100", {"label_scale": 2.0}),
+    "bounded logits": ("table2_semi_supervised", "mnist_100", {"label_logit_std": 2.0}),
     "contractive": ("companion_autoencoders", "contractive", {}),
     "weights penalised": ("companion_autoencoders", "weights_l1", {}),
     "layer by layer": ("companion_autoencoders", "stacked_denoising", {}),
@@ -67,7 +69,7 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "mnist_100",
         {
             "label_at": "discriminator",
-            "style_size": 2,
+            "style_dim": 2,
             "style_prior": StylePrior(kind="swiss_roll"),
             "phases": GAME,
         },
@@ -90,14 +92,14 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         "mnist_100",
         {"standardise": True, "output": "linear", "batch_norm": "all"},
     ),
-    "departures": (
+    "differences": (
         "table2_semi_supervised",
         "mnist_1000",
         {
-            "initial_deviation": "he",
-            "departures": Departures(
+            "init_std": "he",
+            "differences": Differences(
                 mean_error=True,
-                discriminator_noise=0.3,
+                discriminator_noise_std=0.3,
                 labelled_epochs=True,
                 saturating=True,
                 fresh_codes=True,
@@ -107,7 +109,7 @@ VARIANTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "one joint loss": (
         "table2_semi_supervised",
         "mnist_100",
-        {"departures": Departures(joint=True)},
+        {"differences": Differences(joint=True)},
     ),
     "variational": ("figure2_prior_matching", "vae_mixture", {}),
 }

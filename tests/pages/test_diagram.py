@@ -35,15 +35,15 @@ def changed(variant: tuple[str, str, str], **changes: object) -> Settings:
 def with_cluster_heads() -> Settings:
     """As Figure 10 has it."""
     phases = experiments().settings_of(*FIGURE_8).phases.model_dump()
-    phases["head_distance"] = {"rate": {0: 0.01}}
-    return changed(FIGURE_8, style_size=2, cluster_head_distance=2.0, phases=phases)
+    phases["head_distance"] = {"learning_rate": {0: 0.01}}
+    return changed(FIGURE_8, style_dim=2, cluster_head_distance=2.0, phases=phases)
 
 
 MIXTURE = (*FIGURE_1[:2], "aae_mixture")
 NETWORKS = {
     "figure 1": changed(FIGURE_1),
-    "figure 3": changed(MIXTURE, label_size=10, label_at="discriminator", labels=10000),
-    "figure 6": changed(FIGURE_1, label_size=10, label_at="decoder", labels="all", style_size=15),
+    "figure 3": changed(MIXTURE, label_dim=10, label_at="discriminator", labels=10000),
+    "figure 6": changed(FIGURE_1, label_dim=10, label_at="decoder", labels="all", style_dim=15),
     "figure 8": changed(FIGURE_8),
     "figure 8, smoke": changed(("smoke", *FIGURE_8[1:])),
     "figure 10": with_cluster_heads(),
@@ -99,7 +99,7 @@ def test_each_loss_is_computed_from_its_own_sources(traces: dict[str, Architectu
 
 def test_sizes_of_table_2(traces: dict[str, Architecture]) -> None:
     units = traces["figure 8"].units
-    assert {unit.hidden for name, unit in units.items() if "trunk" in name} == {(1000, 1000)}
+    assert {unit.hidden_sizes for name, unit in units.items() if "trunk" in name} == {(1000, 1000)}
     ends = {name: unit.size for name, unit in units.items() if "trunk" not in name}
     assert ends == {
         "encoder.heads.style": 10,
@@ -251,11 +251,11 @@ def test_a_changed_size_changes_the_texts() -> None:
 
     before = words()
     assert before.count("64") == 2 * 4 + 3  # hidden layers; images of 8 x 8, twice in, once out
-    assert words(hidden=[64, 48]).count("48") == 4
-    assert words(style_size=7).count("7") == 3  # from z to the decoder; both into D(z)
-    assert words(label_size=13).count("13") == 3
+    assert words(hidden_sizes=[64, 48]).count("48") == 4
+    assert words(style_dim=7).count("7") == 3  # from z to the decoder; both into D(z)
+    assert words(label_dim=13).count("13") == 3
     assert "noise" in before
-    assert "noise" not in words(input_noise=0.0)
+    assert "noise" not in words(input_noise_std=0.0)
 
 
 @pytest.mark.parametrize("item", ["figure1_adversarial_autoencoder", "figure8_semi_supervised"])

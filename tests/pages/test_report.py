@@ -76,12 +76,12 @@ def store(
     """A record as ``train`` would have left it."""
     settings = experiments().settings_of(preset, item, variant)
     record = Record(
-        schema_version=1,
+        schema_version=2,
         preset=preset,
         item=item,
         variant=variant,
         settings=settings,
-        settings_hash=settings.hash(),
+        training_hash=settings.training_hash(),
         code_hash=code or sorted(current_code(item))[0],
         dataset=DataSummary(name="mnist", sha256="ab" * 32, train=60000, test=10000, subset=subset),
         seeds=seeds,

@@ -15,7 +15,9 @@ from replication.settings.experiments import (
     parse,
     read_yaml,
 )
-from replication.settings.schema import Optimiser, Parzen, Seed, Settings
+from replication.settings.measures import Parzen
+from replication.settings.optimisers import Optimiser
+from replication.settings.schema import Seed, Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 
 SHIPPED = [
@@ -45,7 +47,7 @@ def test_shipped_variants_are_told_apart_by_their_hashes_or_seeds() -> None:
     for item, content in experiments().items.items():
         variants = [v for v, own in content.variants.items() if "paper" in own.presets]
         settings = {v: experiments().settings_of("paper", item, v) for v in variants}
-        told = {v: (own.hash(), *own.runs) for v, own in settings.items()}
+        told = {v: (own.training_hash(), *own.runs) for v, own in settings.items()}
         assert len(set(told.values())) == len(told), told
 
 
@@ -76,26 +78,28 @@ def test_the_particular_wins_over_the_general(most_particular: int) -> None:
 def test_mappings_are_merged_key_by_key() -> None:
     phases = {"reconstruction": {"momentum": 0.5}}
     reconstruction = resolved(make_experiments({"settings": {"phases": phases}})).phases
-    assert reconstruction.reconstruction == Optimiser(rate={0: 0.01, 50: 0.001}, momentum=0.5)
-    assert reconstruction.classification == Optimiser(rate={0: 0.1}, momentum=0.9)
+    assert reconstruction.reconstruction == Optimiser(
+        learning_rate={0: 0.01, 50: 0.001}, momentum=0.5
+    )
+    assert reconstruction.classification == Optimiser(learning_rate={0: 0.1}, momentum=0.9)
 
 
 def test_rate_is_replaced_as_a_whole() -> None:
-    phases = {"reconstruction": {"rate": {0: 0.5}}}
+    phases = {"reconstruction": {"learning_rate": {0: 0.5}}}
     optimiser = resolved(make_experiments({"smoke": {"phases": phases}})).phases.reconstruction
-    assert optimiser == Optimiser(rate={0: 0.5}, momentum=0.9)
+    assert optimiser == Optimiser(learning_rate={0: 0.5}, momentum=0.9)
 
 
 def test_lists_are_replaced_as_a_whole() -> None:
-    assert resolved(make_experiments({"settings": {"hidden": [8, 4]}})).hidden == [8, 4]
+    assert resolved(make_experiments({"settings": {"hidden_sizes": [8, 4]}})).hidden_sizes == [8, 4]
 
 
 def test_null_switches_a_phase_off_and_a_later_layer_on_again() -> None:
     off = {"phases": {"reconstruction": None}}
     assert resolved(make_experiments({"settings": off})).phases.reconstruction is None
-    again = {"phases": {"reconstruction": {"rate": {0: 1.0}}}}
+    again = {"phases": {"reconstruction": {"learning_rate": {0: 1.0}}}}
     on = resolved(make_experiments({"settings": off, "smoke": again})).phases.reconstruction
-    assert on == Optimiser(rate={0: 1.0})
+    assert on == Optimiser(learning_rate={0: 1.0})
 
 
 @pytest.mark.parametrize("key", ["posterior", "evaluate_every", "style_prior", "label_seeds"])
@@ -117,21 +121,21 @@ def test_merging_leaves_the_layers_alone() -> None:
 
 # What is refused
 
-ADVERSARY = {"rate": {0: 0.1}}
+ADVERSARY = {"learning_rate": {0: 0.1}}
 
 REFUSED = [
     pytest.param({"epoch": 4}, "epoch", id="unknown key"),
     pytest.param({"phases": {"dream": ADVERSARY}}, "phases.dream", id="unknown phase"),
     pytest.param({"style_prior": {"sort": "mixture"}}, "style_prior.sort", id="unknown inner key"),
     pytest.param(
-        {"phases": {"reconstruction": {"rate": {0: "1e-3"}}}},
-        "phases.reconstruction.rate.0",
+        {"phases": {"reconstruction": {"learning_rate": {0: "1e-3"}}}},
+        "phases.reconstruction.learning_rate.0",
         id="1e-3, a text in YAML, as rate",
     ),
     pytest.param({"batch_size": "100"}, "batch_size", id="text for a number"),
     pytest.param({"epochs": 1.5}, "epochs", id="fraction for a count"),
     pytest.param({"epochs": True}, "epochs", id="truth for a count"),
-    pytest.param({"hidden": 16}, "hidden", id="number for a list"),
+    pytest.param({"hidden_sizes": 16}, "hidden_sizes", id="number for a list"),
     pytest.param({"phases": []}, "phases", id="list for a mapping"),
     pytest.param({"labels": "some"}, "labels", id="unknown word for labels"),
     pytest.param({"data": "cifar"}, "data", id="unknown data"),
@@ -140,20 +144,20 @@ REFUSED = [
     pytest.param({"seeds": [0, 0]}, "seeds", id="equal seeds"),
     pytest.param({"seeds": [-1]}, "seeds", id="negative seed"),
     pytest.param({"label_seeds": [0]}, "label_seeds", id="fewer label seeds than seeds"),
-    pytest.param({"hidden": []}, "hidden", id="no layers"),
-    pytest.param({"hidden": [0]}, "hidden.0", id="empty layer"),
+    pytest.param({"hidden_sizes": []}, "hidden_sizes", id="no layers"),
+    pytest.param({"hidden_sizes": [0]}, "hidden.0", id="empty layer"),
     pytest.param({"batch_size": 0}, "batch_size", id="empty batch"),
     pytest.param({"epochs": 0}, "epochs", id="no epochs"),
-    pytest.param({"input_noise": -0.1}, "input_noise", id="negative noise"),
-    pytest.param({"input_noise": math.nan}, "input_noise", id="noise that is no number"),
-    pytest.param({"initial_deviation": 0.0}, "initial_deviation", id="zero deviation"),
+    pytest.param({"input_noise_std": -0.1}, "input_noise_std", id="negative noise"),
+    pytest.param({"input_noise_std": math.nan}, "input_noise_std", id="noise that is no number"),
+    pytest.param({"init_std": 0.0}, "init_std", id="zero deviation"),
     pytest.param(
-        {"phases": {"reconstruction": {"rate": {0: -0.1}}}},
-        "phases.reconstruction.rate.0",
+        {"phases": {"reconstruction": {"learning_rate": {0: -0.1}}}},
+        "phases.reconstruction.learning_rate.0",
         id="negative rate",
     ),
     pytest.param(
-        {"phases": {"reconstruction": {"rate": {50: 0.1}}}},
+        {"phases": {"reconstruction": {"learning_rate": {50: 0.1}}}},
         "phases.reconstruction",
         id="no rate at epoch 0",
     ),
@@ -164,10 +168,10 @@ REFUSED = [
     ),
     pytest.param({"phases": {"generator": ADVERSARY}}, "discriminator", id="half of a pair"),
     pytest.param(
-        {"style_prior": {"kind": "mixture"}, "style_size": 3}, "style_size", id="mixture in 3-D"
+        {"style_prior": {"kind": "mixture"}, "style_dim": 3}, "style_dim", id="mixture in 3-D"
     ),
     pytest.param(
-        {"style_prior": {"kind": "swiss_roll"}, "style_size": 3}, "swiss_roll", id="roll in 3-D"
+        {"style_prior": {"kind": "swiss_roll"}, "style_dim": 3}, "swiss_roll", id="roll in 3-D"
     ),
     pytest.param({"label_at": "decoder"}, "label_at", id="a given label, and classification"),
     pytest.param(
@@ -187,7 +191,7 @@ REFUSED = [
     pytest.param(
         {"output": "linear", "phases": {"variational": ADVERSARY}}, "sigmoid", id="a linear VAE"
     ),
-    pytest.param({"posterior": "universal"}, "posterior_noise_size", id="universal, no noise"),
+    pytest.param({"posterior": "universal"}, "posterior_noise_dim", id="universal, no noise"),
     pytest.param({"labels": 0}, "classification", id="classification without labels"),
     pytest.param({"input_masking": 1.0}, "input_masking", id="nothing left to see"),
     pytest.param({"input_salt_and_pepper": -0.1}, "input_salt_and_pepper", id="a negative share"),
@@ -200,19 +204,19 @@ REFUSED = [
         {
             "layerwise_epochs": 2,
             "labels": 0,
-            "label_size": 0,
+            "label_dim": 0,
             "phases": {"classification": None},
         },
         "leave no epochs",
         id="a layer list that cannot be stacked in time",
     ),
-    pytest.param({"label_scale": 0.0}, "label_scale", id="logits without a deviation"),
+    pytest.param({"label_logit_std": 0.0}, "label_logit_std", id="logits without a deviation"),
     pytest.param(
-        {"label_scale": 2.0, "label_size": 0, "labels": 0, "phases": {"classification": None}},
-        "label_scale",
+        {"label_logit_std": 2.0, "label_dim": 0, "labels": 0, "phases": {"classification": None}},
+        "label_logit_std",
         id="logits that are not there",
     ),
-    pytest.param({"label_size": 0}, "classification", id="classification without classes"),
+    pytest.param({"label_dim": 0}, "classification", id="classification without classes"),
 ]
 
 
@@ -340,9 +344,9 @@ def test_a_key_that_overrides_a_merged_one_is_not_a_repetition(tmp_path: Path) -
 
 
 def test_rate_changes_with_the_epoch_that_is_named() -> None:
-    optimiser = Optimiser(rate={50: 0.01, 0: 0.1, 1000: 0.001})
+    optimiser = Optimiser(learning_rate={50: 0.01, 0: 0.1, 1000: 0.001})
     expected = {0: 0.1, 49: 0.1, 50: 0.01, 999: 0.01, 1000: 0.001, 10**6: 0.001}
-    assert {epoch: optimiser.rate_at(epoch) for epoch in expected} == expected
+    assert {epoch: optimiser.learning_rate_at(epoch) for epoch in expected} == expected
 
 
 def test_a_seed_is_its_own_label_seed_unless_another_is_given() -> None:

@@ -13,21 +13,24 @@ from tests.tools.builders import SETTINGS, make_settings
 
 def test_hash_does_not_depend_on_the_seeds() -> None:
     more = make_settings(seeds=[5, 6, 7], label_seeds=[0, 0, 0])
-    assert more.hash() == make_settings().hash()
+    assert more.training_hash() == make_settings().training_hash()
 
 
 def test_hash_does_not_depend_on_defaults_being_written_out() -> None:
     explicit = Settings.model_validate(make_settings().model_dump())
     assert explicit.model_fields_set > make_settings().model_fields_set
-    assert explicit.hash() == make_settings().hash()
+    assert explicit.training_hash() == make_settings().training_hash()
 
 
 def test_hash_does_not_depend_on_settings_that_come_later() -> None:
     class Later(Settings):
         new_setting: int = 3
 
-    assert Later.model_validate(SETTINGS).hash() == make_settings().hash()
-    assert make_settings().hash() != Later.model_validate({**SETTINGS, "new_setting": 4}).hash()
+    assert Later.model_validate(SETTINGS).training_hash() == make_settings().training_hash()
+    assert (
+        make_settings().training_hash()
+        != Later.model_validate({**SETTINGS, "new_setting": 4}).training_hash()
+    )
 
 
 def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
@@ -35,10 +38,13 @@ def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
     rate = {50: 0.001, 0: 0.01}
     backwards["phases"] = {
         "classification": SETTINGS["phases"]["classification"],
-        "reconstruction": {"momentum": 0.9, "rate": rate},
+        "reconstruction": {"momentum": 0.9, "learning_rate": rate},
     }
-    assert Settings.model_validate(backwards).hash() == make_settings().hash()
-    assert make_settings(input_noise=1).hash() == make_settings(input_noise=1.0).hash()
+    assert Settings.model_validate(backwards).training_hash() == make_settings().training_hash()
+    assert (
+        make_settings(input_noise_std=1).training_hash()
+        == make_settings(input_noise_std=1.0).training_hash()
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,30 +54,40 @@ def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
         {"allow_subset": True},
         {"labels": 1000},
         {"labels": "all"},
-        {"hidden": [16, 16]},
-        {"style_size": 3},
-        {"label_size": 9},
+        {"hidden_sizes": [16, 16]},
+        {"style_dim": 3},
+        {"label_dim": 9},
         {"output": "linear"},
         {"posterior": "gaussian"},
-        {"posterior_noise_size": 1},
-        {"initial_deviation": 0.2},
-        {"initial_deviation": "he"},
-        {"departures": {"mean_error": True}},
-        {"departures": {"labelled_epochs": True}},
+        {"posterior_noise_dim": 1},
+        {"init_std": 0.2},
+        {"init_std": "he"},
+        {"differences": {"mean_error": True}},
+        {"differences": {"labelled_epochs": True}},
         {"style_prior": {"kind": "mixture"}},
         {"style_prior": {"deviation": 5.0}},
-        {"input_noise": 0.0},
+        {"input_noise_std": 0.0},
         {"batch_size": 51},
         {"epochs": 5},
         {"evaluate_every": 2},
         {"phases": {}},
-        {"phases": {**SETTINGS["phases"], "reconstruction": {"rate": {0: 0.01, 50: 0.002}}}},
-        {"phases": {**SETTINGS["phases"], "reconstruction": {"rate": {0: 0.01, 51: 0.001}}}},
+        {
+            "phases": {
+                **SETTINGS["phases"],
+                "reconstruction": {"learning_rate": {0: 0.01, 50: 0.002}},
+            }
+        },
+        {
+            "phases": {
+                **SETTINGS["phases"],
+                "reconstruction": {"learning_rate": {0: 0.01, 51: 0.001}},
+            }
+        },
     ],
     ids=str,
 )
 def test_hash_depends_on_every_other_setting(changes: dict[str, Any]) -> None:
-    assert make_settings(**changes).hash() != make_settings().hash()
+    assert make_settings(**changes).training_hash() != make_settings().training_hash()
 
 
 rates = st.dictionaries(st.integers(1, 10**6), st.floats(0, 10), max_size=4)
@@ -81,8 +97,8 @@ rates = st.dictionaries(st.integers(1, 10**6), st.floats(0, 10), max_size=4)
 @given(later=rates, first=st.floats(0, 10), seeds=st.sets(st.integers(0, 2**63), min_size=1))
 def test_settings_survive_json(later: dict[int, float], first: float, seeds: set[int]) -> None:
     """JSON has no integer keys; the rates' epochs must come back as integers all the same."""
-    phases = {"reconstruction": {"rate": {0: first, **later}}}
+    phases = {"reconstruction": {"learning_rate": {0: first, **later}}}
     settings = make_settings(phases=phases, seeds=sorted(seeds))
     again = Settings.model_validate_json(settings.model_dump_json())
     assert again == settings
-    assert again.hash() == settings.hash()
+    assert again.training_hash() == settings.training_hash()

@@ -11,17 +11,17 @@ SETTINGS: dict[str, Any] = {
     "data": "digits",
     "labels": 100,
     "seeds": [0, 1],
-    "hidden": [16],
-    "style_size": 2,
-    "label_size": 10,
+    "hidden_sizes": [16],
+    "style_dim": 2,
+    "label_dim": 10,
     "output": "sigmoid",
-    "initial_deviation": 0.1,
-    "input_noise": 0.3,
+    "init_std": 0.1,
+    "input_noise_std": 0.3,
     "batch_size": 50,
     "epochs": 4,
     "phases": {
-        "reconstruction": {"rate": {0: 0.01, 50: 0.001}, "momentum": 0.9},
-        "classification": {"rate": {0: 0.1}, "momentum": 0.9},
+        "reconstruction": {"learning_rate": {0: 0.01, 50: 0.001}, "momentum": 0.9},
+        "classification": {"learning_rate": {0: 0.1}, "momentum": 0.9},
     },
 }
 
@@ -71,12 +71,13 @@ def make_record(**changes: Any) -> Record:
     """A record of ``make_experiments()``'s variant at the quick preset, with two seeds."""
     settings = changes.get("settings") or make_settings()
     values = {
-        "schema_version": 1,
+        "schema_version": 2,
         "preset": "quick",
         "item": "table9",
         "variant": "small",
         "settings": settings,
-        "settings_hash": settings.hash(),
+        "training_hash": settings.training_hash(),
+        "measuring_hash": settings.measuring_hash(),
         "code_hash": "0123456789abcdef",
         "dataset": make_dataset(),
         "seeds": [make_seed(0), make_seed(1)],

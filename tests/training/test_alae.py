@@ -15,7 +15,8 @@ from replication.data.dataset import load
 from replication.models.build import build
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments
-from replication.settings.schema import Optimiser, Seed, Settings
+from replication.settings.optimisers import Optimiser
+from replication.settings.schema import Seed, Settings
 from replication.training import alae
 from replication.training.fit import Training
 from tests.models.test_stack import losses_of, training_of
@@ -81,7 +82,7 @@ def test_an_equalised_layer_is_the_plain_one_with_scaled_weights() -> None:
 
 def test_convolutions_halve_the_side_and_the_decoder_doubles_it_back() -> None:
     changed = PUBLISHED.alae.model_copy(update={"channels": [4, 8]})
-    settings = PUBLISHED.model_copy(update={"alae": changed, "style_size": 5})
+    settings = PUBLISHED.model_copy(update={"alae": changed, "style_dim": 5})
     model = build(settings, 28 * 28, 0)
     images = normal(3, 784)
     assert model.get_submodule("encoder.trunk")(images).shape == (3, 8 * 7 * 7)
@@ -113,13 +114,15 @@ def test_the_networks_are_those_of_the_public_code() -> None:
         "latent_discriminator": [(50, 50), (50, 50), (1, 50)],
     }
     codes = model["encoder"](normal(8, 784))["style"]
-    hidden = model.get_submodule("encoder.trunk")(normal(8, 784))
-    torch.testing.assert_close(codes, leaky_relu(model.get_submodule("encoder.last")(hidden), 0.2))
+    features = model.get_submodule("encoder.trunk")(normal(8, 784))
+    torch.testing.assert_close(
+        codes, leaky_relu(model.get_submodule("encoder.last")(features), 0.2)
+    )
 
 
 def test_the_mapping_sees_the_direction_of_its_noise_alone() -> None:
     model = build(PUBLISHED, 64, 0)
-    noise = normal(6, PUBLISHED.style_size)
+    noise = normal(6, PUBLISHED.style_dim)
     torch.testing.assert_close(model["mapping"](noise), model["mapping"](7 * noise))
 
 
@@ -243,7 +246,7 @@ def test_the_public_codes_optimiser_has_no_momentum_and_a_short_memory() -> None
 @pytest.mark.parametrize("seeds", [1, 3])
 def test_no_step_exceeds_the_bound_of_any_tensor_and_seed(seeds: int) -> None:
     stack = Stack(Net, range(seeds), CPU)
-    optimiser = Optimiser(rate={0: 1.0})
+    optimiser = Optimiser(learning_rate={0: 1.0})
     free = [p.detach().clone().requires_grad_() for p in stack.parameters()]
     factors = [normal(*p.shape, seed=i) for i, p in enumerate(free)]
     bounded = alae.BoundedDescent(stack.parameters(), optimiser, 1.5, seeds > 1)
@@ -262,8 +265,8 @@ def test_no_step_exceeds_the_bound_of_any_tensor_and_seed(seeds: int) -> None:
 
 def test_a_bound_that_is_never_reached_changes_nothing() -> None:
     settings = experiments().settings_of("smoke", ITEM, "alae_lipschitz")
-    wide = settings.alae.model_copy(update={"greatest_step": 1e6})
-    free = settings.alae.model_copy(update={"greatest_step": None})
+    wide = settings.alae.model_copy(update={"max_update_norm": 1e6})
+    free = settings.alae.model_copy(update={"max_update_norm": None})
     losses = [
         losses_of(training_of(settings.model_copy(update={"alae": a}), [Seed(0, 0)]), 5)
         for a in (wide, free, settings.alae)
@@ -328,20 +331,23 @@ def test_the_penalty_and_the_losses_of_the_baselines_are_as_named() -> None:
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
-    ({"style_size": 0}, "style_size"),
-    ({"labels": 100, "label_size": 10}, "labels: 0"),
-    ({"initial_deviation": 0.1}, "initial_deviation: he"),
+    ({"style_dim": 0}, "style_dim"),
+    ({"labels": 100, "label_dim": 10}, "labels: 0"),
+    ({"init_std": 0.1}, "init_std: he"),
     ({"output": "sigmoid", "signed_pixels": False}, "output: linear"),
     ({"output": "sigmoid"}, "signed_pixels"),
-    ({"batch_norm": "encoder", "averaged_updates": 0}, "batch_norm: none"),
-    ({"input_noise": 0.3}, "input_noise: 0.0"),
-    ({"departures": {"saturating": True}}, "departures: the default"),
+    ({"batch_norm": "encoder", "weight_average_updates": 0}, "batch_norm: none"),
+    ({"input_noise_std": 0.3}, "input_noise_std: 0.0"),
+    ({"differences": {"saturating": True}}, "differences: the default"),
     ({"alae": {"absolute_error": True}}, "absolute_error"),
     (
-        {"phases": {"reconstruction": {"rate": {0: 0.1}}}, "alae": {"greatest_step": 1.0}},
+        {
+            "phases": {"reconstruction": {"learning_rate": {0: 0.1}}},
+            "alae": {"max_update_norm": 1.0},
+        },
         "greatest",
     ),
-    ({"phases": {"variational": {"rate": {0: 0.1}}}}, "variational needs"),
+    ({"phases": {"variational": {"learning_rate": {0: 0.1}}}}, "variational needs"),
     ({"alae": {"gamma": -1.0}}, "gamma"),
     ({"alae": {"channels": [0]}}, "channels"),
 ]
@@ -355,12 +361,12 @@ def test_settings_that_do_not_fit_are_refused(changes: dict[str, Any], message: 
 
 
 def test_the_game_and_a_reconstruction_of_pixels_exclude_each_other() -> None:
-    phases = PUBLISHED.phases.model_dump() | {"reconstruction": {"rate": {0: 0.1}}}
+    phases = PUBLISHED.phases.model_dump() | {"reconstruction": {"learning_rate": {0: 0.1}}}
     with pytest.raises(ValueError, match="reconstructs latent codes"):
         Settings.model_validate({**PUBLISHED.model_dump(), "phases": phases})
 
 
 def test_the_second_momentum_is_adams() -> None:
     with pytest.raises(ValueError, match="second_momentum needs method: adam"):
-        Optimiser(rate={0: 0.1}, second_momentum=0.99)
+        Optimiser(learning_rate={0: 0.1}, second_momentum=0.99)
     assert make_settings().phases.reconstruction.second_momentum == 0.999

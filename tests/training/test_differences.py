@@ -13,7 +13,9 @@ from replication.models.build import build
 from replication.pages.diagrams.diagram import figure_of
 from replication.pages.diagrams.trace import trace
 from replication.settings.experiments import experiments
-from replication.settings.schema import Departures, Optimiser, Seed, Settings
+from replication.settings.losses import Differences
+from replication.settings.optimisers import Optimiser
+from replication.settings.schema import Seed, Settings
 from replication.training.differences import Joint, mean_squared_error
 from replication.training.fit import Training
 from replication.training.phases import generator_loss, half_squared_error
@@ -23,13 +25,13 @@ from tests.training.test_phases import Constant, moved_by
 
 LITERAL = experiments().settings_of("smoke", "ablations_semi_supervised", "literal")
 LOSSES = {"reconstruction", "discriminator", "generator", "classification"}
-RATE = {"rate": {0: 0.1}}
+RATE = {"learning_rate": {0: 0.1}}
 GAME: dict[str, Any] = {**SETTINGS["phases"], "discriminator": RATE, "generator": RATE}
 
 
 def departing(settings: Settings = LITERAL, bf16: bool = False, **switches: Any) -> Training:
-    """A training of one seed with these departures."""
-    changed = settings.model_copy(update={"departures": Departures(**switches)})
+    """A training of one seed with these differences."""
+    changed = settings.model_copy(update={"differences": Differences(**switches)})
     return training_of(changed, [Seed(0, 0)], bf16)
 
 
@@ -55,7 +57,7 @@ def draws_in_an_update(training: Training, monkeypatch: pytest.MonkeyPatch) -> l
 
 
 def test_he_deviates_by_the_inputs_of_each_layer() -> None:
-    model = build(make_settings(initial_deviation="he", hidden=[300, 200]), 784, 0)
+    model = build(make_settings(init_std="he", hidden_sizes=[300, 200]), 784, 0)
     weights = {n: p for n, p in model.named_parameters() if n.endswith("weight")}
     assert len(weights) > 4
     for weight in weights.values():
@@ -121,14 +123,14 @@ def test_the_saturating_generator_still_confuses_the_discriminator() -> None:
 def test_discriminators_see_new_noise_on_samples_and_codes_in_both_steps(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = LITERAL.model_copy(update={"input_noise": 0.0})
-    drawn = draws_in_an_update(departing(settings, discriminator_noise=0.3), monkeypatch)
+    settings = LITERAL.model_copy(update={"input_noise_std": 0.0})
+    drawn = draws_in_an_update(departing(settings, discriminator_noise_std=0.3), monkeypatch)
     assert drawn == ["discriminator noise"] * 6  # two codes: real, fake, generator's
     assert draws_in_an_update(departing(settings), monkeypatch) == []
 
 
 def test_the_noise_of_the_discriminators_has_its_deviation() -> None:
-    game: Any = departing(discriminator_noise=0.3).phases[1]
+    game: Any = departing(discriminator_noise_std=0.3).phases[1]
     codes = {"style": torch.zeros(1, 1000, 10), "label": torch.ones(1, 1000, 10)}
     seen = game._seen(codes)
     for name, own in codes.items():
@@ -177,7 +179,7 @@ def test_the_joint_loss_is_the_sum_and_trains_encoder_decoder_and_discriminators
 
 def test_the_joint_loss_is_descended_by_the_reconstructions_optimiser_alone() -> None:
     phases = LITERAL.phases
-    still = Optimiser(rate={0: 0.0})
+    still = Optimiser(learning_rate={0: 0.0})
     unused = phases.model_copy(update={"generator": still, "classification": still})
     for settings in (LITERAL, LITERAL.model_copy(update={"phases": unused})):
         training = departing(settings, joint=True)
@@ -197,7 +199,7 @@ def test_the_joint_loss_is_descended_by_the_reconstructions_optimiser_alone() ->
 
 SWITCHES: list[dict[str, Any]] = [
     {"mean_error": True},
-    {"discriminator_noise": 0.3},
+    {"discriminator_noise_std": 0.3},
     {"labelled_epochs": True},
     {"saturating": True},
     {"joint": True},
@@ -215,7 +217,7 @@ def test_bf16_products_follow_float32_ones(switch: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("switch", SWITCHES, ids=str)
 def test_a_departure_can_be_traced_and_drawn(switch: dict[str, Any]) -> None:
-    settings = LITERAL.model_copy(update={"departures": Departures(**switch)})
+    settings = LITERAL.model_copy(update={"differences": Differences(**switch)})
     architecture = trace(settings)
     names = {loss.name for loss in architecture.losses}
     assert names == ({"discriminator", "joint"} if "joint" in switch else LOSSES)
@@ -224,7 +226,7 @@ def test_a_departure_can_be_traced_and_drawn(switch: dict[str, Any]) -> None:
 
 def test_training_with_departures_goes_on_from_its_state() -> None:
     """Everything that a switch draws or steps is saved with the rest."""
-    switches = {"joint": True, "discriminator_noise": 0.3, "fresh_codes": True}
+    switches = {"joint": True, "discriminator_noise_std": 0.3, "fresh_codes": True}
     whole, cut = (departing(**switches) for _ in range(2))
     expected = losses_of(whole, 4), losses_of(whole, 4)
     losses_of(cut, 4)
@@ -238,22 +240,22 @@ def test_training_with_departures_goes_on_from_its_state() -> None:
 @pytest.mark.parametrize(
     ("changes", "named"),
     [
-        ({"departures": {"joint": True}}, "joint needs the phases reconstruction, generator and"),
+        ({"differences": {"joint": True}}, "joint needs the phases reconstruction, generator and"),
         (
-            {"departures": {"joint": True}, "phases": {**GAME, "variational": RATE}},
+            {"differences": {"joint": True}, "phases": {**GAME, "variational": RATE}},
             "joint needs the phases .*, and no other",
         ),
-        ({"departures": {"mean_error": True}, "phases": {}}, "mean_error needs phases.recon"),
-        ({"departures": {"saturating": True}}, "saturating needs phases.discriminator"),
-        ({"departures": {"fresh_codes": True}}, "fresh_codes needs phases.discriminator"),
-        ({"departures": {"discriminator_noise": 0.3}}, "discriminator_noise needs phases"),
+        ({"differences": {"mean_error": True}, "phases": {}}, "mean_error needs phases.recon"),
+        ({"differences": {"saturating": True}}, "saturating needs phases.discriminator"),
+        ({"differences": {"fresh_codes": True}}, "fresh_codes needs phases.discriminator"),
+        ({"differences": {"discriminator_noise_std": 0.3}}, "discriminator_noise_std needs phases"),
         (
-            {"departures": {"labelled_epochs": True}, "labels": 0, "phases": {}},
+            {"differences": {"labelled_epochs": True}, "labels": 0, "phases": {}},
             "labelled_epochs needs labels",
         ),
-        ({"departures": {"discriminator_noise": -1.0}}, "discriminator_noise"),
-        ({"departures": {"adam": True}}, "departures.adam"),
-        ({"initial_deviation": "xavier"}, "initial_deviation"),
+        ({"differences": {"discriminator_noise_std": -1.0}}, "discriminator_noise_std"),
+        ({"differences": {"adam": True}}, "differences.adam"),
+        ({"init_std": "xavier"}, "init_std"),
     ],
     ids=str,
 )
@@ -268,4 +270,4 @@ def test_what_cannot_go_together_is_named_in_a_line(changes: dict[str, Any], nam
 
 def test_switches_may_be_combined() -> None:
     every = {name: value for switch in SWITCHES for name, value in switch.items()}
-    assert make_settings(departures=every, phases=GAME).departures.joint
+    assert make_settings(differences=every, phases=GAME).differences.joint

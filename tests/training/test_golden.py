@@ -18,7 +18,8 @@ from replication.data.dataset import load
 from replication.evidence.code_hash import code_hash
 from replication.pages.drawing import lineage
 from replication.settings.experiments import experiments
-from replication.settings.schema import Phases, Seed
+from replication.settings.optimisers import Phases
+from replication.settings.schema import Seed
 from replication.training.fit import Row
 from replication.training.job import Execution, Run
 

@@ -8,7 +8,9 @@ import torch
 from replication.base.streams import Streams
 from replication.data.dataset import load
 from replication.settings.experiments import experiments
-from replication.settings.schema import Optimiser, Seed, StylePrior
+from replication.settings.models import StylePrior
+from replication.settings.optimisers import Optimiser
+from replication.settings.schema import Seed
 from replication.training.fit import Training
 from replication.training.phases import (
     Batch,
@@ -103,7 +105,7 @@ def guided() -> Training:
     settings = experiments().settings_of(*SMOKE)
     changes = {
         "label_at": "discriminator",
-        "style_size": 2,
+        "style_dim": 2,
         "style_prior": StylePrior(kind="mixture"),
         "phases": settings.phases.model_copy(update={"classification": None}),
     }
@@ -155,9 +157,9 @@ def test_the_label_beside_the_style_moves_the_discriminator() -> None:
 def headed(distance: float) -> Training:
     settings = experiments().settings_of(*SMOKE)
     phases = settings.phases.model_copy(
-        update={"head_distance": Optimiser(rate={0: 0.01}, momentum=0.9)}
+        update={"head_distance": Optimiser(learning_rate={0: 0.01}, momentum=0.9)}
     )
-    changes = {"cluster_head_distance": distance, "style_size": 2, "phases": phases}
+    changes = {"cluster_head_distance": distance, "style_dim": 2, "phases": phases}
     return training_of(settings.model_copy(update=changes), [Seed(0, 0)])
 
 
@@ -216,6 +218,6 @@ def test_a_transposed_gradient_is_applied_as_it_is() -> None:
     """A fused optimiser once read a transposed gradient's raw memory."""
     weight = torch.zeros(3, 5, requires_grad=True)
     factor = torch.arange(15.0).view(5, 3)
-    descent = Descent([weight], Optimiser(rate={0: 1.0}))
+    descent = Descent([weight], Optimiser(learning_rate={0: 1.0}))
     descent((weight.t() * factor).sum().unsqueeze(0))
     assert torch.equal(weight.detach(), -factor.t())

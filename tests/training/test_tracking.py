@@ -22,7 +22,11 @@ from tests.tools.wandb_offline import OfflineRun, read_runs
 
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef01234567"
-SETTINGS = {"epochs": 3, "hidden": [16, 8], "phases": {"reconstruction": {"rate": {"0": 0.01}}}}
+SETTINGS = {
+    "epochs": 3,
+    "hidden_sizes": [16, 8],
+    "phases": {"reconstruction": {"learning_rate": {"0": 0.01}}},
+}
 ROWS: list[dict[str, float | int]] = [
     {"epoch": 1, "updates": 10, "reconstruction": 30.5},
     {"epoch": 2, "updates": 20, "reconstruction": 20.25, "test_error_percent": 9.5},

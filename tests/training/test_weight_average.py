@@ -119,6 +119,6 @@ def test_its_state_is_restored() -> None:
 
 def test_it_does_not_go_with_batch_norm() -> None:
     with pytest.raises((ValueError, UserError), match="batch_norm"):
-        make_settings(averaged_updates=100, batch_norm="encoder")
+        make_settings(weight_average_updates=100, batch_norm="encoder")
     with pytest.raises((ValueError, UserError), match="batch_norm"):
-        make_settings(averaged_updates=100, label_scale=2.0)
+        make_settings(weight_average_updates=100, label_logit_std=2.0)

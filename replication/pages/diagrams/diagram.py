@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from replication.settings.schema import StylePrior
+    from replication.settings.models import StylePrior
 
     from .trace import Architecture, Loss
 
@@ -86,7 +86,7 @@ def draw_box(axes: "Axes", box: Box) -> None:
     style: Style = {"boxstyle": "round,pad=0,rounding_size=0.06", "ec": INK, "lw": 0.8}
     corner, fill = (box.left, box.bottom), FILLS[box.kind]
     axes.add_patch(FancyBboxPatch(corner, box.width, box.height, fc=fill, **style))
-    if box.hidden:
+    if box.hidden_sizes:
         axes.text(box.x, box.top - 0.13, box.title, fontsize=7.5, **CENTRED)
         draw_layers(axes, box)
         return
@@ -101,10 +101,10 @@ def draw_layers(axes: "Axes", box: Box) -> None:
     """The hidden layers as upright bars, with their widths."""
     from matplotlib.patches import Rectangle
 
-    width, pitch = 0.19, min(0.3, (box.width - 0.2) / len(box.hidden))
+    width, pitch = 0.19, min(0.3, (box.width - 0.2) / len(box.hidden_sizes))
     bottom, top = box.bottom + 0.26, box.top - 0.25
-    for i, units in enumerate(box.hidden):
-        x = box.x + pitch * (i - (len(box.hidden) - 1) / 2)
+    for i, units in enumerate(box.hidden_sizes):
+        x = box.x + pitch * (i - (len(box.hidden_sizes) - 1) / 2)
         bar = Rectangle((x - width / 2, bottom), width, top - bottom, fc="white", ec=FAINT, lw=0.6)
         axes.add_patch(bar)
         axes.text(x, (bottom + top) / 2, str(units), rotation=90, fontsize=6.5, **CENTRED)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from replication.settings.schema import StylePrior
+    from replication.settings.models import StylePrior
 
     from .trace import Architecture, Flow
 
@@ -46,7 +46,7 @@ class Box:
     kind: str
     title: str
     note: str = ""
-    hidden: tuple[int, ...] = ()
+    hidden_sizes: tuple[int, ...] = ()
     units: tuple[str, ...] = ()
 
     @property
@@ -168,10 +168,10 @@ class Layout:
 
     def _network(self, part: str, x: float, y: float, height: float) -> None:
         units = tuple(u for u in self.units if box_of(u) == part)
-        hidden = tuple(width for unit in units for width in self.units[unit].hidden)
+        hidden_sizes = tuple(width for unit in units for width in self.units[unit].hidden_sizes)
         kind = "adversary" if part in self.adversaries else "network"
         title = part.replace("_", " ")
-        self.boxes[part] = Box(x, y, NETWORK, height, kind, title, "", hidden, units)
+        self.boxes[part] = Box(x, y, NETWORK, height, kind, title, "", hidden_sizes, units)
 
     def _symbol(self, name: str, x: float, y: float, width: float, height: float = 0.46) -> None:
         title, note = SYMBOLS.get(name, (name.rpartition(".")[2].replace("_", " "), ""))
@@ -190,7 +190,7 @@ class Layout:
         if name != "prior of style":
             return "categorical"
         if self.prior.kind == "gaussian":
-            return f"Gaussian, deviation {self.prior.deviation:g}"
+            return f"Gaussian, deviation {self.prior.std:g}"
         return {"mixture": "mixture of ten"}.get(self.prior.kind, self.prior.kind).replace("_", " ")
 
     # Arrows

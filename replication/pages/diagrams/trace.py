@@ -43,7 +43,7 @@ class Unit:
     """
 
     name: str
-    hidden: tuple[int, ...]
+    hidden_sizes: tuple[int, ...]
     size: int
 
 
@@ -170,7 +170,7 @@ def tensors(values: Any) -> list[Tensor]:
 def trace(settings: Settings) -> Architecture:
     """One update of a new model of ``settings``, on the CPU, by two random images."""
     # All are labelled, where any are: two images cannot be chosen from evenly.
-    small = {"batch_size": BATCH, "validation": 0, "labels": "all" if settings.labels else 0}
+    small = {"batch_size": BATCH, "validation_images": 0, "labels": "all" if settings.labels else 0}
     settings = settings.model_copy(update=small)
     run = Run("", settings, stand_in(settings), [Seed(0, 0)], Path(), Execution())
     phases = in_order(run.stack, settings, run.streams)
@@ -200,7 +200,7 @@ def stand_in(settings: Settings) -> Dataset:
     channels, height, width = SHAPES[settings.data]
     images = torch.randint(256, (BATCH, channels * height * width), dtype=torch.uint8)
     split = Split(images, torch.arange(BATCH))
-    shape, classes = (channels, height, width), settings.label_size
+    shape, classes = (channels, height, width), settings.label_dim
     return Dataset(settings.data, shape, classes, split, split, "")
 
 

@@ -1,0 +1,41 @@
+"""Settings of the networks and priors."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from .strict import Positive, PositiveNumber, Strict
+
+
+class StylePrior(Strict):
+    """p(z): a Gaussian of standard deviation ``std``, a mixture of ten 2-D Gaussians, a swiss roll."""
+
+    kind: Literal["gaussian", "mixture", "swiss_roll"] = "gaussian"
+    std: PositiveNumber = 1.0
+    # Of the mixture's components: distance of the centres, standard deviations along and across the petal.
+    # The paper gives none; these are those of public replications.
+    radius: PositiveNumber = 1.4
+    radial_std: PositiveNumber = 0.5
+    tangential_std: PositiveNumber = 0.1
+
+
+class Alae(Strict):
+    """Networks and losses of the adversarial latent autoencoder (``models/alae.py``).
+
+    The latent codes have ``style_dim`` numbers, the layers between ``hidden_sizes`` units. With the
+    phases discriminator and generator it is the autoencoder itself; with the phase reconstruction
+    alone, an ordinary autoencoder with the same encoder and decoder.
+    """
+
+    mapping_layers: Positive = 6
+    discriminator_layers: Positive = 3
+    # Of the learning rate of these two networks.
+    learning_rate_multiplier: PositiveNumber = 0.1
+    # Of the penalty on the discriminator's gradient (R1).
+    gamma: Annotated[float, Field(ge=0)] = 10.0
+    # 3x3 convolutions with as many channels instead of the hidden layers.
+    channels: list[Positive] = []
+    # By how much, in the Euclidean norm, a step may move a tensor of parameters.
+    max_update_norm: PositiveNumber | None = None
+    # The baseline's error is absolute, not squared.
+    absolute_error: bool = False
