@@ -182,7 +182,7 @@ def read(path: Path) -> Record:
         raise UserError(f"{path} is the record of {name}", remedy)
     if version == SCHEMA and record.seal != record.content_seal():
         raise UserError(f"{path} was edited: its seal does not fit its content", remedy)
-    return record
+    return record.model_copy(update={"seal": ""})  # it belongs to the file
 
 
 def _parsed(values: Any, path: Path, remedy: str) -> Record:

@@ -81,7 +81,7 @@ def petal_axes(k: int) -> np.ndarray:
 def component(mixture: GaussianMixture, k: int) -> Any:
     """Scipy's Gaussian with the mixture's k-th centre and covariance."""
     axes = petal_axes(k)
-    covariance = axes @ np.diag([mixture.radial**2, mixture.tangential**2]) @ axes.T
+    covariance = axes @ np.diag([mixture.radial_std**2, mixture.tangential_std**2]) @ axes.T
     return stats.multivariate_normal(mixture.radius * axes[:, 0], covariance)
 
 
@@ -103,16 +103,16 @@ def test_components_lie_like_petals_around_the_origin(k: int) -> None:
     sample = mixture.sample_class(torch.full((n,), k), draws).numpy()
     x, y = sample.mean(0)
     difference = math.remainder(math.atan2(y, x) - 2 * math.pi * k / 10, 2 * math.pi)
-    assert abs(difference) < 5 * mixture.tangential / mixture.radius / math.sqrt(n)
-    assert math.hypot(x, y) == pytest.approx(mixture.radius, abs=5 * mixture.radial / math.sqrt(n))
+    assert abs(difference) < 5 * mixture.tangential_std / mixture.radius / math.sqrt(n)
+    assert math.hypot(x, y) == pytest.approx(mixture.radius, abs=5 * mixture.radial_std / math.sqrt(n))
     turned = sample @ petal_axes(k)
-    np.testing.assert_allclose(turned.std(0), [mixture.radial, mixture.tangential], rtol=0.06)
+    np.testing.assert_allclose(turned.std(0), [mixture.radial_std, mixture.tangential_std], rtol=0.06)
     assert abs(np.corrcoef(turned.T)[0, 1]) < 5 / math.sqrt(n)
 
 
 def test_components_are_drawn_equally_often() -> None:
-    sample = torch.from_numpy(sample_of(GaussianMixture(radial=0.1), 5000))
-    likeliest = GaussianMixture(radial=0.1).component_log_densities(sample).argmax(-1)
+    sample = torch.from_numpy(sample_of(GaussianMixture(radial_std=0.1), 5000))
+    likeliest = GaussianMixture(radial_std=0.1).component_log_densities(sample).argmax(-1)
     assert stats.chisquare(likeliest.bincount(minlength=10).numpy()).pvalue > 1e-3
 
 

@@ -365,6 +365,6 @@ def test_an_item_has_runs_or_borrows_them() -> None:
         parse(Experiments, content, "experiments.yaml")
 
 
-def test_parzen_deviations_span_their_grid_evenly_in_the_logarithm() -> None:
-    grid = Parzen(samples=[10], lowest=0.1, highest=0.4, steps=3).deviations()
+def test_parzen_bandwidths_span_their_grid_evenly_in_the_logarithm() -> None:
+    grid = Parzen(samples=[10], lowest=0.1, highest=0.4, steps=3).bandwidths()
     assert grid == pytest.approx([0.1, 0.2, 0.4])

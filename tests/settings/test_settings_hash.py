@@ -65,11 +65,10 @@ def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
         {"differences": {"mean_error": True}},
         {"differences": {"labelled_epochs": True}},
         {"style_prior": {"kind": "mixture"}},
-        {"style_prior": {"deviation": 5.0}},
+        {"style_prior": {"std": 5.0}},
         {"input_noise_std": 0.0},
         {"batch_size": 51},
         {"epochs": 5},
-        {"evaluate_every": 2},
         {"phases": {}},
         {
             "phases": {
@@ -86,8 +85,29 @@ def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
     ],
     ids=str,
 )
-def test_hash_depends_on_every_other_setting(changes: dict[str, Any]) -> None:
+def test_the_training_hash_depends_on_every_other_setting(changes: dict[str, Any]) -> None:
     assert make_settings(**changes).training_hash() != make_settings().training_hash()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"evaluate_every": 2},
+        {"fine_tuning_epochs": 3},
+        {"svm_images": 100},
+        {"parzen": {"samples": [10], "lowest": 0.1, "highest": 0.4, "steps": 3}},
+    ],
+    ids=str,
+)
+def test_what_is_only_measured_has_a_hash_of_its_own(changes: dict[str, Any]) -> None:
+    """A new Parzen grid asks for a new measure, never for a new training."""
+    changed = make_settings(**changes)
+    assert changed.training_hash() == make_settings().training_hash()
+    assert changed.measuring_hash() != make_settings().measuring_hash()
+
+
+def test_what_is_trained_is_not_in_the_measuring_hash() -> None:
+    assert make_settings(epochs=5).measuring_hash() == make_settings().measuring_hash()
 
 
 rates = st.dictionaries(st.integers(1, 10**6), st.floats(0, 10), max_size=4)
