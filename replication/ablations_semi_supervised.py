@@ -9,7 +9,7 @@ short schedule, with the same seeds and label draws:
 - ``mean_error``: the squared error is averaged over pixels, ``labelled_epochs``: an epoch is a pass
   over the labelled images alone; TU Delft's code has both, as ``mean_and_labelled`` does, and
   fducau's the second;
-- ``no_noise``: none on the encoder's input; ``discriminator_noise_std``: on the discriminators' inputs
+- ``no_noise``: none on the encoder's input; ``discriminator_noise``: on the discriminators' inputs
   instead, as in musyoku's code;
 - ``fresh_codes``: the generator's step encodes again, with new noise, as in fducau's code (whose
   noise is dropout);

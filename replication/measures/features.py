@@ -22,8 +22,8 @@ Space = tuple[np.ndarray, np.ndarray]  # of training and of test images, [N, d] 
 def check_sizes(sizes: list[int], dataset: Dataset) -> None:
     """A UserError where a number of labels is larger than the data set."""
     if max(sizes) > len(dataset.train):
-        problem = f"application.label_counts: {max(sizes)} labels, {dataset.name} has {len(dataset.train)}"
-        raise UserError(f"{problem} images to train on", "ask for fewer")
+        problem = f"application.label_counts: {max(sizes)} labels, {dataset.name} has"
+        raise UserError(f"{problem} {len(dataset.train)} images to train on", "ask for fewer")
 
 
 def principal_components(dataset: Dataset, size: int) -> Space:

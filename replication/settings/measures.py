@@ -29,7 +29,7 @@ class Application(Strict):
     generated_images: Positive | None = None
     classifier_updates: Positive | None = None
     # Of features: how many labels the classifiers of the codes are given.
-    label_counts: list[Positive] = []
+    label_counts: Annotated[list[Positive], Field(default_factory=list)]
 
     @model_validator(mode="after")
     def _has_its_numbers(self) -> "Application":

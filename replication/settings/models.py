@@ -8,11 +8,12 @@ from .strict import Positive, PositiveNumber, Strict
 
 
 class StylePrior(Strict):
-    """p(z): a Gaussian of standard deviation ``std``, a mixture of ten 2-D Gaussians, a swiss roll."""
+    """p(z): a Gaussian of standard deviation ``std``, ten 2-D Gaussians, or a swiss roll."""
 
     kind: Literal["gaussian", "mixture", "swiss_roll"] = "gaussian"
     std: PositiveNumber = 1.0
-    # Of the mixture's components: distance of the centres, standard deviations along and across the petal.
+    # Of the mixture's components: distance of the centres, standard deviations along and across
+    # the petal.
     # The paper gives none; these are those of public replications.
     radius: PositiveNumber = 1.4
     radial_std: PositiveNumber = 0.5
@@ -34,7 +35,7 @@ class Alae(Strict):
     # Of the penalty on the discriminator's gradient (R1).
     gamma: Annotated[float, Field(ge=0)] = 10.0
     # 3x3 convolutions with as many channels instead of the hidden layers.
-    channels: list[Positive] = []
+    channels: Annotated[list[Positive], Field(default_factory=list)]
     # By how much, in the Euclidean norm, a step may move a tensor of parameters.
     max_update_norm: PositiveNumber | None = None
     # The baseline's error is absolute, not squared.

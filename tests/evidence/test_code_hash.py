@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import shutil
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -9,7 +10,8 @@ from types import ModuleType
 
 import pytest
 
-from replication.evidence.code_hash import code_hash, normalised, reached
+from replication.evidence import code_hash as module
+from replication.evidence.code_hash import code_hash, modules_of, normalised, reached
 from replication.settings.experiments import experiments
 
 ITEM = '''\
@@ -153,12 +155,66 @@ def test_hash_of_a_script(load: Callable[[str], ModuleType]) -> None:
     assert code_hash(load(edited("STEPS = 20", "STEPS = 21"))) != before
 
 
-def test_measures_count_with_those_that_they_are_made_of(load: Callable[[str], ModuleType]) -> None:
-    def importing(*modules: str) -> str:  # as text: the script of this test has no package
-        return code_hash(load(ITEM + "".join(f"# from .engine.{m} import x\n" for m in modules)))
+IMPORTING = """
+from replication.pages.drawing import Drawing
+from replication.measures.evaluate import over_chunks
 
-    assert importing("generation") == importing("generation", "probes")
-    assert len({importing(), importing("probes"), importing("generation")}) == 3
+
+def train(run):
+    from replication.measures.parzen import estimate
+
+    return estimate(run), over_chunks
+
+
+def draw_table(drawing):
+    from replication.measures.generation import frechet_distance
+
+    return Drawing, frechet_distance
+"""
+
+
+def test_what_train_imports_counts_with_all_that_it_imports_itself() -> None:
+    modules = modules_of(ast.parse(IMPORTING))
+    assert {"measures.parzen", "measures.evaluate", "models.stack", "settings.schema"} <= {*modules}
+    assert "measures.generation" not in modules  # of the drawing
+    assert not any(m.startswith(("pages.", "evidence.", "training.jobs")) for m in modules)
+
+
+def test_a_module_counts_by_being_used_and_not_by_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A module that is new and imported by one that trains changes the hash; so does its content.
+
+    One that only draws, or that only the type checker reads, does not.
+    """
+    package = tmp_path / "replication"
+    shutil.copytree(module.PACKAGE, package)
+    monkeypatch.setattr(module, "PACKAGE", package)
+    item = import_module("replication.table2_semi_supervised")
+
+    def hashed() -> str:
+        module.source.cache_clear()
+        code_hash.cache_clear()
+        return code_hash(item)
+
+    def write(name: str, text: str) -> str:
+        (package / name).write_text(text)
+        return hashed()
+
+    before = hashed()
+    trained = package / "measures" / "semi_supervised.py"
+    text = trained.read_text()
+    assert write("training/brand_new.py", "FACTOR = 1\n") == before  # nobody uses it
+    assert write("pages/brand_new.py", "FACTOR = 1\n") == before
+    checked = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import x\n"
+    only_checked = write("measures/semi_supervised.py", text + checked)
+    used = write(
+        "measures/semi_supervised.py", f"{text}from replication.training.brand_new import FACTOR\n"
+    )
+    assert len({before, only_checked, used}) == 3
+    assert write("training/brand_new.py", "FACTOR = 2\n") != used
+    module.source.cache_clear()
+    code_hash.cache_clear()
 
 
 def test_hash_is_that_of_the_code_at_the_start(load: Callable[[str], ModuleType]) -> None:

@@ -47,11 +47,11 @@ def run_of(folder: Path, settings: Settings, *seeds: int) -> Run:
 @pytest.mark.parametrize(
     ("application", "named"),
     [
-        ({"kind": "features"}, "sizes"),
-        ({"kind": "generation", "sizes": [10]}, "sizes"),
-        ({"kind": "augmentation", "generated": 10}, "updates"),
-        ({"kind": "anomaly", "updates": 10}, "updates"),
-        ({"kind": "features", "sizes": [0]}, "greater than 0"),
+        ({"kind": "features"}, "label_counts"),
+        ({"kind": "generation", "label_counts": [10]}, "label_counts"),
+        ({"kind": "augmentation", "generated_images": 10}, "classifier_updates"),
+        ({"kind": "anomaly", "classifier_updates": 10}, "classifier_updates"),
+        ({"kind": "features", "label_counts": [0]}, "greater than 0"),
         ({"kind": "compression"}, "generation"),
     ],
 )
@@ -79,7 +79,11 @@ def test_an_application_has_its_own_numbers_alone(application: dict, named: str)
         (
             {
                 "labels": "all",
-                "application": {"kind": "augmentation", "generated": 9, "updates": 9},
+                "application": {
+                    "kind": "augmentation",
+                    "generated_images": 9,
+                    "classifier_updates": 9,
+                },
             },
             "number of labels",
         ),
@@ -112,7 +116,9 @@ def test_more_labels_than_images_are_refused(tmp_path: Path) -> None:
         check_sizes([10, 1401], load_digits())
     application = settings_of("features").application
     assert application is not None
-    asked = settings_of("features", application=application.model_copy(update={"sizes": [9999]}))
+    asked = settings_of(
+        "features", application=application.model_copy(update={"label_counts": [9999]})
+    )
     with pytest.raises(UserError, match="9999"):  # before anything is trained
         companion.train(run_of(tmp_path, asked.model_copy(update={"epochs": 10**6}), 0))
     settings = settings_of("augmentation_100", labels=10_000, epochs=10**6)

@@ -104,9 +104,13 @@ def test_components_lie_like_petals_around_the_origin(k: int) -> None:
     x, y = sample.mean(0)
     difference = math.remainder(math.atan2(y, x) - 2 * math.pi * k / 10, 2 * math.pi)
     assert abs(difference) < 5 * mixture.tangential_std / mixture.radius / math.sqrt(n)
-    assert math.hypot(x, y) == pytest.approx(mixture.radius, abs=5 * mixture.radial_std / math.sqrt(n))
+    assert math.hypot(x, y) == pytest.approx(
+        mixture.radius, abs=5 * mixture.radial_std / math.sqrt(n)
+    )
     turned = sample @ petal_axes(k)
-    np.testing.assert_allclose(turned.std(0), [mixture.radial_std, mixture.tangential_std], rtol=0.06)
+    np.testing.assert_allclose(
+        turned.std(0), [mixture.radial_std, mixture.tangential_std], rtol=0.06
+    )
     assert abs(np.corrcoef(turned.T)[0, 1]) < 5 / math.sqrt(n)
 
 

@@ -47,7 +47,9 @@ def test_shipped_variants_are_told_apart_by_their_hashes_or_seeds() -> None:
     for item, content in experiments().items.items():
         variants = [v for v, own in content.variants.items() if "paper" in own.presets]
         settings = {v: experiments().settings_of("paper", item, v) for v in variants}
-        told = {v: (own.training_hash(), *own.runs) for v, own in settings.items()}
+        told = {
+            v: (own.training_hash(), own.measuring_hash(), *own.runs) for v, own in settings.items()
+        }
         assert len(set(told.values())) == len(told), told
 
 
@@ -145,7 +147,7 @@ REFUSED = [
     pytest.param({"seeds": [-1]}, "seeds", id="negative seed"),
     pytest.param({"label_seeds": [0]}, "label_seeds", id="fewer label seeds than seeds"),
     pytest.param({"hidden_sizes": []}, "hidden_sizes", id="no layers"),
-    pytest.param({"hidden_sizes": [0]}, "hidden.0", id="empty layer"),
+    pytest.param({"hidden_sizes": [0]}, "hidden_sizes.0", id="empty layer"),
     pytest.param({"batch_size": 0}, "batch_size", id="empty batch"),
     pytest.param({"epochs": 0}, "epochs", id="no epochs"),
     pytest.param({"input_noise_std": -0.1}, "input_noise_std", id="negative noise"),
