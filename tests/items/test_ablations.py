@@ -119,7 +119,7 @@ def test_every_other_variant_changes_what_it_says_and_nothing_else(preset: str) 
     expected = {
         "he": {"init_std"},
         "no_noise": {"input_noise_std"},
-        "discriminator_noise_std": {"input_noise_std", "differences"},
+        "discriminator_noise": {"input_noise_std", "differences"},
     }
     for variant in VARIANTS.keys() - ablations.SPREADS.keys():
         values = experiments().settings_of(preset, ITEM, variant).model_dump()
