@@ -1,4 +1,4 @@
-"""The suite as a whole: ``python -m replication list | campaign | draw | report | readme``."""
+"""The suite as a whole: ``python -m replication list`` and the other commands below."""
 
 import argparse
 import math
@@ -9,7 +9,7 @@ from .base.errors import UserError
 from .campaign import campaign
 from .cli import compare, draw
 from .evidence.published import published
-from .evidence.records import RESULTS, path_of
+from .evidence.records import RESULTS, migrate, path_of
 from .pages.drawing import FIGURES, Drawing
 from .pages.readme import README, write_readme
 from .pages.report import REPORT, write_report
@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   python -m replication draw --preset quick
   python -m replication report
   python -m replication readme
+  python -m replication migrate
   python -m replication report --output /tmp/report.html
   python -m replication campaign --preset quick --hours 8 -- --cores all
 
@@ -77,6 +78,11 @@ def parser() -> argparse.ArgumentParser:
     readme = commands.add_parser("readme", parents=[common], help="renew README.md's table")
     readme.set_defaults(command=_readme)
 
+    migrating = commands.add_parser(
+        "migrate", parents=[common], help="rewrite records of older versions of this suite"
+    )
+    migrating.set_defaults(command=_migrate)
+
     listing = commands.add_parser("list", parents=[common], help="list items, variants, what ran")
     listing.set_defaults(command=_list)
     return top
@@ -113,6 +119,13 @@ def _readme(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     write_report(options.output, options.results, options.figures, options.measured)
     print(options.output)
+
+
+def _migrate(options: argparse.Namespace) -> None:
+    rewritten = migrate(options.results)
+    for path in rewritten:
+        print(path)
+    print(f"{len(rewritten)} records rewritten")
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -77,7 +77,7 @@ class DataSummary(Strict):
 class Record(Strict):
     """All seeds of one variant."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[2]
     preset: str
     item: str
     variant: str
@@ -87,14 +87,8 @@ class Record(Strict):
     code_hash: str
     dataset: DataSummary
     seeds: list[SeedResult]
-    # sha256 of everything else: a number that was edited by hand is found.
+    # Of the file, see ``seal_of``: a number that was edited by hand is found.
     seal: str = ""
-
-    def content_seal(self) -> str:
-        """What ``seal`` has to be."""
-        values = self.model_dump(mode="json", exclude={"seal"})
-        text = json.dumps(values, sort_keys=True, allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()
 
     def values(self, metric: str, epoch: int | None = None) -> list[float]:
         """``metric`` of each seed that did not diverge; a UserError if it was not measured.
@@ -153,7 +147,8 @@ def write(record: Record, arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 def _text(record: Record) -> str:
     """JSON to be read and compared by people: indented, but an epoch is one line; sealed."""
-    values = record.model_copy(update={"seal": record.content_seal()}).model_dump(mode="json")
+    values = record.model_dump(mode="json")
+    values["seal"] = seal_of(values)
     histories = []
     for i, seed in enumerate(values["seeds"]):
         rows = (json.dumps(row, allow_nan=False) for row in seed["history"])
@@ -163,6 +158,12 @@ def _text(record: Record) -> str:
     for i, history in enumerate(histories):
         text = text.replace(f'"history": "history {i}"', f'"history": {history}', 1)
     return text
+
+
+def seal_of(values: dict[str, Any]) -> str:
+    """The sha256 of a record's parsed JSON, the seal itself and the layout apart."""
+    content = {key: value for key, value in values.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def read(path: Path) -> Record:
@@ -180,9 +181,28 @@ def read(path: Path) -> Record:
     if (record.preset, record.item, record.variant) != identity(path):
         name = f"{record.preset}/{record.item}/{record.variant}"
         raise UserError(f"{path} is the record of {name}", remedy)
-    if version == SCHEMA and record.seal != record.content_seal():
+    if version == SCHEMA and record.seal != seal_of(values):
         raise UserError(f"{path} was edited: its seal does not fit its content", remedy)
     return record.model_copy(update={"seal": ""})  # it belongs to the file
+
+
+def migrate(results: Path) -> list[Path]:
+    """Rewrite the records below ``results`` that have an older schema; the files rewritten.
+
+    Only names change; the arrays beside a record are left alone.
+    """
+    rewritten = []
+    for path in sorted(results.glob("*/*/*.json")):
+        if path.parent.name == "verdicts" or _schema_of(path) == SCHEMA:
+            continue
+        write_atomically(path, _text(read(path)).encode())
+        rewritten.append(path)
+    return rewritten
+
+
+def _schema_of(path: Path) -> Any:
+    values = _read_json(path, f"restore {path} from the repository")
+    return values.get("schema_version") if isinstance(values, dict) else None
 
 
 def _parsed(values: Any, path: Path, remedy: str) -> Record:

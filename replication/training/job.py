@@ -277,6 +277,7 @@ def assemble(variant: Variant, path: Path) -> bool:
         return False
     stored = [checkpoint.load(f) for f in finished]
     record = records.Record(
+        schema_version=2,
         preset=variant.preset,
         item=variant.item,
         variant=variant.name,

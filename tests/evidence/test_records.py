@@ -178,8 +178,8 @@ def test_a_record_edited_into_nonsense_is_refused(
 
 
 def test_a_record_of_a_newer_suite_is_refused(stored: Path) -> None:
-    stored.write_text(json.dumps({**json.loads(stored.read_text()), "schema_version": 2}))
-    with pytest.raises(UserError, match=r"newer version.*schema 2.*update the suite") as caught:
+    stored.write_text(json.dumps({**json.loads(stored.read_text()), "schema_version": 3}))
+    with pytest.raises(UserError, match=r"newer version.*schema 3.*update the suite") as caught:
         records.read(stored)
     assert str(stored) in caught.value.problem
 
