@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
@@ -89,6 +89,17 @@ class Record(Strict):
     seeds: list[SeedResult]
     # Of the file, see ``seal_of``: a number that was edited by hand is found.
     seal: str = ""
+
+    @model_validator(mode="after")
+    def _seeds_are_those_of_the_settings(self) -> "Record":
+        runs = [(seed.seed, seed.label_seed) for seed in self.seeds]
+        if not runs:
+            raise ValueError("seeds: there are none")
+        if len({*runs}) != len(runs):
+            raise ValueError("seeds: one stands twice")
+        if not {*runs} <= {(run.seed, run.label_seed) for run in self.settings.runs}:
+            raise ValueError("seeds: one is not among those of the settings")
+        return self
 
     def values(self, metric: str, epoch: int | None = None) -> list[float]:
         """``metric`` of each seed that did not diverge; a UserError if it was not measured.

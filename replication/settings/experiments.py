@@ -5,10 +5,12 @@ variant, then, in the same order, those under the preset's name. Unknown keys an
 errors that name the key.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
@@ -24,6 +26,8 @@ PRESETS: tuple[Literal["smoke", "quick", "paper"], ...] = ("smoke", "quick", "pa
 ENDINGS = {"table": ["md", "csv", "tex"], "figure": ["png", "pdf"]}
 
 Parsed = TypeVar("Parsed", bound=BaseModel)
+# They become names of files and Snakemake's wildcards.
+Name = Annotated[str, Field(pattern=r"^\w+$")]
 # Values that settings are merged of; nothing where a level has none.
 Layer = Annotated[dict[str, Any], Field(default_factory=dict)]
 
@@ -78,7 +82,7 @@ class Item(Strict):
     smoke: Layer
     quick: Layer
     paper: Layer
-    variants: Annotated[dict[str, Variant], Field(default_factory=dict)]
+    variants: Annotated[dict[Name, Variant], Field(default_factory=dict)]
 
 
 class Experiments(Strict):
@@ -90,7 +94,7 @@ class Experiments(Strict):
     paper: Layer
     # Items whose records are worth most, in this order; the others come after them.
     campaign: Annotated[list[str], Field(default_factory=list)]
-    items: dict[str, Item]
+    items: dict[Name, Item]
 
     @model_validator(mode="after")
     def _campaign_names_items(self) -> "Experiments":
@@ -114,9 +118,14 @@ class Experiments(Strict):
         known(preset, PRESETS, "preset")
         known(item, self.items, "item")
         known(variant, self.items[item].variants, f"variant of {item}")
-        layers: list[Any] = [self, self.items[item], self.items[item].variants[variant]]
-        values = merge(*(x.settings for x in layers), *(getattr(x, preset) for x in layers))
-        return parse(Settings, values, f"{item}/{variant} ({preset})")
+        layers = self._layers(preset, item, variant)
+        for layer in layers:
+            check_keys(layer, f"{item}/{variant} ({preset})")
+        return parse(Settings, merge(*layers), f"{item}/{variant} ({preset})")
+
+    def _layers(self, preset: str, item: str, variant: str) -> list[dict[str, Any]]:
+        levels: list[Any] = [self, self.items[item], self.items[item].variants[variant]]
+        return [*(x.settings for x in levels), *(getattr(x, preset) for x in levels)]
 
     def rank(self, item: str) -> int:
         """The place of ``item`` in the order of value."""
@@ -128,9 +137,43 @@ class Experiments(Strict):
         return [name for name, v in variants if v.not_run is None and preset in v.presets]
 
 
-def known(name: str, names: Any, kind: str) -> None:
-    if name not in names:
-        raise UserError(f"unknown {kind} '{name}'", f"choose one of: {', '.join(names)}")
+def known(name: str, names: Iterable[str], kind: str) -> None:
+    """A UserError unless ``name`` is one of ``names``."""
+    if name not in (names := [*names]):
+        raise UserError(f"unknown {kind} '{name}'", suggestion(name, names))
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """The remedy for a name that is unknown: the nearest one, or all."""
+    near = get_close_matches(name, names := [*names], 1)
+    return f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(names)}"
+
+
+def check_keys(layer: Mapping[str, Any], where: str) -> None:
+    """A UserError for a setting that does not exist, before it can hide what it was meant for.
+
+    A layer that another overrides is checked, too.
+    """
+    for key in layer:
+        if key not in Settings.model_fields:
+            problem = f"{where}: {key}: no such setting"
+            raise UserError(problem, suggestion(str(key), Settings.model_fields))
+    for key in ("data", "output", "posterior", "batch_norm"):
+        if isinstance(value := layer.get(key), str):
+            field = Settings.model_fields[key]
+            check_word(value, field.annotation, f"{where}: {key}")
+
+
+def check_word(value: str, annotation: Any, where: str) -> None:
+    """A UserError where ``value`` is none of the words that a ``Literal`` allows."""
+    words = [w for part in (annotation, *get_args(annotation)) for w in literal_words(part)]
+    if value not in words:
+        raise UserError(f"{where}: there is no '{value}'", suggestion(value, words))
+
+
+def literal_words(annotation: Any) -> list[str]:
+    is_literal = get_origin(annotation) is Literal
+    return [w for w in get_args(annotation) if isinstance(w, str)] if is_literal else []
 
 
 def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
@@ -138,10 +181,14 @@ def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
+        errors = error.errors()
+        # An unknown key first: what is missing then is mostly what it was meant for.
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
         key = ".".join(str(part) for part in first["loc"]) or "value"
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UserError(f"{where}: {key}: {first['msg']}{more}", "correct that key") from None
+    except OverflowError:  # a number of 400 digits
+        raise UserError(f"{where}: a number is too large", "make it smaller") from None
 
 
 class UniqueKeyLoader(yaml.SafeLoader):
@@ -150,7 +197,7 @@ class UniqueKeyLoader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         # Here, and not when it is constructed: a merged mapping then has its own and others' keys.
         node = super().compose_mapping_node(anchor)
-        keys = [key.value for key, _ in node.value]
+        keys = [str(key.value) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(
@@ -159,12 +206,20 @@ class UniqueKeyLoader(yaml.SafeLoader):
         return node
 
 
+# YAML 1.1 takes a number without a point, such as 1e-3, for a text.
+UniqueKeyLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
 def read_yaml(path: Path) -> Any:
     """The file's content; a UserError names the file and the line of what is wrong."""
     try:
         return yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", "restore the file") from None
+    except RecursionError:
+        raise UserError(f"{path}: nested too deeply", "correct the file") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: bad UTF-8, an impossible date
         text = " ".join(str(error).split())
         raise UserError(f"{path}: not valid YAML: {text}", "correct the file") from None

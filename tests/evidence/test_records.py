@@ -261,3 +261,13 @@ def test_settings_in_a_record_keep_their_hash(stored: Path) -> None:
     record = records.read(stored)
     assert record.settings == make_settings()
     assert record.settings.training_hash() == record.training_hash
+
+
+@pytest.mark.parametrize(
+    ("seeds", "problem"),
+    [([0, 0], "one stands twice"), ([0, 7], "not among those of the settings"), ([], "none")],
+)
+def test_a_record_has_seeds_of_its_settings_once_each(seeds: list[int], problem: str) -> None:
+    values = make_record().model_dump() | {"seeds": [make_seed(seed) for seed in seeds]}
+    with pytest.raises(ValueError, match=problem):
+        records.Record.model_validate(values)

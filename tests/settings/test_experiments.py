@@ -370,3 +370,47 @@ def test_an_item_has_runs_or_borrows_them() -> None:
 def test_parzen_bandwidths_span_their_grid_evenly_in_the_logarithm() -> None:
     grid = Parzen(samples=[10], lowest=0.1, highest=0.4, steps=3).bandwidths()
     assert grid == pytest.approx([0.1, 0.2, 0.4])
+
+
+# What a user gets wrong
+
+
+def test_an_unknown_setting_is_named_with_the_nearest() -> None:
+    source = make_experiments({"settings": {"lables": 300}})
+    with pytest.raises(UserError, match=r"lables: no such setting; did you mean labels\?"):
+        resolved(source)
+
+
+def test_a_word_that_another_layer_overrides_is_checked_too() -> None:
+    """Else ``data: fashion`` trains on the preset's digits without a word."""
+    source = make_experiments({"settings": {"data": "fashion"}}, smoke={"data": "digits"})
+    with pytest.raises(UserError, match="data: there is no 'fashion'"):
+        resolved(source)
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a b", "", "a/b", "ä-b"])
+def test_a_variants_name_has_letters_digits_and_underscores(name: str) -> None:
+    content = make_experiments().model_dump()
+    content["items"]["table9"]["variants"] = {name: {"place": "here"}}
+    with pytest.raises(UserError, match="variants"):
+        parse(Experiments, content, "experiments.yaml")
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "+1e-3", "0.1e-2", "0.001"])
+def test_a_number_may_be_written_with_an_exponent(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(f"learning_rate: {{0: {text}}}\n")
+    assert read_yaml(path) == {"learning_rate": {0: 0.001}}
+
+
+@pytest.mark.parametrize("content", ["[" * 5000, "{a: " * 5000])
+def test_deep_nesting_is_one_line(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text(content)
+    with pytest.raises(UserError, match=r"a\.yaml"):
+        read_yaml(path)
+
+
+def test_a_number_beyond_all_bounds_is_one_line() -> None:
+    with pytest.raises(UserError, match="small"):
+        resolved(make_experiments({"settings": {"input_noise_std": 10**400}}))

@@ -68,8 +68,16 @@ def make_seed(seed: int = 0, **changes: Any) -> SeedResult:
 
 
 def make_record(**changes: Any) -> Record:
-    """A record of ``make_experiments()``'s variant at the quick preset, with two seeds."""
+    """A record of ``make_experiments()``'s variant at the quick preset, with two seeds.
+
+    Its settings have the seeds that it has.
+    """
+    seeds = changes.get("seeds") or [make_seed(0), make_seed(1)]
+    runs = {"seeds": [s.seed for s in seeds], "label_seeds": [s.label_seed for s in seeds]}
+    plain = runs["seeds"] == runs["label_seeds"]
     settings = changes.get("settings") or make_settings()
+    settings = settings.model_copy(update=runs | ({"label_seeds": None} if plain else {}))
+    changes = {**changes, "settings": settings}
     values = {
         "schema_version": 2,
         "preset": "quick",
