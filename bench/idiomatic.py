@@ -24,7 +24,7 @@ WIDTH, STYLE, CLASSES, NOISE = 1000, 10, 10, 0.3
 
 
 def main() -> None:
-    from replication.data.dataset import data_root
+    from replication.data.files import data_root
 
     options = parser(__doc__).parse_args()
     torch.set_num_threads(1)
@@ -48,9 +48,10 @@ def network(inputs: int, outputs: int) -> nn.Sequential:
 
 def mnist(root: Path) -> Dataset:
     """The training images as torchvision gives them, unpacked into a temporary folder."""
-    from replication.data.download import download_mnist, import_datasets
+    from replication.data.download import import_datasets
+    from replication.data.mnist import MNIST, download_collection
 
-    download_mnist(root)  # if it is missing
+    download_collection(root, MNIST)  # if it is missing
     datasets = import_datasets()
     from torchvision.transforms import ToTensor
 

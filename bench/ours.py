@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 from bench.commands import MNIST, command, parser
-from replication.data.dataset import Dataset, load
+from replication.data.dataset import Dataset
+from replication.data.loaders import load
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
 from replication.training.fit import Training

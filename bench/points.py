@@ -22,7 +22,8 @@ from bench.growth import Point
 from bench.ours import epochs_of, training_of
 from replication.base.errors import UserError
 from replication.base.streams import generator
-from replication.data.dataset import Dataset, load, scaled
+from replication.data.dataset import Dataset, scaled
+from replication.data.loaders import load
 from replication.measures.parzen import decoder_samples, log_likelihood
 from replication.models.build import build
 from replication.models.priors import style_prior

@@ -33,7 +33,8 @@ from bench.machine import machine, store
 from bench.ours import first_images, training_of
 from bench.step import counted
 from replication.base.errors import UserError
-from replication.data.dataset import load, scaled
+from replication.data.dataset import scaled
+from replication.data.loaders import load
 from replication.evidence.records import Machine
 from replication.pages.speed import LOOP, PRECISIONS, PYTHAE, OneModel, Rivals, StartToEnd
 from replication.settings.experiments import experiments

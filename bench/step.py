@@ -20,7 +20,7 @@ from bench.commands import command
 from bench.idiomatic import Idiomatic, mnist
 from bench.machine import machine, store
 from bench.ours import epochs_of, training_of
-from replication.data.dataset import data_root
+from replication.data.files import data_root
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
 from replication.training.fit import Training

@@ -22,9 +22,10 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import DATASETS, Drawing, measured, new_figure, not_run
+from .pages.drawing import Drawing, measured, new_figure, not_run
 from .pages.image_grids import WHITE, gap_of, side_by_side
 from .pages.tables import Table
+from .pages.titles import title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,7 +135,7 @@ def draw_table(drawing: Drawing) -> None:
 
 
 def data_of(drawing: Drawing) -> str:
-    return DATASETS[drawing.settings("alae").data]
+    return title_of(drawing.settings("alae").data)
 
 
 def cells(drawing: Drawing, variant: str, prefix: str = "") -> list[str]:

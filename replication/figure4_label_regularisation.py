@@ -109,7 +109,7 @@ def references(
     import torch
 
     from .base.streams import generator
-    from .data.dataset import one_hot
+    from .models.priors import one_hot
 
     taken = one_hot(prior.class_of(codes), prior.classes).mean(1)
     chance = 100 * taken @ one_hot(labels, prior.classes).mean(0)

@@ -8,8 +8,9 @@ the first seed of Table 1's runs; (b) is of TFD where that was trained, else of 
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .pages.drawing import DATASETS, Drawing, new_figure, not_run
+from .pages.drawing import Drawing, new_figure, not_run
 from .pages.image_grids import BLACK, side_by_side, squares
+from .pages.titles import title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ def draw_samples(axes: "Axes", letter: str, drawing: Drawing, variants: list[str
     record = drawing.record(variant)
     settings = record.settings if record else drawing.settings(variant)
     stands_in = variants is FACES and settings.data != "tfd"
-    name = DATASETS[settings.data] + (", in place of TFD" if stands_in else "")
+    name = title_of(settings.data) + (", in place of TFD" if stands_in else "")
     axes.set_title(f"({letter}) {name}: {settings.style_dim}-D code")
     if record is None or not any(seed.status == "ok" for seed in record.seeds):
         axes.set_box_aspect(0.78)  # as large as the other panel's picture

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .cli import main
-from .pages.drawing import DATASETS, Drawing, measured, new_figure, not_run, seeds_of
+from .pages.drawing import Drawing, measured, new_figure, not_run, seeds_of
 from .pages.image_grids import WHITE, gap_of, side_by_side
 from .pages.tables import Table
+from .pages.titles import title_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -202,7 +203,7 @@ def draw_table(drawing: Drawing) -> None:
 def data_of(drawing: Drawing, variant: str) -> str:
     """The readers' name of the data, and whether they were a part of the official ones."""
     record = drawing.record(variant)
-    name = DATASETS[drawing.settings(variant).data]
+    name = title_of(drawing.settings(variant).data)
     return f"{name}, {record.dataset.limit}" if record and record.dataset.limit else name
 
 

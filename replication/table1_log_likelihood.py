@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import DATASETS, Drawing, percent
+from .pages.drawing import Drawing, percent
 from .pages.tables import Table
+from .pages.titles import title_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -89,7 +90,7 @@ def sample_sheet(run: "Run", index: int) -> "dict[str, Tensor]":
 def draw_table(drawing: Drawing) -> None:
     """The published rows, ours below, and the verdict on each of our numbers."""
     content = published().items[ITEM]
-    faces = DATASETS[drawing.settings(STAND_IN).data]
+    faces = title_of(drawing.settings(STAND_IN).data)
     columns = ["method", *COLUMNS.values(), f"stand-in for TFD: {faces} (10K)"]
     rows = [[m.method, *(str(m.values.get(c, "")) for c in COLUMNS)] for m in content.others]
     rows.append(["AAE (paper)", *(str(content.targets[c]) for c in COLUMNS)])

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from .cli import main
 from .evidence.published import Value, published
-from .pages.drawing import DATASETS, Drawing, measured
+from .pages.drawing import Drawing, measured
 from .pages.tables import Table
+from .pages.titles import title_of
 
 if TYPE_CHECKING:
     from .training.job import Outcome, Run
@@ -84,7 +85,7 @@ def subset_note(drawing: Drawing, variant: str) -> str:
     if record is None or not record.dataset.subset:
         return ""
     data = record.dataset
-    images = f"{data.train:,} images of {DATASETS[data.name]} to train on and {data.test:,} to test"
+    images = f"{data.train:,} images of {title_of(data.name)} to train on and {data.test:,} to test"
     return f"Subset: {images}; not the official files."
 
 

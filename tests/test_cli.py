@@ -7,8 +7,8 @@ import wandb
 
 from replication import __main__ as suite
 from replication import cli
+from replication.base.errors import UserError
 from replication.base.files import locked
-from replication.data import dataset as data
 from replication.evidence import records
 from replication.evidence.published import published
 from replication.settings import experiments as config
@@ -133,15 +133,24 @@ def test_what_is_unknown_is_named(
 def test_missing_data(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("REPLICATION_DATA", str(workdir / "nothing"))
-    monkeypatch.setattr("replication.data.download.download_mnist", _no_network)
+    monkeypatch.delenv("REPLICATION_DATA", raising=False)
+    monkeypatch.setattr("replication.data.mnist.download_collection", _no_network)
     line = exits(capsys, 2, "train", "--preset", "quick", "--variant", "mnist_100")
     assert "train-images-idx3-ubyte.gz" in line
     assert list(workdir.rglob("*.json")) == []
 
 
-def _no_network(root: Path) -> None:
-    raise data.UserError(f"{root}/MNIST/raw/train-images-idx3-ubyte.gz is missing", "fetch it")
+def test_a_data_folder_that_does_not_exist(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPLICATION_DATA", str(workdir / "nothing"))
+    line = exits(capsys, 2, "train", "--preset", "quick", "--variant", "mnist_100")
+    assert f"REPLICATION_DATA names {workdir / 'nothing'}, which is not a folder" in line
+    assert not (workdir / "nothing").exists()
+
+
+def _no_network(root: Path, _: object) -> None:
+    raise UserError(f"{root}/MNIST/raw/train-images-idx3-ubyte.gz is missing", "fetch it")
 
 
 def test_results_folder_that_cannot_be_written(

@@ -1,4 +1,7 @@
-"""The downloads, and the only module that imports torchvision (which takes seconds)."""
+"""Downloading into the folder of the data: once, whole or not at all.
+
+The only module that imports torchvision, when it has to: that takes seconds.
+"""
 
 import fcntl
 import importlib
@@ -7,8 +10,8 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, redirect_stderr
 from dataclasses import dataclass
 from functools import cache
 from http.client import HTTPException
@@ -16,12 +19,9 @@ from pathlib import Path
 from types import ModuleType
 from urllib.error import URLError
 
-import numpy as np
 import torch
 
 from replication.base.errors import UserError
-
-from .dataset import MNIST_FILES
 
 # Seconds without an answer. Each address of each mirror is tried in turn (about nine), so a
 # network that swallows everything costs a minute and a half.
@@ -32,7 +32,8 @@ PATIENCE = 10.0
 class Source:
     """Official files, ``folder`` below the root of the data.
 
-    ``fetch(temporary, missing)`` puts the missing ones into ``folder`` below ``temporary``.
+    ``fetch(temporary, missing)`` puts the missing ones into ``folder`` below ``temporary``. A file
+    may be ``present`` under another name.
     """
 
     name: str
@@ -40,52 +41,10 @@ class Source:
     files: tuple[str, ...]
     megabytes: int
     fetch: Callable[[Path, list[str]], None]
+    present: Callable[[Path], bool] = Path.exists
 
     def missing(self, root: Path) -> list[str]:
-        return [name for name in self.files if not (root / self.folder / name).exists()]
-
-
-def download_mnist(root: Path) -> None:
-    """Put the official files of MNIST that are missing into ``root``/MNIST/raw."""
-
-    def fetch(temporary: Path, missing: list[str]) -> None:
-        for name in MNIST_FILES.keys() - missing:  # torchvision keeps what is intact
-            shutil.copyfile(root / "MNIST/raw" / name, temporary / "MNIST/raw" / name)
-        import_datasets().MNIST(temporary, download=True)
-
-    obtain(root, Source("MNIST", "MNIST/raw", tuple(MNIST_FILES), 70, fetch))
-
-
-def download_svhn(root: Path, files: Sequence[str]) -> None:
-    """Put those of SVHN's official ``files`` that are missing into ``root``/SVHN."""
-
-    def fetch(temporary: Path, missing: list[str]) -> None:
-        datasets = import_datasets()
-        for address, name, md5 in datasets.SVHN.split_list.values():
-            if name in missing:  # its constructor would read the file too
-                datasets.utils.download_url(address, temporary / "SVHN", name, md5)
-
-    megabytes = 1600 if "extra_32x32.mat" in files else 250
-    obtain(root, Source("SVHN", "SVHN", tuple(files), megabytes, fetch))
-
-
-def download_olivetti(root: Path) -> None:
-    """Put ``olivettifaces.mat`` into ``root``/olivetti, as scikit-learn fetches it.
-
-    scikit-learn deletes the file and keeps floats, from which it is made again.
-    """
-
-    def fetch(temporary: Path, _: list[str]) -> None:
-        from scipy.io import savemat
-        from sklearn.datasets import fetch_olivetti_faces
-
-        with redirect_stdout(io.StringIO()):
-            floats = fetch_olivetti_faces(data_home=temporary / "cache", n_retries=1).images
-        pixels = np.round(floats * 242).astype(np.uint8)  # it divides by the largest, 242
-        columns = pixels.transpose(2, 1, 0).reshape(64 * 64, -1)
-        savemat(temporary / "olivetti" / "olivettifaces.mat", {"faces": columns})
-
-    obtain(root, Source("Olivetti", "olivetti", ("olivettifaces.mat",), 20, fetch))
+        return [name for name in self.files if not self.present(root / self.folder / name)]
 
 
 def obtain(root: Path, source: Source) -> None:

@@ -1,39 +1,49 @@
 """Faces: the Toronto Face Database, which is not public, and the Olivetti faces in its stead."""
 
+import hashlib
+import io
+from contextlib import redirect_stdout
+from pathlib import Path
+
 import numpy as np
 import torch
 
 from replication.base.errors import UserError
 from replication.base.streams import generator
 
-from .dataset import Dataset, Split, data_root, fingerprint
-from .matlab import demand, read_matlab
+from .arrays import Stored
+from .dataset import Dataset, Split, fingerprint
+from .download import Source, obtain
+from .files import data_root, demand_official
+from .matlab import read_matlab
 
 PEOPLE, PICTURES = 40, 10  # of Olivetti; the pictures of one person follow each other
 PICTURES_TO_TRAIN = 7
+# sha256 of the 400 pictures, row by row: the file itself differs with the program that stored it.
+OLIVETTI_PIXELS = "a3f75007cc103363b61a63e06bec8ea4846407682ef6e7c9ae1eb9c1bd0e8a00"
 TFD_TEST, TFD_VALIDATION = 3, 2
 
 
-def load_olivetti() -> Dataset:
+def load_olivetti(allow_subset: bool = False) -> Dataset:
     """The 400 Olivetti faces, 64x64 grey, of 40 people (the labels): 280 to train, 120 to test.
 
     Seven pictures of each person, drawn once for all, are to train on. It stands in for TFD, which
-    has 100,000 faces; no number of the paper is comparable. AT&T Laboratories Cambridge.
+    has 100,000 faces; no number of the paper is comparable. AT&T Laboratories Cambridge. Other
+    pixels are refused except with ``allow_subset``, which makes the data set a subset.
     """
     path = data_root() / "olivetti" / "olivettifaces.mat"
     if not path.exists():
-        from .download import download_olivetti  # torchvision takes seconds to import
-
         download_olivetti(data_root())
     remedy = f"delete {path} to download it again"
-    columns = read_matlab(path, ("faces",), remedy)["faces"]
-    demand(path, "faces", columns, "uint8", (64 * 64, PEOPLE * PICTURES), remedy)
+    (columns,) = read_matlab(path, ("faces",), remedy)
+    Stored(path, "faces", columns, remedy).demand("uint8", (64 * 64, PEOPLE * PICTURES))
     # A column is a face, itself stored column by column.
-    pixels = columns.T.reshape(-1, 64, 64).transpose(0, 2, 1).reshape(-1, 64 * 64)
-    faces = Split(
-        torch.from_numpy(np.ascontiguousarray(pixels)),
-        torch.arange(PEOPLE).repeat_interleave(PICTURES),
-    )
+    upright = columns.T.reshape(-1, 64, 64).transpose(0, 2, 1)
+    pixels = np.ascontiguousarray(upright).reshape(-1, 64 * 64)
+    same = hashlib.sha256(pixels.tobytes()).hexdigest() == OLIVETTI_PIXELS
+    demand_official(path, same, allow_subset, "does not hold the Olivetti faces (pixels differ)")
+    people = torch.arange(PEOPLE).repeat_interleave(PICTURES)
+    faces = Split(torch.from_numpy(pixels), people)
     stream = generator(0, "olivetti split")
     order = torch.stack([torch.randperm(PICTURES, generator=stream) for _ in range(PEOPLE)])
     order += PICTURES * torch.arange(PEOPLE).unsqueeze(1)
@@ -41,7 +51,27 @@ def load_olivetti() -> Dataset:
     # Mixed, so that the last ones can be held out.
     train = faces[chosen[torch.randperm(len(chosen), generator=stream)]]
     test = faces[order[:, PICTURES_TO_TRAIN:].flatten()]
-    return Dataset("olivetti", (1, 64, 64), PEOPLE, train, test, fingerprint(train, test))
+    sha256 = fingerprint(train, test)
+    return Dataset("olivetti", (1, 64, 64), PEOPLE, train, test, sha256, subset=not same)
+
+
+def download_olivetti(root: Path) -> None:
+    """Put ``olivettifaces.mat`` into ``root``/olivetti, as scikit-learn fetches it.
+
+    scikit-learn deletes the file and keeps floats, from which it is made again.
+    """
+
+    def fetch(temporary: Path, _: list[str]) -> None:
+        from scipy.io import savemat
+        from sklearn.datasets import fetch_olivetti_faces
+
+        with redirect_stdout(io.StringIO()):
+            floats = fetch_olivetti_faces(data_home=temporary / "cache", n_retries=1).images
+        pixels = np.round(floats * 242).astype(np.uint8)  # it divides by the largest, 242
+        columns = pixels.transpose(2, 1, 0).reshape(64 * 64, -1)
+        savemat(temporary / "olivetti" / "olivettifaces.mat", {"faces": columns})
+
+    obtain(root, Source("Olivetti", "olivetti", ("olivettifaces.mat",), 20, fetch))
 
 
 def load_tfd() -> Dataset:
@@ -60,10 +90,9 @@ def load_tfd() -> Dataset:
             f"ask the University of Toronto for it; it needs {expected}",
         )
     remedy = f"copy TFD_48x48.mat there: it needs {expected}"
-    arrays = read_matlab(path, ("images", "folds"), remedy)
-    images, folds = arrays["images"], arrays["folds"]
-    demand(path, "images", images, "uint8", (0, 48, 48), remedy)
-    demand(path, "folds", folds, "integers", (0, 5), remedy)
+    images, folds = read_matlab(path, ("images", "folds"), remedy)
+    Stored(path, "images", images, remedy).demand("uint8", ("N", 48, 48))
+    Stored(path, "folds", folds, remedy).demand("integers", ("N", 5))
     if len(images) != len(folds):
         raise UserError(
             f"{path} holds {len(images)} images, but {len(folds)} rows of folds", remedy

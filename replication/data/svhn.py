@@ -1,6 +1,6 @@
 """SVHN, the house numbers: its official MATLAB files, or a subset in the same format."""
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,8 +9,11 @@ import torch
 
 from replication.base.errors import UserError
 
-from .dataset import Dataset, Split, data_root, fingerprint
-from .matlab import demand, read_matlab
+from .arrays import Stored
+from .dataset import Dataset, Split, fingerprint
+from .download import Source, import_datasets, obtain
+from .files import data_root, demand_official, md5_of
+from .matlab import read_matlab
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,14 @@ def load_svhn(allow_subset: bool = False, use_extra: bool = False) -> Dataset:
     """SVHN's cropped digits: 73,257 to train and 26,032 to test, colour, channel first.
 
     With ``use_extra`` its 531,131 easier digits follow those to train on. A file with other digits
-    is refused but for ``allow_subset``, and then makes the data set a subset.
+    is refused except with ``allow_subset``, and then makes the data set a subset.
     """
     names = [n for n in SVHN_FILES if use_extra or n != "extra_32x32.mat"]
     folder = data_root() / "SVHN"
     if not all((folder / name).exists() for name in names):
-        from .download import download_svhn  # torchvision takes seconds to import
-
         download_svhn(data_root(), names)
-    splits = [read_digits(folder / name) for name in names]
-    official = [
-        is_official(folder / name, len(split), allow_subset)
-        for name, split in zip(names, splits, strict=True)
-    ]
+    official = [is_official(folder / name, allow_subset) for name in names]
+    splits = [read_digits(folder / n, known) for n, known in zip(names, official, strict=True)]
     train, test, *extra = splits
     if extra:
         images, labels = [train.images, extra[0].images], [train.labels, extra[0].labels]
@@ -54,16 +52,23 @@ def load_svhn(allow_subset: bool = False, use_extra: bool = False) -> Dataset:
     return Dataset("svhn", (3, 32, 32), 10, train, test, sha256, subset=not all(official))
 
 
-def read_digits(path: Path) -> Split:
+def is_official(path: Path, allow_subset: bool) -> bool:
+    """Whether the file is the official one; a UserError if it is not but must be."""
+    official = SVHN_FILES[path.name]
+    same = md5_of(path) == official.md5
+    fault = f"is not the official file of {official.count:,} digits (its md5 differs)"
+    return demand_official(path, same, allow_subset, fault)
+
+
+def read_digits(path: Path, known: bool) -> Split:
     """Images, uint8 [N, 3 * 32 * 32], and labels 0 to 9; the file calls a zero 10.
 
     The file has X, 32 x 32 x 3 x N unsigned bytes, and y, N x 1. A UserError names what differs.
     """
     remedy = f"delete {path} to download it again, or copy the official file there"
-    arrays = read_matlab(path, ("X", "y"), remedy)
-    pixels, digits = arrays["X"], arrays["y"]
-    demand(path, "X", pixels, "uint8", (32, 32, 3, 0), remedy)
-    demand(path, "y", digits, "integers", (0, 1), remedy)
+    pixels, digits = read_matlab(path, ("X", "y"), remedy, known)
+    Stored(path, "X", pixels, remedy).demand("uint8", (32, 32, 3, "N"))
+    Stored(path, "y", digits, remedy).demand("integers", ("N", 1))
     if pixels.shape[3] != len(digits):
         problem = f"{path} holds {pixels.shape[3]} images, but {len(digits)} labels"
         raise UserError(problem, remedy)
@@ -74,16 +79,14 @@ def read_digits(path: Path) -> Split:
     return Split(torch.from_numpy(images), torch.from_numpy(digits[:, 0].astype(np.int64) % 10))
 
 
-def is_official(path: Path, count: int, allow_subset: bool) -> bool:
-    """Whether the file, of ``count`` digits, is official; a UserError if it is not but must be."""
-    official = SVHN_FILES[path.name]
-    with path.open("rb") as file:
-        same = hashlib.file_digest(file, "md5").hexdigest() == official.md5
-    if not (same or allow_subset):
-        raise UserError(
-            f"{path} holds {count:,} digits and is not the official file of {official.count:,} "
-            "(its md5 differs)",
-            "set allow_subset: true to take it as it is, "
-            f"or delete {path} to download the official one",
-        )
-    return same
+def download_svhn(root: Path, files: Sequence[str]) -> None:
+    """Put those of SVHN's official ``files`` that are missing into ``root``/SVHN."""
+
+    def fetch(temporary: Path, missing: list[str]) -> None:
+        datasets = import_datasets()
+        for address, name, md5 in datasets.SVHN.split_list.values():
+            if name in missing:  # its constructor would read the file too
+                datasets.utils.download_url(address, temporary / "SVHN", name, md5)
+
+    megabytes = 1600 if "extra_32x32.mat" in files else 250
+    obtain(root, Source("SVHN", "SVHN", tuple(files), megabytes, fetch))

@@ -5,7 +5,8 @@ from torch import Tensor
 
 from replication.base.streams import generator
 
-from .dataset import Dataset, Split, fingerprint, load_digits, scaled
+from .dataset import Dataset, Split, fingerprint, scaled
+from .digits import load_digits
 
 SIZE = 16
 

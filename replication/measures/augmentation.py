@@ -17,9 +17,9 @@ import torch
 from torch import Tensor
 
 from replication.base.streams import Streams, generator
-from replication.data.dataset import Split, one_hot
+from replication.data.dataset import Split
 from replication.models.build import build
-from replication.models.priors import style_prior
+from replication.models.priors import one_hot, style_prior
 from replication.models.stack import Stack
 from replication.settings.optimisers import Phases
 from replication.settings.schema import Settings

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from replication.base.streams import Streams, generator
-from replication.data.dataset import Dataset, Split, one_hot, scaled
-from replication.models.priors import Prior
+from replication.data.dataset import Dataset, Split, scaled
+from replication.models.priors import Prior, one_hot
 from replication.models.stack import Stack
 from replication.settings.schema import Seed
 from replication.training.phases import Model, reconstructed

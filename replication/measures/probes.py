@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from replication.base.streams import generator
-from replication.data.dataset import Dataset, Scaling, Split, one_hot
+from replication.data.dataset import Dataset, Scaling, Split
 from replication.models.networks import Encoder, initialise
+from replication.models.priors import one_hot
 from replication.models.stack import Stack
 from replication.training.phases import Model
 

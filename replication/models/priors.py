@@ -9,8 +9,12 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from replication.data.dataset import one_hot
 from replication.settings.schema import Settings
+
+
+def one_hot(classes: Tensor, size: int) -> Tensor:
+    """Floats [..., size] from integers [...]; a size of 0 is allowed."""
+    return (classes.unsqueeze(-1) == torch.arange(size, device=classes.device)).float()
 
 
 class Prior(Protocol):

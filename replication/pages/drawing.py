@@ -26,15 +26,6 @@ if TYPE_CHECKING:
 
 FIGURES = Path("figures")
 # What readers call the data sets.
-DATASETS = {
-    "digits": "8x8 digits",
-    "mnist": "MNIST",
-    "street_digits": "drawn street digits",
-    "svhn": "SVHN",
-    "drawn_faces": "drawn faces",
-    "olivetti": "Olivetti faces",
-    "tfd": "TFD",
-}
 LINEAGE = Path(__file__).parent.parent / "lineage.yaml"
 
 

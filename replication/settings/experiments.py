@@ -35,14 +35,14 @@ Layer = Annotated[dict[str, Any], Field(default_factory=dict)]
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Later layers win; mappings merge key by key.
 
-    Two are one value and replace what is below: ``learning_rate``, and an optimiser that names its
-    ``method``, since SGD's momentum means nothing to Adam. A value of null stands for the default,
-    so that a preset can switch a phase off.
+    Three are one value and replace what is below: ``data``, ``learning_rate``, and an optimiser
+    that names its ``method``, since SGD's momentum means nothing to Adam. A value of null stands
+    for the default, so that a preset can switch a phase off.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            if isinstance(value, Mapping) and key != "learning_rate":
+            if isinstance(value, Mapping) and key not in ("data", "learning_rate"):
                 below = None if "method" in value else merged.get(key)
                 merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
             elif value is None:

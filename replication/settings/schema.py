@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from .checks import CHECKS
+from .data import Data
 from .losses import Differences, Penalty
 from .measures import Application, Parzen
 from .models import Alae, StylePrior
@@ -37,7 +38,8 @@ class Seed:
 class Settings(Strict):
     """One variant at one preset, every value resolved."""
 
-    data: Literal["digits", "mnist", "street_digits", "svhn", "drawn_faces", "olivetti", "tfd"]
+    # A name, or {idx: folder} or {npz: file} for the user's own.
+    data: Data
     # Take a file that is like the official one but has fewer or other images; the record says so.
     allow_subset: bool = False
     # Append SVHN's 531,131 "extra" digits to the images to train on.

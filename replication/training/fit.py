@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from replication.base.streams import Streams
-from replication.data.dataset import Dataset, one_hot
+from replication.data.dataset import Dataset
+from replication.models.priors import one_hot
 from replication.models.stack import Stack
 
 from .phases import Batch, Phase

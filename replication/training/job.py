@@ -18,7 +18,8 @@ from torch import Tensor
 from replication.base.errors import UserError
 from replication.base.files import locked, write_atomically
 from replication.base.streams import Streams
-from replication.data.dataset import Dataset, choose_labelled, load
+from replication.data.dataset import Dataset, choose_labelled
+from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash
 from replication.models.build import build

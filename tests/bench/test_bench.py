@@ -15,7 +15,7 @@ from bench.machine import RESULTS, name_of, store
 from bench.ours import epochs_of, first_images, training_of
 from bench.step import calls_a_second, counted, floor, table
 from replication.base.errors import UserError
-from replication.data.dataset import data_root
+from replication.data.files import data_root
 from replication.pages.speed import Precision, Rivals, Step, measured
 from replication.settings.experiments import experiments
 from replication.training.job import has_bf16_products

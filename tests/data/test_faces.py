@@ -1,5 +1,6 @@
 """Faces: Olivetti's split and pictures, the user's own TFD, drawn faces; held-out images."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +13,9 @@ import torch
 from scipy.io import savemat
 
 from replication.base.errors import UserError
-from replication.data import dataset as data
-from replication.data.dataset import load, load_digits
+from replication.data import faces as faces_module
 from replication.data.faces import load_olivetti, load_tfd
+from replication.data.loaders import load
 from replication.data.synthetic import load_drawn_faces
 from tests.tools.builders import make_settings
 
@@ -26,9 +27,11 @@ COLUMNS = FACES.transpose(2, 1, 0).reshape(4096, 400)
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty data folder."""
-    monkeypatch.setenv("REPLICATION_DATA", str(tmp_path / "data"))
-    return tmp_path / "data"
+    """An empty data folder, in which ``FACES`` would be the official Olivetti faces."""
+    sha256 = hashlib.sha256(FACES.tobytes()).hexdigest()
+    monkeypatch.setattr(faces_module, "OLIVETTI_PIXELS", sha256)
+    monkeypatch.setenv("REPLICATION_DATA", str(tmp_path))
+    return tmp_path
 
 
 def store(path: Path, **arrays: object) -> Path:
@@ -64,6 +67,18 @@ def test_olivetti_pictures_are_upright_and_used_once(root: Path) -> None:
     for person in range(40):
         own = {(10 * person + picture) % 243 for picture in range(10)}
         assert set(first[labels == person].tolist()) == own
+
+
+def test_olivetti_is_known_by_its_pixels(root: Path) -> None:
+    path = root / "olivetti" / "olivettifaces.mat"
+    store(path, faces=COLUMNS, others=np.zeros(3))
+    assert not load_olivetti().subset
+    store(path, faces=COLUMNS ^ (np.arange(400) == 7).astype(np.uint8))
+    with pytest.raises(UserError) as caught:
+        load_olivetti()
+    assert f"{path} does not hold the Olivetti faces" in caught.value.problem
+    assert f"delete {path}" in caught.value.remedy
+    assert load(make_settings(data="olivetti", allow_subset=True)).subset
 
 
 @pytest.mark.data
@@ -156,7 +171,7 @@ def test_tfd(root: Path) -> None:
     rows = IMAGES.reshape(7, -1)
     assert (faces.train.images.numpy() == rows[[2, 3, 6, 1, 5]]).all()
     assert (faces.test.images.numpy() == rows[[0, 4]]).all()
-    held_out = load(make_settings(data="tfd", validation=2)).validation
+    held_out = load(make_settings(data="tfd", validation_images=2)).validation
     assert (held_out.images.numpy() == rows[[1, 5]]).all(), "those of the official validation set"
 
 
@@ -211,47 +226,3 @@ def test_drawn_people_look_like_themselves() -> None:
     distances = torch.cdist(faces.test.images.double(), faces.train.images.double())
     nearest = faces.train.labels[distances.argmin(1)]
     assert (nearest == faces.test.labels).double().mean() > 0.7
-
-
-# Images held out
-
-
-def test_the_last_images_are_held_out() -> None:
-    whole, split = load_digits(), load(make_settings(data="digits", validation=150))
-    assert split.train.images.equal(whole.train.images[:1250])
-    assert split.train.labels.equal(whole.train.labels[:1250])
-    assert split.validation.images.equal(whole.train.images[1250:])
-    assert split.validation.labels.equal(whole.train.labels[1250:])
-    assert split.test.images.equal(whole.test.images)
-    assert split.sha256 == whole.sha256
-    assert len(split.to(torch.device("cpu")).validation) == 150
-
-
-def test_nothing_is_held_out_unless_asked() -> None:
-    digits = load(make_settings(data="digits"))
-    assert len(digits.train) == 1400
-    assert digits.validation.images.shape == (0, 64)
-    assert len(load_digits().validation) == 0
-
-
-@pytest.mark.parametrize("count", [1400, 1401])
-def test_something_must_be_left_to_train_on(count: int) -> None:
-    with pytest.raises(UserError, match=f"validation: {count} leaves none of the 1400 images"):
-        load(make_settings(data="digits", validation=count))
-
-
-def test_new_settings_leave_old_hashes_alone() -> None:
-    explicit = make_settings(validation=0, use_extra=False, allow_subset=False)
-    assert explicit.training_hash() == make_settings().training_hash()
-    assert make_settings(validation=1).training_hash() != make_settings().training_hash()
-    assert make_settings(use_extra=True).training_hash() != make_settings().training_hash()
-
-
-def test_every_data_set_has_a_loader(root: Path) -> None:
-    root.write_text("a file where the folder should be")
-    names = data.Settings.model_fields["data"].annotation.__args__  # type: ignore[union-attr]
-    for name in names:
-        try:
-            assert load(make_settings(data=name)).name == name
-        except UserError:
-            assert name in ("mnist", "svhn", "olivetti", "tfd")

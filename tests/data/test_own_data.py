@@ -43,7 +43,7 @@ def root(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     own = {
         (SVHN_ITEM, "svhn_1000"): {"labels": 20},
         (SVHN_ITEM, "nn_svhn"): {"labels": 20},
-        (FACES_ITEM, "tfd"): {"validation": 15, "parzen": GRID},
+        (FACES_ITEM, "tfd"): {"validation_images": 15, "parzen": GRID},
     }
     for (item, variant), changes in own.items():
         for preset in ("quick", "paper"):
@@ -51,6 +51,7 @@ def root(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     changed = Experiments.model_validate(content)
     for module in (cli, job, drawing, published):
         monkeypatch.setattr(module, "experiments", lambda: changed)
+    (workdir / "mine").mkdir()
     monkeypatch.setenv("REPLICATION_DATA", str(workdir / "mine"))
     return workdir / "mine"
 
@@ -112,7 +113,7 @@ def test_the_paper_preset_takes_no_subset(root: Path, capsys: pytest.CaptureFixt
     paths = store_svhn(root)
     arguments = ("train", "--preset", "paper", "--variant", "svhn_1000")
     (line,) = exits(capsys, 2, SVHN_ITEM, *arguments)
-    assert f"{paths[0]} holds 40 digits and is not the official file of 73,257" in line
+    assert f"{paths[0]} is not the official file of 73,257 digits" in line
     assert "allow_subset: true" in line
     assert list(Path().rglob("*.json")) == []
 
@@ -144,6 +145,34 @@ def test_more_labels_than_a_subset_has(root: Path, capsys: pytest.CaptureFixture
     arguments = ("train", "--preset", "quick", "--variant", "svhn_1000")
     (line,) = exits(capsys, 2, SVHN_ITEM, *arguments)
     assert "20 labels need" in line
+
+
+# Files of the user's own
+
+
+def test_a_variant_of_own_images_is_trained_and_recorded(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels = np.arange(60) % 3
+    images = RANDOM.integers(0, 256, (60, 6, 6), np.uint8)
+    np.savez(
+        root / "mine.npz",
+        train_images=images,
+        train_labels=labels,
+        test_images=images,
+        test_labels=labels,
+    )
+    data = {"data": {"npz": "mine.npz"}, "labels": 30, "label_dim": 3}
+    content = cli.experiments().model_dump()
+    content["items"][SVHN_ITEM]["variants"]["nn_100"]["smoke"] |= SMALL | data
+    changed = Experiments.model_validate(content)
+    for module in (cli, job, drawing, published):
+        monkeypatch.setattr(module, "experiments", lambda: changed)
+    exits(capsys, 0, SVHN_ITEM, "train", "--preset", "smoke", "--variant", "nn_100")
+    record = records.read(records.path_of("smoke", SVHN_ITEM, "nn_100"))
+    assert (record.dataset.name, record.dataset.train) == ("npz:mine", 60)
+    assert record.model_dump(mode="json")["settings"]["data"] == {"npz": "mine.npz"}
+    exits(capsys, 0, SVHN_ITEM, "draw", "--preset", "smoke")
 
 
 # TFD
@@ -234,7 +263,7 @@ def stored(workdir: Path) -> Callable[..., None]:
     """Stores a record of Table 1 with one picture of samples."""
 
     def stored(variant: str, **changes: Any) -> None:
-        metrics = {f"{m}_10000": 3.0 for m in ("log_likelihood", "standard_error", "deviation")}
+        metrics = {f"{m}_10000": 3.0 for m in ("log_likelihood", "standard_error", "bandwidth")}
         settings = experiments().settings_of("quick", FACES_ITEM, variant)
         names = {"item": FACES_ITEM, "variant": variant, "settings": settings}
         record = make_record(**{**names, "seeds": [make_seed(0, metrics=metrics)], **changes})

@@ -13,7 +13,7 @@ from torch import nn
 from replication import cli
 from replication import companion_autoencoders as companion
 from replication.base.streams import Streams
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.evidence import records
 from replication.measures.representation import component_error
 from replication.models.priors import FittedGaussian

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from replication import cli
 from replication import companion_alae as companion
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.evidence import records
 from replication.measures import codes
 from replication.pages.drawing import Drawing, new_figure

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from replication import companion_applications as companion
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.evidence import records
 from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments

@@ -9,7 +9,8 @@ import torch
 
 from replication import cli
 from replication import controls_log_likelihood as controls
-from replication.data.dataset import load, scaled
+from replication.data.dataset import scaled
+from replication.data.loaders import load
 from replication.evidence import records
 from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replication import figure11_dimensionality_reduction as figure11
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.job import Execution, Run

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from replication import figure4_label_regularisation as figure4
 from replication.base.errors import UserError
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.models.priors import ClassPrior, GaussianMixture, SwissRoll
 from replication.pages.drawing import Drawing
 from replication.pages.outlines import prior_outlines

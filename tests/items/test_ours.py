@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from replication import ours_semi_supervised as ours
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.evidence import records
 from replication.measures.evaluate import validation_error
 from replication.pages.drawing import Drawing

@@ -11,7 +11,9 @@ from torch import Tensor, nn
 
 from replication import companion_applications as companion
 from replication.base.errors import UserError
-from replication.data.dataset import Split, leave_out, load, load_digits
+from replication.data.dataset import Split, leave_out
+from replication.data.digits import load_digits
+from replication.data.loaders import load
 from replication.measures.anomaly import anomaly_scores, areas, measure_anomaly, rival_scores
 from replication.measures.augmentation import classifier_errors, generated_images, pools
 from replication.measures.evaluate import metrics_on_test, of_each_seed

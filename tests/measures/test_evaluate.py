@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy import stats
 
-from replication.data.dataset import Dataset, Split, load, load_digits, standardised
+from replication.data.dataset import Dataset, Split, standardised
+from replication.data.digits import load_digits
+from replication.data.loaders import load
 from replication.measures.evaluate import (
     mean_image_error,
     metrics_on_test,

@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.linalg import sqrtm
 
-from replication.data.dataset import Dataset, load_digits
+from replication.data.dataset import Dataset
+from replication.data.digits import load_digits
 from replication.measures.generation import (
     Features,
     drawn_images,

@@ -7,7 +7,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from replication.data.dataset import Dataset, Split, load, load_digits
+from replication.data.dataset import Dataset, Split
+from replication.data.digits import load_digits
+from replication.data.loaders import load
 from replication.figure7_style_and_content import sheet
 from replication.measures.evaluate import mean_image_error
 from replication.measures.probes import (

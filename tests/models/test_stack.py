@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from replication.base.streams import Streams
-from replication.data.dataset import choose_labelled, load
+from replication.data.dataset import choose_labelled
+from replication.data.loaders import load
 from replication.measures.evaluate import metrics_on_test
 from replication.models.build import build
 from replication.models.stack import Stack

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from torch import nn
 
 from replication import cli
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.pages.diagrams.diagram import figure_of
 from replication.pages.diagrams.layout import WIDTH, Box, Diagram, Layout
 from replication.pages.diagrams.trace import SHAPES, Architecture, Flow, trace, units_of

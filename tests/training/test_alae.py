@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from replication.base.errors import UserError
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.models.build import build
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments

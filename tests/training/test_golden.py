@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.evidence.code_hash import code_hash
 from replication.pages.drawing import lineage
 from replication.settings.experiments import experiments

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from replication.base.streams import Streams
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.settings.experiments import experiments
 from replication.settings.models import StylePrior
 from replication.settings.optimisers import Optimiser

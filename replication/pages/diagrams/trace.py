@@ -15,14 +15,17 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from replication.data.dataset import Dataset, Split
+from replication.data.loaders import load
 from replication.settings.schema import Seed, Settings
 from replication.training.job import Execution, Run
 from replication.training.schedule import in_order
 
-# Channels, height and width, so that a diagram needs no data set.
+# Channels, height and width, so that a diagram needs no data set; EMNIST's are those of MNIST.
 SHAPES = {
     "digits": (1, 8, 8),
     "mnist": (1, 28, 28),
+    "fashion_mnist": (1, 28, 28),
+    "kmnist": (1, 28, 28),
     "street_digits": (3, 16, 16),
     "svhn": (3, 32, 32),
     "drawn_faces": (1, 16, 16),
@@ -197,11 +200,18 @@ def trace(settings: Settings) -> Architecture:
 
 def stand_in(settings: Settings) -> Dataset:
     """Two random images of the shape that the settings' data have, of two of its classes."""
-    channels, height, width = SHAPES[settings.data]
+    channels, height, width = shape_of(settings)
     images = torch.randint(256, (BATCH, channels * height * width), dtype=torch.uint8)
     split = Split(images, torch.arange(BATCH))
-    shape, classes = (channels, height, width), settings.label_dim
-    return Dataset(settings.data, shape, classes, split, split, "")
+    return Dataset("", (channels, height, width), settings.label_dim, split, split, "")
+
+
+def shape_of(settings: Settings) -> tuple[int, int, int]:
+    """(channels, height, width) of the images; the user's own are read."""
+    if not isinstance(settings.data, str):
+        return load(settings).shape
+    name = "mnist" if settings.data.startswith("emnist_") else settings.data
+    return SHAPES[name]
 
 
 def units_of(model: nn.Module) -> dict[str, nn.Module]:
