@@ -166,14 +166,16 @@ def check_keys(layer: Mapping[str, Any], where: str) -> None:
 
 def check_word(value: str, annotation: Any, where: str) -> None:
     """A UserError where ``value`` is none of the words that a ``Literal`` allows."""
-    words = [w for part in (annotation, *get_args(annotation)) for w in literal_words(part)]
-    if value not in words:
+    if value not in (words := literal_words(annotation)):
         raise UserError(f"{where}: there is no '{value}'", suggestion(value, words))
 
 
 def literal_words(annotation: Any) -> list[str]:
-    is_literal = get_origin(annotation) is Literal
-    return [w for w in get_args(annotation) if isinstance(w, str)] if is_literal else []
+    """The words of the ``Literal`` types in ``annotation``, however deep."""
+    parts = get_args(annotation)
+    if get_origin(annotation) is Literal:
+        return [word for word in parts if isinstance(word, str)]
+    return [word for part in parts for word in literal_words(part)]
 
 
 def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
