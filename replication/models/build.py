@@ -4,8 +4,8 @@ from torch import nn
 
 from replication.base.streams import generator
 from replication.settings.schema import Settings
-from replication.training import alae
 
+from . import alae
 from .networks import Decoder, Discriminator, Encoder, initialise
 
 
