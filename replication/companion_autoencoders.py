@@ -6,7 +6,7 @@ All have the paper's two layers of units, and differ in what keeps their code fr
   prior. The figure shows the holes that the first one's code space has;
 - ``sparse_l1``, ``sparse_kl``: many units, few of them active; ``weights_l1``, ``weights_l2``: a
   price on weights; ``contractive``: one on the code's Jacobian (Rifai et al., 2011);
-- ``denoising_gaussian``, ``denoising_salt``: the clean image from a spoilt one (Vincent et al.,
+- ``denoising_gaussian``, ``denoising_salt``: the clean image from a corrupted one (Vincent et al.,
   2008);
 - ``stacked``: 784-1000-500-250-30, layer after layer and then as a whole (Hinton and Salakhutdinov,
   2006, whose layers were Boltzmann machines); ``stacked_deep`` and ``stacked_denoising``: three
@@ -19,6 +19,7 @@ All have the paper's two layers of units, and differ in what keeps their code fr
 Models without a prior are sampled through the Gaussian with the mean and covariance of their codes.
 """
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from .training.job import Outcome, Run
 
 ITEM = "companion_autoencoders"
-STEPS, SHOWN = 16, 10
 COLUMNS = {
     "test_reconstruction_per_pixel": "error per pixel x 1000",
     "components_per_pixel": "same size of PCA",
@@ -59,6 +59,7 @@ def train(run: "Run") -> "Outcome":
     """Train one autoencoder, then measure its codes and what it draws."""
     import torch
 
+    from .measures.code_plane import pictures
     from .measures.evaluate import mean_image_error, metrics_on_test
     from .measures.fine_tuning import fine_tuned_errors
     from .measures.generation import measure_generation
@@ -93,52 +94,6 @@ def train(run: "Run") -> "Outcome":
         metrics[name] = torch.full([len(run.seeds)], floor)
     metrics["squared_error_per_image"] = data.pixels * metrics["test_reconstruction_per_pixel"]
     return Outcome(fitted, metrics, pictures(run))
-
-
-def pictures(run: "Run") -> "dict[str, Tensor]":
-    """What the figure shows: a code space of two numbers; spoilt images and the answers to them."""
-    import torch
-
-    from .base.streams import Streams
-    from .measures.evaluate import sampled_codes
-    from .training.phases import EncoderInput, reconstructed
-
-    data, scaling, stack = run.dataset, run.dataset.scaling, run.stack
-    stack.template.eval()
-    streams = Streams([s.seed for s in run.seeds], run.device)
-    seen = scaling.to_network(data.test.images[:SHOWN]).expand(len(run.seeds), -1, -1)
-    with torch.no_grad():
-        spoilt, epsilon = EncoderInput(streams, run.settings, run.epsilon_size)(seen)
-
-        def answer(model: "object", images: "Tensor", epsilon: "Tensor") -> "Tensor":
-            codes = model.encoder(images, epsilon)  # type: ignore[attr-defined]
-            return reconstructed(model, codes, images[..., :0])
-
-        answers = stack.each(answer, spoilt, torch.zeros_like(epsilon))
-        rows = [scaling.to_bytes(images) for images in (seen, spoilt, answers)]
-        arrays = {"answers": torch.stack(rows, 1)}
-        if run.settings.style_dim == 2:
-            codes = sampled_codes(stack, data, run.epsilon_size, run.streams)
-            grid = plane(codes, STEPS)
-            places = torch.cat([grid, torch.zeros_like(grid[:, :1])], 1)
-            decoded = stack.each(lambda model, code: model.decoder(code), places)
-            images = scaling.to_bytes(decoded)
-            arrays |= {"codes": codes, "grid": grid}
-            arrays |= {"plane": images[:, :-1], "origin": images[:, -1]}
-            arrays["labels"] = data.test.labels.byte().expand(len(run.seeds), -1)
-    return arrays
-
-
-def plane(codes: "Tensor", steps: int) -> "Tensor":
-    """An even grid [S, steps^2, 2] over 98 % of ``codes`` [S, N, 2], row by row from the top."""
-    import torch
-
-    grids = []
-    for own in codes.cpu():
-        low, high = torch.quantile(own, torch.tensor([0.01, 0.99]), dim=0)
-        x, y = (torch.linspace(float(a), float(b), steps) for a, b in zip(low, high, strict=True))
-        grids.append(torch.cartesian_prod(y.flip(0), x).flip(-1))
-    return torch.stack(grids).to(codes)
 
 
 def draw_table(drawing: Drawing) -> None:
@@ -207,7 +162,7 @@ def verdict_notes(drawing: Drawing) -> list[str]:
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """Code spaces and what is decoded of them above; spoilt images and answers below."""
+    """Code spaces and what is decoded of them above; denoised images below."""
     figure = new_figure(11, 10.5)
     grid = figure.add_gridspec(3, 6, height_ratios=[1, 1, 0.62])
     for column, (variant, name) in enumerate(PLANES.items()):
@@ -216,7 +171,7 @@ def draw_figure(drawing: Drawing) -> None:
         draw_decoded(figure.add_subplot(grid[1, own]), drawing, variant)
     for column, (variant, name) in enumerate(DENOISED.items()):
         own = slice(3 * column, 3 * column + 3)
-        draw_answers(figure.add_subplot(grid[2, own]), drawing, variant, name)
+        draw_denoised(figure.add_subplot(grid[2, own]), drawing, variant, name)
     handles, digits = figure.axes[0].get_legend_handles_labels()
     if handles:
         figure.legend(handles, digits, loc="outside lower center", ncols=10, markerscale=4)
@@ -243,21 +198,22 @@ def draw_plane(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
 
 
 def draw_decoded(axes: "Axes", drawing: Drawing, variant: str) -> None:
-    """The decoder's answers to an even grid over the frame."""
+    """What the decoder makes of an even grid over the frame."""
     axes.axis("off")
     axes.set_title("decoded, evenly over the frame")
     arrays = arrays_of(drawing, variant)
     if "plane" not in arrays:
         not_run(axes)
         return
-    images = squares(arrays["plane"]).reshape(STEPS, STEPS, 1, *squares(arrays["plane"]).shape[-2:])
-    show(axes, images)
+    images = squares(arrays["plane"])  # [steps^2, 1, side, side]
+    steps = math.isqrt(len(images))
+    show(axes, images.reshape(steps, steps, *images.shape[1:]))
 
 
-def draw_answers(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
-    """Test images, the same spoilt, and the autoencoder's answers, in three rows."""
+def draw_denoised(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
+    """Test images, the same corrupted, and their reconstructions, in three rows."""
     axes.axis("off")
-    axes.set_title(f"{name}: image, spoilt, answer")
+    axes.set_title(f"{name}: image, corrupted, reconstruction")
     arrays = arrays_of(drawing, variant)
     if "answers" not in arrays:
         not_run(axes)
