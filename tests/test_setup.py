@@ -1,4 +1,4 @@
-"""The three doors to the one set of dependencies agree; the layers keep their direction."""
+"""The three doors to the one set of dependencies agree; imports stay light."""
 
 import ast
 import re
@@ -60,41 +60,31 @@ def test_the_conda_environment_is_the_same_set_up() -> None:
     assert project.removeprefix("-e ") in (ROOT / "Makefile").read_text()
 
 
-def imports(path: Path) -> set[str]:
-    """Modules that ``path`` imports, relative ones with their dots."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            names.add("." * node.level + (node.module or ""))
-        elif isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-    return names
-
-
 ITEMS = [p for p in (ROOT / "replication").glob("*.py") if not p.stem.startswith("__")]
 
 
-def test_items_import_the_engine_and_never_one_another() -> None:
-    assert ITEMS
-    for path in ITEMS:
-        relative = {name for name in imports(path) if name.startswith(".")}
-        assert all(name.startswith(".engine") for name in relative), path
-
-
-def test_the_engine_knows_no_item() -> None:
-    names = {path.stem for path in ITEMS}
-    for path in (ROOT / "replication" / "engine").glob("*.py"):
-        text = path.read_text()
-        assert not any(name in text for name in names), path
-
-
-def test_training_reads_no_published_number() -> None:
-    training = ("job", "fit", "phases", "models", "evaluate", "data", "stack", "streams")
-    for module in training:
-        assert ".published" not in imports(ROOT / "replication" / "engine" / f"{module}.py")
+def loaded_by(imports: str, unwanted: set[str]) -> set[str]:
+    """Which of the ``unwanted`` packages a process has after importing ``imports``."""
+    code = f"import sys, {imports}; print(*({unwanted!r} & sys.modules.keys()))"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
 
 
 def test_drawing_does_without_torch() -> None:
     items = ", ".join(f"replication.{path.stem}" for path in ITEMS)
-    code = f"import sys, replication.pages.report, {items}; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+    assert loaded_by(f"replication.pages.report, {items}", {"torch"}) == set()
+
+
+def test_settings_do_without_torch_and_matplotlib() -> None:
+    names = "replication.settings, replication.settings.experiments"
+    assert loaded_by(names, {"torch", "matplotlib"}) == set()
+
+
+def test_every_room_says_what_lives_there_and_exports_nothing() -> None:
+    rooms = [*(ROOT / "replication").rglob("__init__.py")]
+    assert len(rooms) > 8
+    for path in rooms:
+        (docstring,) = ast.parse(path.read_text()).body
+        assert isinstance(docstring, ast.Expr), path
+        assert len(ast.unparse(docstring)) > 80, path

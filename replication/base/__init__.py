@@ -1,1 +1,4 @@
-"""What every item shares. The engine knows no item."""
+"""What every room may use: errors that users can mend, files, random streams.
+
+Nothing here knows of the paper, and nothing is imported from another room.
+"""
