@@ -8,8 +8,10 @@ the first seed of Table 1's runs; (b) is of TFD where that was trained, else of 
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .pages.drawing import DATASETS, Drawing, new_figure, not_run
+from .pages.drawing import Drawing
 from .pages.image_grids import BLACK, side_by_side, squares
+from .pages.names import DATASETS
+from .pages.style import new_figure, not_run
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

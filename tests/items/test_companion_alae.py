@@ -1,6 +1,5 @@
 """The companion ALAE: its classifiers of codes, what is evaluated, and its table and figure."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,12 @@ from replication import companion_alae as companion
 from replication.data.dataset import load
 from replication.evidence import records
 from replication.measures import codes
-from replication.pages.drawing import Drawing, new_figure
+from replication.pages.drawing import Drawing
+from replication.pages.style import new_figure
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.job import Execution, Outcome, Run
+from tests.tools.tables import shown_rows
 
 ITEM = "companion_alae"
 VARIANTS = list(experiments().items[ITEM].variants)
@@ -159,14 +160,14 @@ def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path:
     drawing = Drawing("smoke", ITEM, stored, tmp_path)
     companion.draw_table(drawing)
     companion.draw_figure(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        rows = {row["method"]: row for row in csv.DictReader(file) if row["method"] != "verdict"}
+    rows = shown_rows(drawing.stem)
     columns = list(companion.COLUMNS.values())
     assert all("(n=2)" in rows["AE, squared error (ours)"][c] for c in columns)
     assert all("±" not in rows["pixels; short: principal components"][c] for c in columns)
     assert all(rows["ALAE (ours)"][c] == "not run" for c in columns)
-    assert [rows["ALAE (published)"][c] for c in columns] == ["93.79", "93.47", "97.61", "98.20"]
-    assert all(float(rows["BiGAN (published)"][c]) > 90 for c in columns)
+    told = ["93.79 [m]", "93.47 [m]", "97.61 [m]", "98.20 [m]"]
+    assert [rows["ALAE (published)"][c] for c in columns] == told
+    assert all(float(rows["BiGAN (published)"][c].split()[0]) > 90 for c in columns)
     assert drawing.stem.with_suffix(".png").stat().st_size > 0
 
 
@@ -203,9 +204,7 @@ def test_nothing_stored_is_said_to_be_not_run(tmp_path: Path) -> None:
 def test_fewer_images_for_the_linear_classifier_are_told(tmp_path: Path) -> None:
     drawing = Drawing("quick", ITEM, tmp_path)
     settings = drawing.settings("alae")
-    fewer = settings.model_copy(
-        update={"alae": settings.alae.model_copy(update={"classified": 10_000})}
-    )
+    fewer = settings.model_copy(update={"svm_images": 10_000})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Drawing, "settings", lambda self, variant: fewer)
         assert any("fitted on 10,000" in note for note in companion.notes(drawing))
