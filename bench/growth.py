@@ -27,7 +27,8 @@ from pydantic import Field, ValidationError
 
 from replication.base.errors import UserError
 from replication.evidence.records import Machine
-from replication.pages.drawing import FIGURES, new_figure, not_run, save_figure
+from replication.pages.drawing import FIGURES
+from replication.pages.style import new_figure, not_run, save_figure
 from replication.settings.experiments import known
 from replication.settings.strict import Positive, PositiveNumber, Strict
 

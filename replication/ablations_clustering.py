@@ -19,6 +19,7 @@ and the error of the seed that a user without a single label would keep, the one
 reconstruction error in training.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,10 +32,9 @@ from .pages.ablations import (
     mean_images,
     name_of,
     summary,
-    values_of,
 )
-from .pages.drawing import Drawing, percent
-from .pages.tables import Table
+from .pages.drawing import Drawing
+from .pages.tables import Cell, Row, Table, cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -67,20 +67,20 @@ def train(run: "Run") -> "Outcome":
 def draw_table(drawing: Drawing) -> None:
     """A row for each variant: errors by every naming, entropies, and the unlabelled choice."""
     columns = ["what is changed", "error, %", "difference (95 %)", "best", "chosen without labels"]
-    rows = []
+    rows: list[Row] = []
     for variant in drawing.description.variants:
         record = drawing.record(variant)
-        values = values_of(drawing, variant, METRIC)
-        gap = "" if variant == LITERAL else difference(drawing, variant, LITERAL, METRIC)
-        best = f"{min(values):.2f}" if values else ""
-        measures = [percent(v) if (v := values_of(drawing, variant, m)) else "" for m in MEASURES]
-        own = [summary(drawing, variant, METRIC), gap, best, chosen(record), *measures]
+        mean = summary(drawing, variant, METRIC)
+        gap = Cell() if variant == LITERAL else difference(drawing, variant, LITERAL, METRIC)
+        own = [mean, gap, *alone(mean, record)]
+        own += [cell(record, m) if mean.mean is not None else Cell() for m in MEASURES]
         rows.append([name_of(drawing, variant), *own])
     text = "16 clusters on test images, one change of the paper's recipe at a time"
     notes = [
-        "Mean ± sample deviation over seeds. The difference is that to the first row over the same "
-        "seeds, with half its 95 % interval (paired t). Clusters are named by their "
-        "most confident image (the paper's rule) or by the majority, among held-out images.",
+        "Mean ± standard deviation over seeds. The difference is that to the first row over the "
+        "same seeds, with half its 95 % interval (paired t); the intervals are not corrected for "
+        "multiple comparisons. Clusters are named by their most confident image (the paper's "
+        "rule) or by the majority, among held-out images.",
         "Chosen without labels: the seed with the least reconstruction error at the end of "
         "training. Entropies in nats; 16 clusters of equal size have "
         f"{np.log(16):.2f}, a sure q(y|x) has 0.",
@@ -89,10 +89,13 @@ def draw_table(drawing: Drawing) -> None:
     Table(drawing.caption(text), [*columns, *MEASURES.values()], rows, notes).write(drawing.stem)
 
 
-def chosen(record: "Record | None") -> str:
-    """The error of the seed with the least reconstruction error in training."""
+def alone(mean: Cell, record: "Record | None") -> list[Cell]:
+    """The best seed, and the one with the least reconstruction error in training."""
     kept = record.least("reconstruction") if record else None
-    return f"{kept.metrics[METRIC]:.2f}" if kept else ""
+    if record is None or kept is None:
+        return [Cell(), Cell()]
+    one = replace(mean, sd=None, n=1, counted=False, note="")
+    return [replace(one, mean=v) for v in (min(record.values(METRIC)), kept.metrics[METRIC])]
 
 
 def draw_figure(drawing: Drawing) -> None:

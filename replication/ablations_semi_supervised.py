@@ -40,7 +40,7 @@ from .pages.ablations import (
     values_of,
 )
 from .pages.drawing import Drawing
-from .pages.tables import Table
+from .pages.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
     from .training.job import Outcome, Run
@@ -66,17 +66,17 @@ def train(run: "Run") -> "Outcome":
 
 def draw_table(drawing: Drawing) -> None:
     """A row for each variant: our error, its difference to the literal recipe's, and others'."""
-    rows = []
+    rows: list[Row] = []
     for variant in drawing.description.variants:
         ours = [summary(drawing, variant, METRIC), gap(drawing, variant)]
-        others = [updates(drawing, variant), reported(variant)]
+        others: Row = [updates(drawing, variant), reported(variant)]
         rows.append([name_of(drawing, variant), *ours, *others])
-    text = "Error on test images with 100 labels, one departure from the paper's recipe at a time"
+    text = "Error on test images with 100 labels, one change of the paper's recipe at a time"
     notes = [
-        "Ours: mean ± sample deviation over seeds. The difference is that to the first row over "
-        "the same seeds and label draws, with half its 95 % interval (paired t); each interval "
-        "stands for itself.",
-        "Others: their own reports, not the paper's; they have further departures (see the "
+        "Ours: mean ± standard deviation over seeds. The difference is that to the first row over "
+        "the same seeds and label draws, with half its 95 % interval (paired t); the intervals are "
+        "not corrected for multiple comparisons.",
+        "Others: their own reports, not the paper's; they differ in more (see the "
         "script), and 100 labels where nothing else is said.",
         *(f"Beside them: {r.text} {r} %." for r in published().items[ITEM].remarks),
         *spread(drawing),
@@ -85,15 +85,17 @@ def draw_table(drawing: Drawing) -> None:
     Table(drawing.caption(text), COLUMNS, rows, notes).write(drawing.stem)
 
 
-def gap(drawing: Drawing, variant: str) -> str:
+def gap(drawing: Drawing, variant: str) -> Cell:
     """The difference to the literal recipe; of that itself, and of its repetitions, none."""
-    return "" if variant in SPREADS else difference(drawing, variant, LITERAL, METRIC)
+    return Cell() if variant in SPREADS else difference(drawing, variant, LITERAL, METRIC)
 
 
-def updates(drawing: Drawing, variant: str) -> str:
+def updates(drawing: Drawing, variant: str) -> Cell:
     """How many updates were made: the schedules count epochs."""
     record = drawing.record(variant)
-    return f"{max(s.provenance.updates for s in record.seeds):,}" if record else ""
+    if record is None:
+        return Cell()
+    return Cell(mean=max(s.provenance.updates for s in record.seeds), digits=0)
 
 
 def reported(variant: str) -> str:
@@ -111,7 +113,9 @@ def spread(drawing: Drawing) -> list[str]:
         for v, own in values.items()
         if len(own) > 1
     ]
-    return [f"Deviation of the literal recipe's error: {', '.join(parts)}."] if parts else []
+    return (
+        [f"Standard deviation of the literal recipe's error: {', '.join(parts)}."] if parts else []
+    )
 
 
 def draw_figure(drawing: Drawing) -> None:

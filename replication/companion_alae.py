@@ -22,12 +22,15 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import Drawing, measured, new_figure, not_run
+from .pages.drawing import Drawing
 from .pages.image_grids import WHITE, gap_of, side_by_side
-from .pages.tables import Table
+from .pages.style import new_figure, not_run
+from .pages.tables import Cell, Row, Table, cell, published_cell
 from .pages.titles import title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from matplotlib.axes import Axes
     from torch import Tensor
 
@@ -116,15 +119,16 @@ def draw_table(drawing: Drawing) -> None:
     """The published rows, ours below each, and the verdicts."""
     content = published().items[ITEM]
     verdicts = {v.target: str(v) for v in drawing.verdicts()}
-    rows = []
+    rows: list[Row] = []
     for variant, name in JUDGED.items():
         targets = [f"{variant}_{column}" for column in COLUMNS]
-        rows.append([f"{name} (published)", *(str(content.targets[t]) for t in targets)])
-        rows.append([f"{name} (ours)", *cells(drawing, variant)])
-        rows.append(["verdict", *(verdicts[t] for t in targets)])
+        values = (published_cell(content.targets[t], "%") for t in targets)
+        rows.append([f"{name} (published)", *values])
+        rows.append([f"{name} (ours)", *cells(drawing, variant, verdicts=verdicts)])
     for other in content.others:
-        values = (other.values.get(f"alae_{column}", "") for column in COLUMNS)
-        rows.append([f"{other.method} (published)", *map(str, values)])
+        found = (other.values.get(f"alae_{column}") for column in COLUMNS)
+        values = (published_cell(v, "%") if v else Cell() for v in found)
+        rows.append([f"{other.method} (published)", *values])
     rows += [[name, *cells(drawing, variant)] for variant, name in TUTORIAL.items()]
     rows.append(["untrained encoder", *cells(drawing, FLOORS)])
     rows.append(["pixels; short: principal components", *cells(drawing, FLOORS, "pixels_")])
@@ -138,10 +142,20 @@ def data_of(drawing: Drawing) -> str:
     return title_of(drawing.settings("alae").data)
 
 
-def cells(drawing: Drawing, variant: str, prefix: str = "") -> list[str]:
-    """A variant's four accuracies, with the number of seeds."""
-    record = drawing.record(variant)
-    return [measured(record, f"{prefix}{column}_percent", counted=True) for column in COLUMNS]
+def cells(
+    drawing: Drawing, variant: str, prefix: str = "", verdicts: "Mapping[str, str] | None" = None
+) -> list[Cell]:
+    """A variant's four accuracies, with the number of seeds and the verdicts on them."""
+    record, known = drawing.record(variant), verdicts or {}
+    return [
+        cell(
+            record,
+            f"{prefix}{column}_percent",
+            counted=True,
+            verdict=known.get(f"{variant}_{column}", ""),
+        )
+        for column in COLUMNS
+    ]
 
 
 def notes(drawing: Drawing) -> list[str]:
@@ -154,7 +168,7 @@ def notes(drawing: Drawing) -> list[str]:
     other = "".join(f" {n}: {e}." for n, e in epochs.items() if e != settings.epochs)
     texts = [
         f"Short codes: w, {size} numbers. Long codes: the features before the encoder's last "
-        "layer. Ours: mean ± sample deviation over seeds (n).",
+        "layer. Ours: mean ± standard deviation over seeds (n).",
         f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.{other}",
         "The two variants named the tutorial's are not in the ALAE paper: a popular tutorial "
         "describes ALAE with convolutions and with a bound on the updates of the parameters.",
@@ -177,7 +191,7 @@ def draw_figure(drawing: Drawing) -> None:
             not_run(axes, "not run" if record is None else "diverged")
             axes.set_title(name)
             continue
-        error = measured(record, "test_reconstruction_per_pixel")
+        error = cell(record, "test_reconstruction_per_pixel")
         axes.set_title(f"{name}: squared error of a pixel {error} / 1000")
         panel(axes, drawing.arrays(variant))
     drawing.save(figure)

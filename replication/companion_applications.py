@@ -19,32 +19,37 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .cli import main
-from .pages.drawing import Drawing, measured, new_figure, not_run, percent, seeds_of
-from .pages.image_grids import WHITE, squares, tiled
-from .pages.tables import Table
+from .pages.applications import (
+    AREAS,
+    AUGMENTATION,
+    CLASSIFIERS,
+    FID_OF_REAL,
+    GENERATION,
+    RIVALS,
+    SCORE_OF_REAL,
+    SCORES,
+    SPACES,
+    TAUGHT,
+    anomaly_variants,
+    draw_anomalies,
+    draw_augmentation,
+    draw_features,
+    draw_generated,
+    draw_samples,
+    shown,
+    sizes,
+)
+from .pages.drawing import Drawing, seeds_of
+from .pages.style import new_figure
+from .pages.tables import Cell, Row, Table, cell, number, write_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
-    from matplotlib.axes import Axes
     from torch import Tensor
 
     from .evidence.records import Record
     from .training.job import Outcome, Run
-
-GENERATION = {"generation_aae": "AAE", "generation_vae": "VAE"}
-AUGMENTATION = {"augmentation_100": 100, "augmentation_1000": 1000}
-SCORES = {
-    "reconstruction": "reconstruction's error",
-    "prior": "prior's density",
-    "discriminator": "discriminator",
-}
-RIVALS = {"pca": "principal components", "forest": "isolation forest"}
-AREAS = {"auroc": "AUROC, %", "auprc": "AUPRC, %"}
-SPACES = {"codes": "codes", "components": "principal components", "pixels": "pixels"}
-CLASSIFIERS = {"logistic": "logistic regression", "nearest": "nearest neighbours"}
-COLUMNS = ["application", "case", "measure", "ours", "compared with", "floor or ceiling"]
-Row = list[str]
 
 
 def train(run: "Run") -> "Outcome":
@@ -78,149 +83,101 @@ def measure(run: "Run", diverged: list[bool]) -> "tuple[dict[str, Tensor], dict[
     return (measure_anomaly if kind == "anomaly" else measure_features)(run, diverged), {}
 
 
-# The table
-
-
 def draw_table(drawing: Drawing) -> None:
-    """A row for each application, case and measure."""
-    rows = [
-        *generation_rows(drawing),
-        *anomaly_rows(drawing),
-        *augmentation_rows(drawing),
-        *feature_rows(drawing),
-    ]
-    counts = [
-        f"{v} {seeds_of(drawing.record(v))}"
-        for v in drawing.description.variants
-        if shown(drawing, v)
-    ]
-    notes = [
-        "Ours alone: no number is published for these. Mean ± sample deviation over seeds: "
-        f"{', '.join(counts)}.",
-        "FID and inception score are read through the suite's classifier, not through one of "
-        "ImageNet: comparable within this table only. Its own error on test images stands beside.",
-        "AUROC and AUPRC: all test images, the digit left out of training is the anomaly; the ± of "
-        "their means is the deviation between digits.",
-        "Augmentation: duplicated is the control, as many copies of the labelled images, and as "
-        "many updates. Features: codes, as many principal components, pixels.",
-    ]
-    caption = drawing.caption("What adversarial autoencoders are used for")
-    Table(caption, COLUMNS, rows, notes).write(drawing.stem)
+    """Four tables: one for each use, a column for each method."""
+    tables = (generation, anomaly, augmentation, features)
+    write_tables(drawing.stem, [table(drawing) for table in tables])
 
 
-def shown(drawing: Drawing, variant: str) -> bool:
-    return drawing.preset in drawing.description.variants[variant].presets
-
-
-def several(record: "Record | None", metrics: dict[str, str]) -> str:
-    """Named values, or one word where there are none."""
-    found = {name: measured(record, metric) for metric, name in metrics.items()}
-    if len(set(found.values())) == 1 and next(iter(found.values())) in ("not run", "diverged"):
-        return next(iter(found.values()))
-    return "; ".join(f"{name} {text}" for name, text in found.items())
-
-
-def generation_rows(drawing: Drawing) -> "Iterator[Row]":
-    """Both measures of both autoencoders."""
+def generation(drawing: Drawing) -> Table:
+    """Both measures of both autoencoders, beside those of real images."""
     aae, vae = (drawing.record(v) for v in GENERATION)
     known = aae or vae
-    error = measured(known, "reader_error_percent")
-    for metric, name, bound in (
-        ("fid", "FID to test images", "fid_sampling_noise"),
-        ("inception_score", "inception score", "inception_score_ceiling"),
-    ):
-        images = "training" if bound == "fid_sampling_noise" else "test"
-        yield [
-            "generation",
-            f"classifier's error {error} %",
-            name,
-            f"AAE {measured(aae, metric)}",
-            f"VAE, same networks {measured(vae, metric)}",
-            f"{images} images {measured(known, bound)}",
-        ]
+    rows: list[Row] = [
+        ["FID to test images", *(cell(r, "fid") for r in (aae, vae)), cell(known, FID_OF_REAL)],
+        [
+            "inception score",
+            *(cell(r, "inception_score") for r in (aae, vae)),
+            cell(known, SCORE_OF_REAL),
+        ],
+    ]
+    notes = [
+        f"Mean ± standard deviation over seeds: {counts(drawing, GENERATION)}.",
+        "FID and inception score are read through the suite's classifier, not through one of "
+        "ImageNet: comparable within this table only. The classifier misreads "
+        f"{cell(known, 'reader_error_percent')} % of the test images. Real images: training "
+        "images for the FID (its sampling noise), test images for the score.",
+    ]
+    columns = ["measure", *GENERATION.values(), "real images"]
+    caption = drawing.caption("Generation: images decoded from the prior (no published number)")
+    return Table(caption, columns, rows, notes)
 
 
-def anomaly_variants(drawing: Drawing) -> dict[str, int]:
-    """The variants of the preset, each with the digit left out."""
-    return {
-        name: int(name.removeprefix("anomaly_"))
-        for name in drawing.description.variants
-        if name.startswith("anomaly_") and shown(drawing, name)
-    }
-
-
-def anomaly_rows(drawing: Drawing) -> "Iterator[Row]":
-    """Each digit, and the mean of those that were run."""
-    records = {f"digit {k}": drawing.record(v) for v, k in anomaly_variants(drawing).items()}
+def anomaly(drawing: Drawing) -> Table:
+    """Each digit as the anomaly, and the mean over the digits that were run."""
+    records = {k: drawing.record(v) for v, k in anomaly_variants(drawing).items()}
+    scores = SCORES | RIVALS
+    rows: list[Row] = []
     for area, name in AREAS.items():
-        for case, record in records.items():
-            ours = several(record, {f"{area}_percent_{s}": text for s, text in SCORES.items()})
-            rivals = several(record, {f"{area}_percent_{s}": text for s, text in RIVALS.items()})
-            chance = "50.00" if area == "auroc" else measured(record, "auprc_percent_chance")
-            yield ["anomaly", case, name, ours, rivals, f"chance {chance}"]
+        for digit, record in records.items():
+            own = (cell(record, f"{area}_percent_{score}") for score in scores)
+            chance = Cell(mean=50.0) if area == "auroc" else cell(record, "auprc_percent_chance")
+            rows.append([f"{name}, digit {digit}", *own, chance])
         run = [r for r in records.values() if r and r.values(f"{area}_percent_pca")]
-        yield ["anomaly", f"mean over {len(run)} digits", name, *means(run, area), ""]
+        means = (over_digits(run, f"{area}_percent_{score}") for score in scores)
+        rows.append([f"{name}, mean over {len(run)} digits", *means, Cell()])
+    notes = [
+        "All test images; the digit left out of training is the anomaly. The ± of the means is the "
+        "standard deviation between digits. The last two methods take no autoencoder."
+    ]
+    caption = drawing.caption("Anomalies: a digit that was left out of training, %")
+    return Table(caption, ["measure", *scores.values(), "chance"], rows, notes)
 
 
-def means(run: "list[Record]", area: str) -> tuple[str, str]:
-    """Ours and the rivals' over the digits, ± the deviation between digits."""
+def over_digits(run: "list[Record]", metric: str) -> Cell:
+    """The mean of a metric over the digits ± the standard deviation between them."""
     if not run:
-        return "not run", "not run"
-
-    def over(scores: dict[str, str]) -> str:
-        found = {
-            text: [float(np.mean(r.values(f"{area}_percent_{s}"))) for r in run]
-            for s, text in scores.items()
-        }
-        return "; ".join(f"{text} {percent(values)}" for text, values in found.items())
-
-    return over(SCORES), over(RIVALS)
+        return Cell(note="not run")
+    return number([float(np.mean(record.values(metric))) for record in run])
 
 
-def augmentation_rows(drawing: Drawing) -> "Iterator[Row]":
+def augmentation(drawing: Drawing) -> Table:
     """The classifier taught by generated images beside those that were not."""
+    rows: list[Row] = []
     for variant, labels in AUGMENTATION.items():
-        if not shown(drawing, variant):
-            continue
-        record = drawing.record(variant)
-        read = measured(record, "generated_read_percent")
-        yield [
-            "augmentation",
-            f"{labels} labels; class asked for is read in {read} % of the generated images",
-            "test error, %",
-            f"with generated images {measured(record, 'error_percent_generated')}",
-            f"labels alone {measured(record, 'error_percent_labels')}; the AAE itself "
-            f"{measured(record, 'test_error_percent')}",
-            f"duplicated {measured(record, 'error_percent_duplicated')}",
-        ]
+        if shown(drawing, variant):
+            record = drawing.record(variant)
+            rows.append([f"{labels:,} labels", *(cell(record, m) for m in TAUGHT)])
+    notes = [
+        f"Mean ± standard deviation over seeds: {counts(drawing, AUGMENTATION)}.",
+        "Copies are the control: as many copies of the labelled images as generated images, and as "
+        "many updates. The class asked for is read in the generated images by a classifier that "
+        "was trained on all labels.",
+    ]
+    caption = drawing.caption("Augmentation: error of a classifier on test images, %")
+    return Table(caption, ["labels", *TAUGHT.values()], rows, notes)
 
 
-def feature_rows(drawing: Drawing) -> "Iterator[Row]":
+def features(drawing: Drawing) -> Table:
     """Each number of labels and classifier."""
     record = drawing.record("features")
+    rows: list[Row] = []
     for size in sizes(drawing):
         for classifier, name in CLASSIFIERS.items():
-            ends = {s: f"error_percent_{classifier}_{s}_{size}" for s in SPACES}
-            rivals = {ends[s]: SPACES[s] for s in ("components", "pixels")}
-            yield [
-                "features",
-                f"{size:,} labels, {name}",
-                "test error, %",
-                f"codes {measured(record, ends['codes'])}",
-                several(record, rivals),
-                f"largest class {measured(record, 'error_percent_largest_class')}",
-            ]
+            own = (cell(record, f"error_percent_{classifier}_{s}_{size}") for s in SPACES)
+            largest = cell(record, "error_percent_largest_class")
+            rows.append([f"{size:,} labels, {name}", *own, largest])
+    notes = [
+        f"Mean ± standard deviation over seeds: {counts(drawing, ['features'])}. As many principal "
+        "components as the code has numbers."
+    ]
+    caption = drawing.caption("Features: error of classifiers of codes on test images, %")
+    return Table(caption, ["classifier", *SPACES.values(), "largest class"], rows, notes)
 
 
-def sizes(drawing: Drawing) -> list[int]:
-    """The numbers of labels that were tried, or are to be."""
-    record = drawing.record("features")
-    settings = record.settings if record else drawing.settings("features")
-    assert settings.application is not None
-    return settings.application.label_counts
-
-
-# The figure
+def counts(drawing: Drawing, variants: "Iterable[str]") -> str:
+    """How many seeds each variant of the preset has."""
+    return ", ".join(f"{v} {seeds_of(drawing.record(v))}" for v in variants if shown(drawing, v))
 
 
 def draw_figure(drawing: Drawing) -> None:
@@ -235,124 +192,6 @@ def draw_figure(drawing: Drawing) -> None:
     draw_features(below[2], drawing)
     figure.suptitle(drawing.caption("What adversarial autoencoders are used for"))
     drawing.save(figure)
-
-
-def picture(axes: "Axes", images: np.ndarray, title: str, below: str) -> None:
-    """uint8 [R, K, pixels] as a sheet."""
-    sheet = tiled(squares(images), WHITE)[..., 0]
-    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set(xticks=[], yticks=[], title=title)
-    axes.set_xlabel(below, fontsize=8)
-    axes.spines[:].set_visible(False)
-
-
-def draw_samples(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
-    """Images decoded from the prior, and what they measure."""
-    record, title = drawing.record(variant), f"Drawn by the {name}"
-    if not drawable(axes, record, title):
-        return
-    text = (
-        f"FID {measured(record, 'fid')}, training images {measured(record, 'fid_sampling_noise')}\n"
-        f"inception score {measured(record, 'inception_score')}, "
-        f"test images {measured(record, 'inception_score_ceiling')}"
-    )
-    images = drawing.arrays(variant)["samples"]
-    picture(axes, images.reshape(8, 8, -1), title, text)
-
-
-def draw_generated(axes: "Axes", drawing: Drawing) -> None:
-    """Generated images, each column of one class."""
-    variant, title = "augmentation_100", "Generated, a class in each column (100 labels)"
-    record = drawing.record(variant)
-    if not drawable(axes, record, title):
-        return
-    text = f"class asked for is read in {measured(record, 'generated_read_percent')} %"
-    picture(axes, drawing.arrays(variant)["generated"], title, text)
-
-
-def drawable(axes: "Axes", record: "Record | None", title: str) -> bool:
-    """Whether there is something to draw; otherwise the panel says what is the matter."""
-    if record is not None and any(s.status == "ok" for s in record.seeds):
-        return True
-    not_run(axes, "not run" if record is None else "diverged")
-    axes.set_title(title)
-    return False
-
-
-def draw_anomalies(axes: "Axes", drawing: Drawing) -> None:
-    """AUROC of each score, digit by digit."""
-    records = {k: drawing.record(v) for v, k in anomaly_variants(drawing).items()}
-    run = {k: r for k, r in records.items() if r is not None and r.values("auroc_percent_pca")}
-    title = "Anomaly: a digit left out of training"
-    if not run:
-        drawable(axes, next(iter(records.values()), None), title)
-        return
-    for marker, (score, name) in zip("osD^v", (SCORES | RIVALS).items(), strict=True):
-        found = [np.mean(r.values(f"auroc_percent_{score}")) for r in run.values()]
-        fill = "full" if score in SCORES else "none"
-        axes.plot([*run], found, marker, ms=5, fillstyle=fill, label=name)
-    axes.axhline(50, color="black", lw=0.8, ls="--", label="chance")
-    axes.set(title=title, xlabel="digit left out", ylabel="AUROC, %", xticks=[*run])
-    axes.set(ylim=(-35, 103), yticks=range(0, 101, 25))  # room for the legend
-    axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower center")
-
-
-def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
-    """Every seed's test errors, and their means."""
-    names = {
-        "error_percent_labels": "labels alone",
-        "error_percent_duplicated": "duplicated",
-        "error_percent_generated": "with generated",
-        "test_error_percent": "the AAE itself",
-    }
-    drawn = {v: drawing.record(v) for v in AUGMENTATION if drawing.record(v)}
-    title = "Augmentation: classifiers with few labels"
-    if not drawn:
-        drawable(axes, None, title)
-        return
-    for colour, (variant, record) in enumerate(drawn.items()):
-        assert record is not None
-        for place, metric in enumerate(names):
-            values = record.values(metric)
-            places = [place + 0.2 * colour - 0.1] * len(values)
-            axes.plot(places, values, "o", ms=4, alpha=0.5, color=f"C{colour}")
-            if values:
-                axes.plot(places[:1], [np.mean(values)], "_", ms=18, color=f"C{colour}")
-        axes.plot([], [], "o", color=f"C{colour}", label=f"{AUGMENTATION[variant]} labels")
-    axes.set_xticks(range(len(names)), [*names.values()], fontsize=7)
-    axes.set(title=title, ylabel="test error, %", ylim=(0, None))
-    axes.legend(frameon=False, fontsize=7, loc="lower left")
-
-
-def draw_features(axes: "Axes", drawing: Drawing) -> None:
-    """Test error against the number of labels: mean and range over seeds."""
-    record, title = drawing.record("features"), "Features: classifiers of codes"
-    if not drawable(axes, record, title):
-        return
-    assert record is not None
-    for colour, (space, name) in enumerate(SPACES.items()):
-        for classifier, line in zip(CLASSIFIERS, ("-", "--"), strict=True):
-            metrics = [f"error_percent_{classifier}_{space}_{n}" for n in sizes(drawing)]
-            values = np.array([record.values(metric) for metric in metrics])
-            text = f"{name}, {CLASSIFIERS[classifier]}"
-            axes.plot(
-                sizes(drawing),
-                values.mean(1),
-                "o",
-                ls=line,
-                ms=3,
-                lw=1,
-                color=f"C{colour}",
-                label=text,
-            )
-            axes.fill_between(
-                sizes(drawing), values.min(1), values.max(1), color=f"C{colour}", alpha=0.2, lw=0
-            )
-    axes.set(title=title, xscale="log", yscale="log", xlabel="labels", ylabel="test error, %")
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(axis="y", which="minor", labelsize=7)
-    axes.legend(frameon=False, fontsize=6)
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import Drawing, measured, new_figure, not_run, percent, scatter_by_class
+from .pages.drawing import Drawing
 from .pages.image_grids import WHITE, squares, tiled
-from .pages.tables import Table
+from .pages.style import new_figure, not_run, scatter_by_class
+from .pages.tables import Cell, Row, Table, cell, number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,7 +46,7 @@ COLUMNS = {
     "nearest_neighbour_percent": "1-NN, %",
     "linear_probe_percent": "linear probe, %",
     "prior_distance": "prior mismatch",
-    "prior_sampling_noise": "its floor",
+    "prior_sampling_noise": "its sampling noise",
     "fid": "FID",
     "inception_score": "IS",
     "fine_tuned_error_percent": "fine-tuned error, %",
@@ -98,39 +99,42 @@ def train(run: "Run") -> "Outcome":
 
 def draw_table(drawing: Drawing) -> None:
     """A row for each autoencoder, a column for each measure; published errors below."""
-    rows = []
+    verdicts = {(v.variant, v.metric): str(v) for v in drawing.verdicts()}
+    rows: list[Row] = []
     for variant, described in drawing.description.variants.items():
         record = drawing.record(variant)
         name = described.place.partition(": ")[2]
-        cells = [cell(record, m) for m in COLUMNS] if record else ["not run"]
-        rows.append([name, *cells, *[""] * (len(COLUMNS) - len(cells))])
-    rows += [row for row in bounds(drawing) if row]
+        cells = [measure(record, m, verdicts.get((variant, m), "")) for m in COLUMNS]
+        rows.append([name, *cells])
+    rows += bounds(drawing)
     notes = [
-        "Mean ± sample deviation over seeds. 1-NN, linear probe and fine-tuning read the digit in "
-        "the code of test images. Prior mismatch: sliced Wasserstein distance of test codes to "
+        "Mean ± standard deviation over seeds. 1-NN, linear probe and fine-tuning read the digit "
+        "in the code of test images. Prior mismatch: sliced Wasserstein distance of test codes to "
         "samples of the prior, in the code's unit; for models without a prior, to the Gaussian of "
         "the training codes' mean and covariance, from which they are sampled, too.",
         "FID and IS through the suite's own classifier: not comparable with other papers'.",
         *stages(drawing),
-        *verdict_notes(drawing),
+        *published_notes(),
     ]
     caption = drawing.caption("The autoencoder family: codes, reconstructions and samples")
     Table(caption, ["autoencoder", *COLUMNS.values()], rows, notes).write(drawing.stem)
 
 
-def cell(record: "Record", metric: str) -> str:
+def measure(record: "Record | None", metric: str, verdict: str = "") -> Cell:
     """A measure of one autoencoder; empty where it does not have it."""
+    if record is None:
+        return Cell(note="not run" if metric == next(iter(COLUMNS)) else "", verdict=verdict)
     healthy = [s for s in record.seeds if s.status == "ok"]
     lacking = any(metric not in seed.metrics for seed in healthy)
-    return "" if lacking else measured(record, metric)
+    return Cell() if lacking else cell(record, metric, verdict=verdict)
 
 
-def bounds(drawing: Drawing) -> list[list[str]]:
+def bounds(drawing: Drawing) -> list[Row]:
     """What the measures are between: the mean image, real images as drawn ones."""
     record = next((r for v in drawing.description.variants if (r := drawing.record(v))), None)
     if record is None or not record.values("mean_image_per_pixel"):
         return []
-    empty = dict.fromkeys(COLUMNS, "")
+    empty = dict.fromkeys(COLUMNS, Cell())
     mean = empty | {"test_reconstruction_per_pixel": cell(record, "mean_image_per_pixel")}
     scores = {"fid": "fid_sampling_noise", "inception_score": "inception_score_ceiling"}
     real = empty | {column: cell(record, metric) for column, metric in scores.items()}
@@ -146,19 +150,16 @@ def stages(drawing: Drawing) -> list[str]:
             continue
         after = (len(record.settings.hidden_sizes) + 1) * per_layer
         if values := record.values("test_reconstruction_per_pixel", epoch=after):
-            greedy = percent([1000 * value for value in values])
+            greedy = number([1000 * value for value in values])
             name = described.place.partition(": ")[2]
             notes.append(f"{name}: error per pixel x 1000 layer by layer {greedy}.")
     return notes
 
 
-def verdict_notes(drawing: Drawing) -> list[str]:
-    """Each published number beside ours."""
-    targets = published().items[ITEM].targets
-    return [
-        f"{targets[v.target].place}: published {targets[v.target]}; {v}."
-        for v in drawing.verdicts()
-    ]
+def published_notes() -> list[str]:
+    """The published numbers that ours are compared with."""
+    content = published().items[ITEM]
+    return [f"Published, {t.place}: {t} ({t.source}: {t.cite})." for t in content.targets.values()]
 
 
 def draw_figure(drawing: Drawing) -> None:

@@ -14,14 +14,16 @@ as Table 1 measures the decoder's, with the same images to choose the window's b
 The figure shows the estimate against the number of samples and against the bandwidth.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import Drawing, new_figure, not_run, percent
-from .pages.tables import Table
+from .pages.drawing import Drawing
+from .pages.style import new_figure, not_run
+from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -115,30 +117,25 @@ def centroids(images: "Tensor", count: int, seed: int) -> "Tensor":
 def draw_table(drawing: Drawing) -> None:
     """The models of Table 1 above what needs no model."""
     models = Drawing(drawing.preset, TABLE, drawing.results)
-    rows = []
-    for variant, name in MODELS.items():
-        record = models.record(variant)
-        rows.append([name, *(cells(record, first_count(models, variant)) if record else NOT_RUN)])
-    record = drawing.record(VARIANT)
-    rows += [[text, *(cells(record, n) if record else NOT_RUN)] for n, text in CONTROLS.items()]
-    target = published().items[TABLE].targets["mnist"]
+    rows: list[Row] = [
+        [name, *cells(models.record(variant), first_count(models, variant))]
+        for variant, name in MODELS.items()
+    ]
+    rows += [[text, *cells(drawing.record(VARIANT), name)] for name, text in CONTROLS.items()]
     if drawing.preset != "smoke":
-        rows.append(["AAE (paper, Table 1)", "10,000", f"{target} ({target.source})", ""])
+        paper = published_cell(published().items[TABLE].targets["mnist"], "nats")
+        rows.append(["AAE (paper, Table 1)", Cell(mean=10000, digits=0), paper, ""])
     caption = drawing.caption(
         "What the Parzen-window estimate says of samples without a model, nats"
     )
     notes = [
-        "Mean ± sample bandwidth over seeds [standard error over test images]. The window's "
+        "Mean ± standard deviation over seeds [standard error over test images]. The window's "
         "bandwidth was chosen on held-out images.",
         "A model whose row is below one of the last three has a likelihood, by this measure, that "
         "copying training images, or blurring them, would surpass.",
     ]
-    Table(caption, ["samples", "number", "log-likelihood", "bandwidth"], rows, notes).write(
-        drawing.stem
-    )
-
-
-NOT_RUN = ["", "not run", ""]
+    columns = ["samples", "number", "log-likelihood", "bandwidth"]
+    Table(caption, columns, rows, notes).write(drawing.stem)
 
 
 def first_count(models: Drawing, variant: str) -> str:
@@ -147,15 +144,15 @@ def first_count(models: Drawing, variant: str) -> str:
     return str(parzen.samples[0])
 
 
-def cells(record: "Record", name: str) -> list[str]:
+def cells(record: "Record | None", name: str) -> Row:
     """Number of samples, estimate and bandwidth of one row."""
-    values = record.values(f"log_likelihood_{name}")
-    if not values:
-        return ["", "diverged", ""]
-    numbers = record.values(f"samples_{name}") if not name.isdigit() else [float(name)]
-    error = np.mean(record.values(f"standard_error_{name}"))
-    estimate = f"{percent(values)} [{error:.2f}] (n={len(values)})"
-    return [f"{numbers[0]:,.0f}", estimate, percent(record.values(f"bandwidth_{name}"))]
+    found = cell(record, f"log_likelihood_{name}", counted=True)
+    if record is None or found.mean is None:
+        return ["", found, ""]
+    numbers = [float(name)] if name.isdigit() else record.values(f"samples_{name}")
+    error = float(np.mean(record.values(f"standard_error_{name}")))
+    bandwidth = cell(record, f"bandwidth_{name}")
+    return [Cell(mean=numbers[0], digits=0), replace(found, standard_error=error), bandwidth]
 
 
 def draw_figure(drawing: Drawing) -> None:

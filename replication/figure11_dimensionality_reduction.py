@@ -17,7 +17,9 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .pages.drawing import Drawing
+from .pages.style import new_figure, not_run, scatter_by_class
+from .pages.tables import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,7 +103,7 @@ def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     target = published().items[ITEM].targets[variant]
     record = drawing.record(variant)
     errors = record.values("test_error_percent") if record else []
-    ours = f"{percent(errors)} (n={len(errors)})" if errors else "not run"
+    ours = f"{number(errors)} (n={len(errors)})" if errors else "not run"
     paper = "" if drawing.preset == "smoke" else f", paper {target} ({target.source})"
     axes.set_title(f"{title}\nerror, %: ours {ours}{paper}")
     if not errors:

@@ -15,8 +15,10 @@ Our choices, where the paper is silent: the Gaussian's deviation 5, the shape of
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .pages.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .pages.drawing import Drawing
 from .pages.outlines import prior_outlines
+from .pages.style import new_figure, not_run, scatter_by_class
+from .pages.tables import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -99,7 +101,7 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     reach = 3.2 if prior.kind == "mixture" else 3.5 * prior.std
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     distance, floor = (record.values(m) for m in ("prior_distance", "prior_sampling_noise"))
-    text = f"distance to prior {percent(distance)}, floor {percent(floor)}"
+    text = f"distance to prior {number(distance)}, floor {number(floor)}"
     axes.set_xlabel(text, fontsize=8)
 
 

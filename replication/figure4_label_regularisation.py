@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .cli import main
-from .pages.drawing import Drawing, new_figure, not_run, percent, scatter_by_class
+from .pages.drawing import Drawing
 from .pages.outlines import prior_outlines
+from .pages.style import new_figure, not_run, scatter_by_class
+from .pages.tables import number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,7 +190,7 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     names = [f"{digit}: {share:.0f} %" for digit, share in zip(digits, shares, strict=True)]
     legend = axes.legend(handles, names, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
     legend.set_title("in own part")
-    own, chance, ceiling, distance, floor = (percent(record.values(m)) for m in NUMBERS)
+    own, chance, ceiling, distance, floor = (number(record.values(m)) for m in NUMBERS)
     text = f"in own part {own} %, chance {chance}, prior samples {ceiling}"
     text += f"\ndistance to prior {distance}, floor {floor}"
     axes.set_xlabel(text, fontsize=8, loc="left")

@@ -8,8 +8,9 @@ the first seed of Table 1's runs; (b) is of TFD where that was trained, else of 
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .pages.drawing import Drawing, new_figure, not_run
+from .pages.drawing import Drawing
 from .pages.image_grids import BLACK, side_by_side, squares
+from .pages.style import new_figure, not_run
 from .pages.titles import title_of
 
 if TYPE_CHECKING:

@@ -20,9 +20,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .cli import main
-from .pages.drawing import Drawing, measured, new_figure, not_run, seeds_of
+from .pages.drawing import Drawing, seeds_of
 from .pages.image_grids import WHITE, gap_of, side_by_side
-from .pages.tables import Table
+from .pages.names import name_of
+from .pages.style import new_figure, not_run
+from .pages.tables import Row, Table, cell
 from .pages.titles import title_of
 
 if TYPE_CHECKING:
@@ -36,18 +38,18 @@ if TYPE_CHECKING:
 VARIANTS = ("mnist", "svhn")  # panels (a) and (b)
 SAMPLED = 5  # rows of the sheet whose style is a sample of the prior
 STYLES = 1000  # samples of the prior that are decoded and read
-ROWS = {
-    "asked_label_read_percent": "asked label is read, styles of test images, %",
-    "asked_label_read_from_prior_percent": "asked label is read, styles of the prior, %",
-    "chance_percent": "chance, %",
-    "reader_error_percent": "error of the reader on test images, %",
-    "style_probe_percent": "label is read in the style by a linear probe, %",
-    "largest_class_percent": "share of the largest class, %",
-    "pixel_probe_percent": "label is read in as many principal components, %",
-    "test_reconstruction_per_pixel": "reconstruction, squared error per pixel, x 1000",
-    "class_mean_per_pixel": "mean image of the class, the same",
-    "mean_image_per_pixel": "mean image of all, the same",
-}
+ROWS = (
+    "asked_label_read_percent",
+    "asked_label_read_from_prior_percent",
+    "chance_percent",
+    "reader_error_percent",
+    "style_probe_percent",
+    "largest_class_percent",
+    "pixel_probe_percent",
+    "test_reconstruction_per_pixel",
+    "class_mean_per_pixel",
+    "mean_image_per_pixel",
+)
 
 
 def train(run: "Run") -> "Outcome":
@@ -173,7 +175,7 @@ def sheet(sources: np.ndarray, decoded: np.ndarray, sampled: np.ndarray) -> np.n
 
 def in_words(record: "Record") -> str:
     """The panel's numbers, each with what it is compared with."""
-    shown = {name: measured(record, name) for name in ROWS}
+    shown = {metric: cell(record, metric) for metric in ROWS}
     return (
         f"asked label is read: {shown['asked_label_read_percent']} %,"
         f" chance {shown['chance_percent']} %\n"
@@ -183,14 +185,12 @@ def in_words(record: "Record") -> str:
 
 
 def draw_table(drawing: Drawing) -> None:
-    """The numbers of both data sets, each with its floor and what it is compared with."""
+    """The numbers of both data sets, each with what it is compared with."""
     records = {v: drawing.record(v) for v in VARIANTS}
-    rows = [
-        [name, *(measured(r, metric) for r in records.values())] for metric, name in ROWS.items()
-    ]
+    rows: list[Row] = [[name_of(m).full, *(cell(r, m) for r in records.values())] for m in ROWS]
     counts = ", ".join(f"{data_of(drawing, v)} {seeds_of(r)}" for v, r in records.items())
     notes = [
-        f"Ours alone: the paper has pictures. Mean ± sample deviation over seeds: {counts}.",
+        f"Ours alone: the paper has pictures. Mean ± standard deviation over seeds: {counts}.",
         "The reader is one perceptron, trained on the training images; it reads each style decoded "
         "with all ten labels. The probe is fitted on the styles of training images and reads those "
         "of test images.",

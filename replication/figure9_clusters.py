@@ -6,8 +6,9 @@ the first seed of Table 3's runs.
 """
 
 from .cli import main
-from .pages.drawing import Drawing, new_figure, not_run
+from .pages.drawing import Drawing
 from .pages.image_grids import BLACK, side_by_side, squares
+from .pages.style import new_figure, not_run
 
 VARIANT = "clusters_16"
 

@@ -18,8 +18,9 @@ import numpy as np
 from .cli import main
 from .evidence.published import published
 from .evidence.records import Record
-from .pages.drawing import Drawing, measured, new_figure, not_run
-from .pages.tables import Table
+from .pages.drawing import Drawing
+from .pages.style import new_figure, not_run
+from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -39,37 +40,37 @@ def train(run: "Run") -> "Outcome":
 
 def draw_table(drawing: Drawing) -> None:
     """Every recipe that was tried, the one that was chosen, and what is published."""
-    rows = []
+    rows: list[Row] = []
     for variant, described in drawing.description.variants.items():
-        if drawing.preset not in described.presets:
-            continue
-        record = drawing.record(variant)
-        epochs = drawing.settings(variant).epochs
-        cells = [errors(record, VALIDATION), errors(record, TEST)] if record else ["not run", ""]
-        rows.append([described.place, str(epochs), *cells])
+        if drawing.preset in described.presets:
+            record, epochs = drawing.record(variant), drawing.settings(variant).epochs
+            rows.append([described.place, *cells(record, epochs)])
     literal = Drawing(drawing.preset, PAPER, drawing.results).record("mnist_100")
-    ours = errors(literal, TEST) if literal else "not run"
-    epochs = literal.settings.epochs if literal else 0
-    rows.append(["Table 2's recipe, ours", str(epochs or ""), "", ours])
+    rows.append(["Table 2's recipe, ours", *cells(literal, None)])
     content = published().items[PAPER]
     others = {o.method: o.values["mnist_100"] for o in content.others if "mnist_100" in o.values}
     best = min(others, key=lambda method: others[method].value)
     for method, value in (("AAE", content.targets["mnist_100"]), (best, others[best])):
-        rows.append([f"{method} (paper's Table 2)", "", "", f"{value} ({value.source})"])
+        rows.append([f"{method} (paper's Table 2)", "", "", published_cell(value, "%")])
     caption = drawing.caption("MNIST with 100 labels by recipes of ours, error in %")
     notes = [
         "Recipes were compared by the held-out images alone; their test error is shown to tell how "
         "far the two differ.",
-        "Mean ± sample deviation over seeds (n); each seed has its own label draw.",
+        "Mean ± standard deviation over seeds (n); each seed has its own label draw.",
     ]
     Table(caption, ["recipe", "epochs", "held out", "test"], rows, notes).write(drawing.stem)
 
 
-def errors(record: Record, metric: str) -> str:
-    """Empty where it was not measured: the chosen recipe trains on all images."""
-    if metric == VALIDATION and not record.settings.validation_images:
-        return ""
-    return measured(record, metric, counted=True)
+def cells(record: Record | None, epochs: int | None) -> Row:
+    """Epochs, held-out error (where images were held out) and test error."""
+    if record is None:
+        return [number_of(epochs), cell(None, TEST), ""]
+    held_out = cell(record, VALIDATION, counted=True) if record.settings.validation_images else ""
+    return [number_of(record.settings.epochs), held_out, cell(record, TEST, counted=True)]
+
+
+def number_of(epochs: int | None) -> str | Cell:
+    return "" if epochs is None else Cell(mean=epochs, digits=0)
 
 
 def draw_figure(drawing: Drawing) -> None:

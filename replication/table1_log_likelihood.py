@@ -14,15 +14,18 @@ images; the spread over seeds is shown beside it. A VAE with the same networks i
 measure is a poor one in many dimensions, as the paper says itself.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .evidence.published import published
-from .pages.drawing import Drawing, percent
-from .pages.tables import Table
+from .evidence.published import Value, published
+from .pages.drawing import Drawing
+from .pages.tables import Cell, Row, Table, cell, published_cell
 from .pages.titles import title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from torch import Tensor
 
     from .evidence.records import Record
@@ -92,46 +95,49 @@ def draw_table(drawing: Drawing) -> None:
     content = published().items[ITEM]
     faces = title_of(drawing.settings(STAND_IN).data)
     columns = ["method", *COLUMNS.values(), f"stand-in for TFD: {faces} (10K)"]
-    rows = [[m.method, *(str(m.values.get(c, "")) for c in COLUMNS)] for m in content.others]
-    rows.append(["AAE (paper)", *(str(content.targets[c]) for c in COLUMNS)])
-    stand_in = cell(drawing, STAND_IN, content.metric)
-    rows.append(["AAE (ours)", *(published_cell(drawing, c) for c in COLUMNS), stand_in])
-    verdicts = {v.target: str(v) for v in drawing.verdicts()}
-    rows.append(["verdict", *(verdicts[c] for c in COLUMNS)])
-    rows.append(["VAE, same networks (literature)", str(content.targets["mnist_vae"])])
-    rows.append(["VAE, same networks (ours)", published_cell(drawing, "mnist_vae")])
-    rows.append(["verdict on the VAE", verdicts["mnist_vae"]])
-    rows = [[*row, *[""] * (len(columns) - len(row))] for row in rows]
-    notes = ["Ours: mean ± sample deviation over seeds [standard error over test images]."]
+
+    def row(method: str, values: "Mapping[str, Value]") -> Row:
+        cells = (published_cell(values[c], "nats") if c in values else "" for c in COLUMNS)
+        return [method, *cells, ""]
+
+    rows = [row(other.method, other.values) for other in content.others]
+    rows.append(row("AAE (paper)", content.targets))
+    stand_in = estimate(drawing.record(STAND_IN), "10000")
+    rows.append(["AAE (ours)", *(judged(drawing, c) for c in COLUMNS), stand_in])
+    vae = {"mnist": content.targets["mnist_vae"]}
+    rows.append(row("VAE, same networks (literature)", vae))
+    empty = [""] * (len(columns) - 2)
+    rows.append(["VAE, same networks (ours)", judged(drawing, "mnist_vae"), *empty])
+    notes = [
+        "Ours: mean ± standard deviation over seeds [standard error over test images]. Published: "
+        "± is the standard error over test images; [s] quoted by another source, [m] from memory."
+    ]
     notes += [text for v in drawing.description.variants if (text := variant_note(drawing, v))]
     caption = drawing.caption("Parzen-window log-likelihood of test images, nats (Table 1)")
     Table(caption, columns, rows, notes).write(drawing.stem)
 
 
-def published_cell(drawing: Drawing, name: str) -> str:
-    """Ours of a published number."""
+def judged(drawing: Drawing, name: str) -> Cell:
+    """Ours of a published number, with the verdict on it."""
     content = published().items[ITEM]
     target = content.targets[name]
-    return cell(drawing, target.variant or name, target.metric or content.metric)
+    count = (target.metric or content.metric).removeprefix("log_likelihood_")
+    verdict = next(str(v) for v in drawing.verdicts() if v.target == name)
+    return estimate(drawing.record(target.variant or name), count, verdict)
 
 
-def cell(drawing: Drawing, variant: str, metric: str) -> str:
-    """A number of ours: never blank."""
-    record = drawing.record(variant)
+def estimate(record: "Record | None", count: str, verdict: str = "") -> Cell:
+    """Mean over seeds, and the standard error over test images; never blank."""
+    metric = f"log_likelihood_{count}"
     if record is None or not any(metric in seed.metrics for seed in record.seeds):
-        return "not run"
-    return estimate_text(record, metric.removeprefix("log_likelihood_"))
-
-
-def estimate_text(record: "Record", count: str) -> str:
-    """Mean ± deviation over seeds, and the standard error over test images."""
-    error = record.values(f"standard_error_{count}")
-    values = record.values(f"log_likelihood_{count}")
-    return f"{percent(values)} [{sum(error) / len(error):.2f}] (n={len(values)})"
+        return Cell(note="not run", metric=metric, verdict=verdict)
+    found = cell(record, metric, counted=True, verdict=verdict)
+    errors = record.values(f"standard_error_{count}")
+    return replace(found, standard_error=sum(errors) / len(errors))
 
 
 def variant_note(drawing: Drawing, variant: str) -> str:
-    """The estimates for every number of samples, with the windows' deviations; or what it needs."""
+    """The estimates for every number of samples, with their bandwidths; or what it needs."""
     record = drawing.record(variant)
     if record is None:
         reason = drawing.description.variants[variant].not_run
@@ -140,10 +146,9 @@ def variant_note(drawing: Drawing, variant: str) -> str:
     parts = []
     for count in map(str, record.settings.parzen.samples):
         if any(f"log_likelihood_{count}" in seed.metrics for seed in record.seeds):
-            deviation = percent(record.values(f"bandwidth_{count}"))
-            text = estimate_text(record, count)
-            parts.append(f"{int(count):,} samples {text}, deviation {deviation}")
-    return f"{variant}: {'; '.join(parts) or 'diverged'}"
+            bandwidth = cell(record, f"bandwidth_{count}")
+            parts.append(f"{int(count):,} samples {estimate(record, count)}, bandwidth {bandwidth}")
+    return f"{variant}: {'; '.join(parts) or 'diverged'}."
 
 
 if __name__ == "__main__":

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING
 
 from .cli import main
 from .evidence.published import Value, published
-from .pages.drawing import Drawing, measured
-from .pages.tables import Table
+from .pages.drawing import Drawing
+from .pages.tables import Cell, Row, Table, cell, published_cell
 from .pages.titles import title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .training.job import Outcome, Run
 
 ITEM = "table2_semi_supervised"
@@ -34,7 +36,6 @@ BASELINES = {
     "mnist_all": "nn_all",
     "svhn_1000": "nn_svhn",
 }
-MARKS = {"paper": "", "secondhand": " [s]", "memory": " [m]", "code": " [c]", "guess": " [g]"}
 
 
 def train(run: "Run") -> "Outcome":
@@ -48,35 +49,31 @@ def draw_table(drawing: Drawing) -> None:
     """The published table, our two rows below it, and the verdict on each of our numbers."""
     content = published().items[ITEM]
 
-    def cells(values: dict[str, Value]) -> list[str]:
-        shown = {c: f"{values[c]}{MARKS[values[c].source]}" for c in COLUMNS if c in values}
-        return [shown.get(c, "") for c in COLUMNS]
+    def row(method: str, values: "Mapping[str, Value]") -> Row:
+        cells = (published_cell(values[c], "%") if c in values else "" for c in COLUMNS)
+        return [method, *cells]
 
-    baseline = {c: content.targets[v] for c, v in BASELINES.items()}
-    paper = {c: content.targets[c] for c in COLUMNS}
-    rows = [["NN (paper)", *cells({**baseline})]]
-    rows += [[other.method, *cells(other.values)] for other in content.others]
-    rows.append(["AAE (paper)", *cells({**paper})])
+    rows = [row("NN (paper)", {c: content.targets[v] for c, v in BASELINES.items()})]
+    rows += [row(other.method, other.values) for other in content.others]
+    rows.append(row("AAE (paper)", content.targets))
     rows.append(["NN (ours)", *(ours(drawing, BASELINES[c]) for c in COLUMNS)])
     rows.append(["AAE (ours)", *(ours(drawing, c) for c in COLUMNS)])
-    verdicts = {v.target: str(v) for v in drawing.verdicts()}
-    rows.append(["verdict on NN", *(verdicts[BASELINES[c]] for c in COLUMNS)])
-    rows.append(["verdict on AAE", *(verdicts[c] for c in COLUMNS)])
     caption = drawing.caption("Semi-supervised classification error on test images, % (Table 2)")
     notes = [
-        "Published values: [s] quoted by another source, [m] recalled, [g] guessed.",
-        "Ours: mean ± sample deviation over seeds; each seed has its own label draw.",
+        "Published values: [s] quoted by another source, [m] from memory, [g] guessed.",
+        "Ours: mean ± standard deviation over seeds; each seed has its own label draw.",
     ]
     every = [subset_note(drawing, v) for v in (*COLUMNS, *BASELINES.values())]
     notes += [note for note in dict.fromkeys(every) if note]
     Table(caption, ["method", *COLUMNS.values()], rows, notes).write(drawing.stem)
 
 
-def ours(drawing: Drawing, variant: str) -> str:
-    """The cell of a variant of ours: never blank."""
+def ours(drawing: Drawing, variant: str) -> Cell:
+    """A number of ours and its verdict: never blank."""
     record = drawing.record(variant)
-    limit = f", {record.dataset.limit}" if record and record.dataset.limit else ""
-    return measured(record, "test_error_percent", counted=True) + limit
+    limit = record.dataset.limit if record else ""
+    verdict = next(str(v) for v in drawing.verdicts() if v.target == variant)
+    return cell(record, "test_error_percent", counted=True, verdict=verdict, note=limit)
 
 
 def subset_note(drawing: Drawing, variant: str) -> str:

@@ -1,6 +1,7 @@
 """Variants of one recipe beside each other: errors, differences and learning curves."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,9 @@ import numpy as np
 
 from replication.evidence.paired import paired_difference
 
-from .drawing import Drawing, new_figure, percent
+from .drawing import Drawing
+from .style import new_figure
+from .tables import Cell, cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from replication.evidence.records import Record
 
 PANELS = 4  # in a row
+UNIT = "% (points)"
 
 
 def name_of(drawing: Drawing, variant: str) -> str:
@@ -30,19 +34,18 @@ def values_of(drawing: Drawing, variant: str, metric: str) -> list[float]:
     return record.values(metric) if record else []
 
 
-def summary(drawing: Drawing, variant: str, metric: str) -> str:
-    """Mean ± deviation: never blank, and with the seeds that diverged."""
+def summary(drawing: Drawing, variant: str, metric: str) -> Cell:
+    """Mean over seeds: never blank, and with the seeds that diverged."""
     record = drawing.record(variant)
+    found = cell(record, metric, counted=True)
     if record is None:
-        return "not run"
-    values, seeds = record.values(metric), len(record.seeds)
-    lost = f"{seeds - len(values)} of {seeds} diverged" if len(values) < seeds else ""
-    if not values:
-        return lost
-    return f"{percent(values)} (n={len(values)}{lost and ', ' + lost})"
+        return found
+    seeds = len(record.seeds)
+    lost = seeds - len(record.values(metric))
+    return replace(found, note=f"{lost} of {seeds} diverged" if lost else "")
 
 
-def difference(drawing: Drawing, variant: str, literal: str, metric: str) -> str:
+def difference(drawing: Drawing, variant: str, literal: str, metric: str) -> Cell:
     """The mean difference to the ``literal`` recipe over the seeds that ended well in both.
 
     With its 95 % interval; empty without such seeds.
@@ -50,9 +53,9 @@ def difference(drawing: Drawing, variant: str, literal: str, metric: str) -> str
     own, other = (by_run(drawing, v, metric) for v in (variant, literal))
     shared = [run for run in own if run in other]
     if not shared:
-        return ""
+        return Cell()
     gap, half = paired_difference([own[r] for r in shared], [other[r] for r in shared])
-    return f"{gap:+.2f}" if half is None else f"{gap:+.2f} ± {half:.2f}"
+    return Cell(mean=gap, half=half, n=len(shared), metric=metric, unit=UNIT, signed=True)
 
 
 def by_run(drawing: Drawing, variant: str, metric: str) -> dict[tuple[int, int], float]:
@@ -67,7 +70,10 @@ def mean_images(drawing: Drawing) -> list[str]:
     """Which variants decode no better than the mean image in a seed or more."""
     records = [(name_of(drawing, v), drawing.record(v)) for v in drawing.description.variants]
     failed = [name for name, record in records if record and any(s.warnings for s in record.seeds)]
-    return [f"Decoded no better than the mean image: {'; '.join(failed)}."] if failed else []
+    if not failed:
+        return []
+    each = ", ".join(f"'{name}'" for name in failed)
+    return [f"A seed or more reconstructs no better than the mean image in: {each}."]
 
 
 def learning_curves(

@@ -1,59 +1,256 @@
-"""A table, and the three ways it is written: Markdown, CSV and LaTeX."""
+"""Tables: a tidy data frame first, and the three files that are made from it.
 
-import csv
-import io
-from collections.abc import Sequence
+The .csv file has a line for each cell, with its number in columns of its own; the .md and .tex
+files have the table as it is read. Several tables may share a file.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from replication.base.files import write_atomically
+from replication.evidence.published import Value
+from replication.evidence.records import Record
+
+from .names import name_of
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
-    | {"±": r"$\pm$", "≤": r"$\leq$"}
+    | {"±": r"$\pm$", "≤": r"$\leq$", "×": r"$\times$"}
 )
+MARKS = {"paper": "", "secondhand": "[s]", "memory": "[m]", "code": "[c]", "guess": "[g]"}
+NOT_RUN, DIVERGED = "not run", "diverged"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A number with what is known of it, or the ``note`` that stands in its place.
+
+    Over ``n`` seeds, with the standard deviation ``sd`` between them; ``half`` is half the 95 %
+    interval of a difference, ``standard_error`` is one over test images. A published value has its
+    ``source``; ``record`` is preset/item/variant of ours.
+    """
+
+    mean: float | None = None
+    sd: float | None = None
+    n: int | None = None
+    half: float | None = None
+    standard_error: float | None = None
+    metric: str = ""
+    unit: str = ""
+    source: str = ""
+    verdict: str = ""
+    note: str = ""
+    record: str = ""
+    digits: int = 2
+    counted: bool = False  # whether n is shown
+    signed: bool = False
+
+    def __str__(self) -> str:
+        if self.mean is None:
+            return self.note
+        spread = self.sd if self.sd is not None else self.half
+        sign = "+" if self.signed else ""
+        parts = [f"{self.mean:{sign},.{self.digits}f}"]
+        if spread is not None:
+            parts.append(f"± {spread:.{self.digits}f}")
+        if self.standard_error is not None:
+            parts.append(f"[{self.standard_error:.2f}]")
+        if self.counted and self.n is not None:
+            parts.append(f"(n={self.n})")
+        if mark := MARKS.get(self.source):
+            parts.append(mark)
+        return " ".join(parts) + (f", {self.note}" if self.note else "")
+
+
+def published_cell(value: Value, unit: str = "") -> Cell:
+    """A published number with the mark of its source."""
+    return Cell(mean=value.value, sd=value.plus_minus, unit=unit, source=value.source)
+
+
+def cell(
+    record: Record | None, metric: str, *, counted: bool = False, verdict: str = "", note: str = ""
+) -> Cell:
+    """``metric`` over the seeds that did not diverge, or why there is none: never blank.
+
+    Standard deviation as a sample's; what is the same for all seeds has none.
+    """
+    if record is None:
+        return Cell(note=NOT_RUN, metric=metric, verdict=verdict)
+    place = f"{record.preset}/{record.item}/{record.variant}"
+    values, name = record.values(metric), name_of(metric)
+    if not values:
+        return Cell(note=DIVERGED, metric=metric, verdict=verdict, record=place)
+    found = number([name.scale * value for value in values])
+    return Cell(
+        mean=found.mean,
+        sd=found.sd,
+        n=len(values),
+        metric=metric,
+        unit=name.unit,
+        verdict=verdict,
+        note=note,
+        record=place,
+        digits=name.digits,
+        counted=counted,
+    )
+
+
+def number(values: Sequence[float], digits: int = 2) -> Cell:
+    """Mean and sample standard deviation of ``values``."""
+    import statistics
+
+    sd = statistics.stdev(values) if len(set(values)) > 1 else None
+    return Cell(mean=statistics.fmean(values), sd=sd, n=len(values), digits=digits)
+
+
+# The name of the row comes first.
+Row = Sequence[str | Cell]
 
 
 @dataclass
 class Table:
-    """Cells are texts; ``notes`` stand below."""
+    """Rows of cells, the first of which names the row; ``notes`` stand below."""
 
     caption: str
     columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
+    rows: Sequence[Row]
     notes: list[str] = field(default_factory=list)
 
+    def frame(self) -> "DataFrame":
+        """A line for each cell; a ValueError where two lie at the same place."""
+        import pandas
+
+        lines = [
+            _line(row[0], column, content)
+            for row in self.rows
+            for column, content in zip(self.columns[1:], row[1:], strict=True)
+        ]
+        frame = pandas.DataFrame(lines, columns=[*_line("", "", "")])
+        if frame.duplicated(["row", "column"]).any():
+            twice = frame[frame.duplicated(["row", "column"])].iloc[0]
+            raise ValueError(f"two cells at row '{twice.row}', column '{twice.column}'")
+        return frame
+
+    def wide(self) -> "DataFrame":
+        """The table as it is read: texts, and below a row its verdicts."""
+        import pandas
+
+        frame = self.frame()
+        texts, verdicts = (
+            frame.pivot(index="row", columns="column", values=v) for v in ("text", "verdict")
+        )
+        lines = []
+        for row in dict.fromkeys(str(r[0]) for r in self.rows):
+            lines.append([row, *(texts.loc[row, c] for c in self.columns[1:])])
+            judged = [verdicts.loc[row, c] for c in self.columns[1:]]
+            lines += [[f"verdict on {row}", *judged]] if any(judged) else []
+        return pandas.DataFrame(lines, columns=list(self.columns), dtype=str)
+
     def markdown(self) -> str:
-        def line(cells: Sequence[str]) -> str:
-            return "| " + " | ".join(c.replace("|", "\\|") for c in cells) + " |"
+        shown = self.wide().map(lambda text: text.replace("|", "\\|"))
+        shown.columns = [c.replace("|", "\\|") for c in shown.columns]
+        body = shown.to_markdown(index=False, disable_numparse=True, tablefmt="github")
+        return "\n\n".join([f"**{self.caption}**", body, *self.notes]) + "\n"
 
-        ruler = "|" + "---|" * len(self.columns)
-        lines = [f"**{self.caption}**", "", line(self.columns), ruler]
-        lines += [line(row) for row in self.rows]
-        for note in self.notes:
-            lines += ["", note]
-        return "\n".join(lines) + "\n"
-
-    def csv(self) -> str:
-        buffer = io.StringIO()
-        writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows(self.rows)
-        return buffer.getvalue()
-
-    def latex(self) -> str:
-        def line(cells: Sequence[str]) -> str:
-            return " & ".join(c.translate(LATEX) for c in cells) + r" \\"
-
-        layout = "l" + "r" * (len(self.columns) - 1)
-        lines = [rf"\begin{{tabular}}{{{layout}}}", r"\hline", line(self.columns), r"\hline"]
-        lines += [*(line(row) for row in self.rows), r"\hline", r"\end{tabular}"]
-        texts = (self.caption, *self.notes)
-        notes = [f"% {line}" for text in texts for line in text.splitlines()]
-        return "\n".join([*notes, *lines]) + "\n"
+    def latex(self, label: str) -> str:
+        """A floating table with rules of booktabs; the notes are part of the caption."""
+        shown = self.wide().map(escaped)
+        shown.columns = [escaped(c) for c in shown.columns]
+        texts = [" ".join(t.split()).rstrip(".") + "." for t in (self.caption, *self.notes)]
+        package = "% \\usepackage{booktabs}\n"
+        return package + shown.style.hide(axis="index").to_latex(
+            hrules=True,
+            caption=escaped(" ".join(texts)),
+            label=f"tab:{label}",
+            column_format="l" + "r" * (len(self.columns) - 1),
+            position="htbp",
+            position_float="centering",
+        )
 
     def write(self, stem: Path) -> None:
         """``stem`` with the endings .md, .csv and .tex."""
-        for ending, text in (("md", self.markdown()), ("csv", self.csv()), ("tex", self.latex())):
-            write_atomically(stem.with_suffix(f".{ending}"), text.encode())
+        write_tables(stem, [self])
+
+
+def _line(row: object, column: str, content: str | Cell) -> dict[str, object]:
+    known = content if isinstance(content, Cell) else Cell(note=content)
+    return {
+        "row": str(row),
+        "column": column,
+        "metric": known.metric,
+        "unit": known.unit,
+        "mean": known.mean,
+        "sd": known.sd,
+        "n": known.n,
+        "half_interval": known.half,
+        "standard_error": known.standard_error,
+        "source": known.source,
+        "verdict": known.verdict,
+        "record": known.record,
+        "text": str(known),
+    }
+
+
+def escaped(text: str) -> str:
+    return text.translate(LATEX)
+
+
+def write_tables(stem: Path, tables: Sequence[Table]) -> None:
+    """All tables of an item in ``stem`` with the endings .md, .csv and .tex."""
+    import pandas
+
+    frames = [t.frame().assign(table=t.caption.splitlines()[0]) for t in tables]
+    frame = pandas.concat(frames, ignore_index=True).astype({"n": "Int64"})
+    frame = frame[["table", *frame.columns.drop("table")]]
+    labels = [f"{stem.name}{f'_{i}' if i else ''}" for i in range(len(tables))]
+    texts = {
+        "md": "\n".join(t.markdown() for t in tables),
+        "csv": frame.to_csv(index=False, lineterminator="\n", float_format="%.10g"),
+        "tex": "\n".join(t.latex(label) for t, label in zip(tables, labels, strict=True)),
+    }
+    for ending, text in texts.items():
+        write_atomically(stem.with_suffix(f".{ending}"), text.encode())
+
+
+@dataclass(frozen=True)
+class StoredTable:
+    """A table as the report shows it: its texts and, cell by cell, its lines of the .csv."""
+
+    caption: str
+    notes: list[str]
+    columns: list[str]
+    rows: list[tuple[str, list[dict[str, str]]]]
+
+
+def read_tables(stem: Path) -> Iterator[StoredTable]:
+    """The tables in ``stem``.csv, with the captions and notes of ``stem``.md."""
+    import pandas
+
+    frame = pandas.read_csv(stem.with_suffix(".csv"), dtype=str, keep_default_na=False)
+    around = stem.with_suffix(".md")
+    texts = _around(around.read_text(encoding="utf-8")) if around.exists() else []
+    for place, (caption, own) in enumerate(frame.groupby("table", sort=False)):
+        whole, notes = texts[place] if place < len(texts) else (str(caption), [])
+        columns = list(dict.fromkeys(own.column))
+        rows = [
+            (str(row), cells.drop(columns="row").to_dict("records"))
+            for row, cells in own.groupby("row", sort=False)
+        ]
+        yield StoredTable(whole, notes, columns, rows)
+
+
+def _around(text: str) -> list[tuple[str, list[str]]]:
+    """Caption and notes of each table of a .md file."""
+    found: list[tuple[str, list[str]]] = []
+    for block in text.strip().split("\n\n"):
+        if block.startswith("**") and block.endswith("**"):
+            found.append((block.strip("*"), []))
+        elif found and not block.startswith("|"):
+            found[-1][1].append(block)
+    return found

@@ -17,10 +17,13 @@ from replication.data import svhn
 from replication.data.svhn import SVHN_FILES, Official
 from replication.evidence import published, records
 from replication.pages import drawing
-from replication.pages.drawing import Drawing, new_figure
+from replication.pages.drawing import Drawing
+from replication.pages.style import new_figure
+from replication.pages.tables import read_tables
 from replication.settings.experiments import Experiments, experiments
 from replication.training import job
 from tests.tools.builders import make_record, make_seed
+from tests.tools.tables import shown_rows
 
 SVHN_ITEM, FACES_ITEM = "table2_semi_supervised", "table1_log_likelihood"
 LABELS = (np.arange(40, dtype=np.uint8)[:, None] % 10) + 1
@@ -198,11 +201,13 @@ def test_tfd_is_trained_drawn_and_judged_where_it_is(
     assert rows["AAE (ours)"] == [
         "not run",
         "not run",
-        "2250.00 [9.00] (n=1)",
+        "2,250.00 [9.00] (n=1)",
         "not run",
         "not run",
     ]
-    assert rows["verdict"][2].startswith("undecided")
+    (table,) = read_tables(Path(f"figures/quick/{FACES_ITEM}"))
+    (judged,) = [cells for name, cells in table.rows if name == "AAE (ours)"]
+    assert judged[2]["verdict"].startswith("undecided")
     assert "needs TFD" not in Path(f"figures/quick/{FACES_ITEM}.md").read_text()
     assert panel_title(Drawing("quick", "figure5_samples")) == "(b) TFD: 15-D code"
 
@@ -245,10 +250,7 @@ def test_a_broken_tfd_file_is_one_line(
 
 
 def table_rows(path: Path) -> dict[str, list[str]]:
-    import csv
-
-    with path.open(newline="") as file:
-        return {first: others for first, *others in csv.reader(file)}
+    return {name: [*texts.values()] for name, texts in shown_rows(path.with_suffix("")).items()}
 
 
 def panel_title(source: Drawing) -> str:
@@ -279,9 +281,10 @@ def test_the_stand_in_has_a_column_of_its_own_and_no_verdict(stored: Callable[..
     stored("olivetti")
     cli.run(FACES_ITEM, ["draw", "--preset", "quick"])
     rows = table_rows(Path(f"figures/quick/{FACES_ITEM}.csv"))
-    assert rows["method"][-1] == "stand-in for TFD: Olivetti faces (10K)"
+    (table,) = read_tables(Path(f"figures/quick/{FACES_ITEM}"))
+    assert table.columns[-1] == "stand-in for TFD: Olivetti faces (10K)"
     assert rows["AAE (ours)"] == [*["not run"] * 4, "3.00 [3.00] (n=1)"]
-    assert [row[-1] for name, row in rows.items() if name not in ("method", "AAE (ours)")] == (
+    assert [row[-1] for name, row in rows.items() if name != "AAE (ours)"] == (
         [""] * (len(rows) - 2)
     )
     targets = published.published().items[FACES_ITEM].targets

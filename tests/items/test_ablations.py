@@ -1,6 +1,5 @@
 """The table and the figure of the ablations, from stored records."""
 
-import csv
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,7 @@ from replication.settings import experiments as config
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from tests.tools.builders import make_record, make_seed
+from tests.tools.tables import shown_rows
 
 ITEM = ablations.ITEM
 VARIANTS = experiments().items[ITEM].variants
@@ -50,8 +50,7 @@ def seed_of(run: Seed, error: float | None) -> Any:
 def rows_of(drawing: Drawing) -> dict[str, dict[str, str]]:
     """The drawn table by variant and column."""
     ablations.draw_table(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        return dict(zip(VARIANTS, csv.DictReader(file), strict=True))
+    return dict(zip(VARIANTS, shown_rows(drawing.stem).values(), strict=True))
 
 
 def notes_of(drawing: Drawing) -> str:
@@ -82,7 +81,7 @@ def test_diverged_seeds_are_said_to_be_diverged(tmp_path: Path) -> None:
     rows = rows_of(drawing)
     assert rows["he"]["error, %"] == "3 of 3 diverged"
     assert rows["he"]["difference (95 %)"] == ""
-    assert rows["joint"]["error, %"] == "5.00 (n=1, 2 of 3 diverged)"
+    assert rows["joint"]["error, %"] == "5.00 (n=1), 2 of 3 diverged"
     assert rows["joint"]["difference (95 %)"] == "+2.50"
     ablations.draw_figure(drawing)
     assert drawing.stem.with_suffix(".png").stat().st_size > 0

@@ -1,6 +1,5 @@
 """The table and the figure of the clustering's ablations, from stored records."""
 
-import csv
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ from replication.evidence import records
 from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments
 from tests.tools.builders import make_record, make_seed
+from tests.tools.tables import shown_rows
 
 ITEM = "ablations_clustering"
 VARIANTS = experiments().items[ITEM].variants
@@ -38,8 +38,7 @@ def drawing_of(folder: Path, **seeds: list[tuple[float | None, float]]) -> Drawi
 
 def rows_of(drawing: Drawing) -> dict[str, dict[str, str]]:
     ablations.draw_table(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        return dict(zip(VARIANTS, csv.DictReader(file), strict=True))
+    return dict(zip(VARIANTS, shown_rows(drawing.stem).values(), strict=True))
 
 
 def test_the_choice_without_labels_goes_by_the_reconstruction_alone(tmp_path: Path) -> None:
@@ -55,7 +54,7 @@ def test_diverged_seeds_are_neither_chosen_nor_forgotten(tmp_path: Path) -> None
     )
     rows = rows_of(drawing)
     assert rows["literal"]["chosen without labels"] == "30.00"
-    assert rows["literal"]["error, %"] == "30.00 (n=1, 1 of 2 diverged)"
+    assert rows["literal"]["error, %"] == "30.00 (n=1), 1 of 2 diverged"
     assert rows["scale_2"]["error, %"] == "2 of 2 diverged"
     assert rows["scale_2"]["chosen without labels"] == ""
     assert rows["noise"]["error, %"] == "not run"

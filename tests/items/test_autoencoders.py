@@ -1,6 +1,5 @@
 """Plain autoencoders: penalties, spoilt inputs, layer-wise training, the worth of their codes."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from replication.training.penalties import activity_divergence, squared_jacobian
 from replication.training.phases import EncoderInput
 from replication.training.schedule import in_order
 from tests.tools.builders import make_settings
+from tests.tools.tables import shown_rows
 
 ITEM = companion.ITEM
 CPU = torch.device("cpu")
@@ -207,8 +207,7 @@ def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path:
     drawing = Drawing("smoke", ITEM, stored, tmp_path)
     companion.draw_table(drawing)
     companion.draw_figure(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        rows = {row["autoencoder"]: row for row in csv.DictReader(file)}
+    rows = shown_rows(drawing.stem)
     assert "±" in rows["undercomplete, 2-D"]["FID"]
     assert rows["undercomplete, 2-D"]["fine-tuned error, %"] == ""
     assert rows["contractive, 8-D"]["error per pixel x 1000"] == "not run"

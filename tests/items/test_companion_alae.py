@@ -1,6 +1,5 @@
 """The companion ALAE: its classifiers of codes, what is evaluated, and its table and figure."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +13,12 @@ from replication import companion_alae as companion
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.measures import codes
-from replication.pages.drawing import Drawing, new_figure
+from replication.pages.drawing import Drawing
+from replication.pages.style import new_figure
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.job import Execution, Outcome, Run
+from tests.tools.tables import shown_rows
 
 ITEM = "companion_alae"
 VARIANTS = list(experiments().items[ITEM].variants)
@@ -159,14 +160,14 @@ def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path:
     drawing = Drawing("smoke", ITEM, stored, tmp_path)
     companion.draw_table(drawing)
     companion.draw_figure(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        rows = {row["method"]: row for row in csv.DictReader(file) if row["method"] != "verdict"}
+    rows = shown_rows(drawing.stem)
     columns = list(companion.COLUMNS.values())
     assert all("(n=2)" in rows["AE, squared error (ours)"][c] for c in columns)
     assert all("±" not in rows["pixels; short: principal components"][c] for c in columns)
     assert all(rows["ALAE (ours)"][c] == "not run" for c in columns)
-    assert [rows["ALAE (published)"][c] for c in columns] == ["93.79", "93.47", "97.61", "98.20"]
-    assert all(float(rows["BiGAN (published)"][c]) > 90 for c in columns)
+    told = ["93.79 [m]", "93.47 [m]", "97.61 [m]", "98.20 [m]"]
+    assert [rows["ALAE (published)"][c] for c in columns] == told
+    assert all(float(rows["BiGAN (published)"][c].split()[0]) > 90 for c in columns)
     assert drawing.stem.with_suffix(".png").stat().st_size > 0
 
 

@@ -1,6 +1,5 @@
 """The companion's uses as a whole: trained, stored, its table and figure."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,10 +10,12 @@ from replication import companion_applications as companion
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.pages.drawing import Drawing
+from replication.pages.tables import read_tables
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
 from replication.training.job import Execution, Outcome, Run
 from tests.tools.builders import make_record, make_seed
+from tests.tools.tables import shown_rows
 
 ITEM = "companion_applications"
 SMOKE = experiments().runnable(ITEM, "smoke")
@@ -24,7 +25,10 @@ SMOKE = experiments().runnable(ITEM, "smoke")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Settings, Outcome]]:
     """Of each smoke variant, two stacked seeds after one epoch."""
     found = {}
-    small = {"augmentation": {"generated": 100, "updates": 20}, "features": {"sizes": [10, 100]}}
+    small = {
+        "augmentation": {"generated_images": 100, "classifier_updates": 20},
+        "features": {"label_counts": [10, 100]},
+    }
     for variant in SMOKE:
         torch.set_num_threads(1)
         settings = experiments().settings_of("smoke", ITEM, variant)
@@ -57,10 +61,9 @@ def stored(trained: dict[str, tuple[Settings, Outcome]], tmp_path: Path) -> Call
     return store
 
 
-def rows_of(drawing: Drawing) -> list[dict[str, str]]:
+def rows_of(drawing: Drawing) -> dict[str, dict[str, str]]:
     companion.draw_table(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return shown_rows(drawing.stem)
 
 
 def test_every_application_measures_every_seed(
@@ -77,34 +80,27 @@ def test_every_application_measures_every_seed(
     assert (first != second).any()
 
 
-def test_the_table_has_every_application_with_its_floor(stored: Callable[..., Drawing]) -> None:
-    rows = rows_of(stored())
-    assert {row["application"] for row in rows} == {
-        "generation",
-        "anomaly",
-        "augmentation",
-        "features",
-    }
-    assert not any("not run" in text for row in rows for text in row.values())
-    assert [r["case"] for r in rows if r["measure"] == "AUROC, %"][-1] == "mean over 2 digits"
-    generation = [row for row in rows if row["application"] == "generation"]
-    assert "training images" in generation[0]["floor or ceiling"]
-    assert (
-        "duplicated"
-        in next(r for r in rows if r["application"] == "augmentation")["floor or ceiling"]
-    )
+def test_each_use_has_a_table_with_what_it_is_compared_with(stored: Callable[..., Drawing]) -> None:
+    drawing = stored()
+    rows = rows_of(drawing)
+    assert len(list(read_tables(drawing.stem))) == 4
+    assert not any("not run" in text for row in rows.values() for text in row.values())
+    assert "real images" in rows["FID to test images"]
+    assert "AUROC, mean over 2 digits" in rows
+    assert rows["AUROC, digit 0"]["chance"] == "50.00"
+    assert "with copies" in rows["100 labels"]
+    assert "largest class" in rows["10 labels, logistic regression"]
 
 
 def test_what_was_not_run_and_what_diverged_says_so(stored: Callable[..., Drawing]) -> None:
     rows = rows_of(stored("generation_vae", "anomaly_1", "augmentation_100", "features"))
-    compared = {(row["application"], row["case"]): row["ours"] for row in rows}
-    assert compared["anomaly", "digit 1"] == "not run"
-    assert "not run" not in compared["anomaly", "digit 0"]
-    assert rows[0]["compared with"] == "VAE, same networks not run"
-    assert all("not run" in r["ours"] for r in rows if r["application"] == "features")
+    assert rows["AUROC, digit 1"]["prior's density"] == "not run"
+    assert "not run" not in rows["AUROC, digit 0"].values()
+    assert rows["FID to test images"]["VAE, same networks"] == "not run"
+    assert set(rows["10 labels, nearest neighbours"].values()) == {"not run"}
     rows = rows_of(stored(diverged=True))
-    means = [row for row in rows if row["case"].startswith("mean")]
-    assert all("diverged" in r["ours"] for r in rows if r not in means)
+    assert rows.pop("AUROC, mean over 0 digits")["discriminator"] == "not run"
+    assert all("diverged" in row.values() for name, row in rows.items() if "mean" not in name)
 
 
 @pytest.mark.parametrize("diverged", [False, True])
@@ -116,6 +112,6 @@ def test_the_figure_is_drawn(stored: Callable[..., Drawing], diverged: bool) -> 
 
 def test_nothing_stored_is_drawn(tmp_path: Path) -> None:
     rows = rows_of(Drawing("quick", ITEM, tmp_path, tmp_path / "figures"))
-    assert all("not run" in row["ours"] for row in rows)
-    assert sum(row["case"].startswith("digit") for row in rows) == 20
+    assert all("not run" in row.values() for row in rows.values())
+    assert sum(", digit " in name for name in rows) == 20
     companion.draw_figure(Drawing("quick", ITEM, tmp_path, tmp_path / "figures"))

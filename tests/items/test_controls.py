@@ -1,6 +1,5 @@
 """The controls of Table 1: samples that take no model, and their table and figure."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,7 @@ from replication.evidence import records
 from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
+from tests.tools.tables import shown_rows
 
 ITEM = "controls_log_likelihood"
 SETTINGS = experiments().settings_of("smoke", ITEM, controls.VARIANT)
@@ -70,8 +70,7 @@ def test_table_and_figure_do_without_the_models(stored: Path, tmp_path: Path) ->
     drawing = Drawing("smoke", ITEM, stored, tmp_path)
     controls.draw_table(drawing)
     controls.draw_figure(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        rows = {row["samples"]: row for row in csv.DictReader(file)}
+    rows = shown_rows(drawing.stem)
     assert rows["AAE"]["log-likelihood"] == "not run"
     for text in controls.CONTROLS.values():
         assert "(n=2)" in rows[text]["log-likelihood"]

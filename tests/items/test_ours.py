@@ -1,6 +1,5 @@
 """Our own recipe: what is compared on held-out images, and how the table tells it."""
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.job import Execution, Run
 from tests.tools.builders import make_record, make_seed, make_settings
+from tests.tools.tables import shown_rows
 
 ITEM = "ours_semi_supervised"
 
@@ -60,15 +60,13 @@ def stored(results: Path, variant: str, values: list[float], validation: int = 3
 
 def test_the_table_tells_what_was_tried_and_what_was_not_run(tmp_path: Path) -> None:
     stored(tmp_path, "tried_average", [7.0])
-    stored(tmp_path, "mnist_100", [2.0, 4.0], validation_images=0)
+    stored(tmp_path, "mnist_100", [2.0, 4.0], validation=0)
     drawing = Drawing("quick", ITEM, tmp_path, tmp_path / "figures")
     ours.draw_table(drawing)
     ours.draw_figure(drawing)
-    with drawing.stem.with_suffix(".csv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.reader(file))
+    rows = [[name, *texts.values()] for name, texts in shown_rows(drawing.stem).items()]
     averaged = next(row for row in rows if "averaged" in row[0])
-    epochs = experiments().settings_of("quick", ITEM, "tried_average").epochs
-    assert averaged[1:] == [str(epochs), "8.00 (n=1)", "7.00 (n=1)"]
+    assert averaged[1:] == [str(make_settings().epochs), "8.00 (n=1)", "7.00 (n=1)"]
     chosen = next(row for row in rows if row[0].startswith("Our recipe"))
     assert chosen[2:] == ["", "3.00 ± 1.41 (n=2)"], "the chosen recipe trains on all images"
     assert sum(row[2] == "not run" for row in rows) >= 3

@@ -1,24 +1,33 @@
-"""A table in Markdown, CSV and LaTeX: each reads back as the cells that went in."""
+"""Tables: numbers in the .csv, what is read in the .md and .tex, all from the same cells."""
 
-import csv
-import io
+from dataclasses import replace
 from pathlib import Path
 
+import pandas
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from replication.base.errors import UserError
-from replication.pages.drawing import Drawing, measured, seeds_of
-from replication.pages.tables import Table
+from replication.pages.drawing import Drawing, seeds_of
+from replication.pages.tables import Cell, Table, cell, read_tables, write_tables
 from tests.tools.builders import make_record, make_seed
 
 ENDINGS = (".md", ".csv", ".tex")
+OURS = Cell(mean=1.9, sd=0.1, n=3, metric="test_error_percent", unit="%", verdict="replicated")
 SMALL = Table(
     "Error on test images, % (Table 9)",
-    ["method", "digits (100)"],
-    [["ours", "1.90 ± 0.10"], ["A | B, C", "not run"]],
+    ["method", "digits (100)", "digits (all)"],
+    [
+        [
+            "ours",
+            replace(OURS, counted=True, record="quick/table9/small"),
+            Cell(mean=1234, digits=0),
+        ],
+        ["A | B, C", "not run", Cell(mean=2.5, sd=0.25, source="memory")],
+        ["gap", Cell(mean=0.5, half=0.25, signed=True), ""],
+    ],
     ["The first note.", "The second note."],
 )
 
@@ -27,10 +36,12 @@ def test_markdown() -> None:
     assert SMALL.markdown().splitlines() == [
         "**Error on test images, % (Table 9)**",
         "",
-        "| method | digits (100) |",
-        "|---|---|",
-        "| ours | 1.90 ± 0.10 |",
-        r"| A \| B, C | not run |",
+        "| method          | digits (100)      | digits (all)    |",
+        "|-----------------|-------------------|-----------------|",
+        "| ours            | 1.90 ± 0.10 (n=3) | 1,234           |",
+        "| verdict on ours | replicated        |                 |",
+        r"| A \| B, C       | not run           | 2.50 ± 0.25 [m] |",
+        "| gap             | +0.50 ± 0.25      |                 |",
         "",
         "The first note.",
         "",
@@ -38,36 +49,73 @@ def test_markdown() -> None:
     ]
 
 
-def test_csv() -> None:
-    rows = list(csv.reader(io.StringIO(SMALL.csv(), newline="")))
-    assert rows == [list(SMALL.columns), *SMALL.rows]
+def test_csv_has_numbers_in_columns_of_their_own(tmp_path: Path) -> None:
+    SMALL.write(tmp_path / "table9")
+    frame = pandas.read_csv(tmp_path / "table9.csv")
+    assert frame[["mean", "sd", "n", "half_interval"]].dtypes.map(str).eq("float64").all()
+    first = frame.iloc[0]
+    assert (first.row, first.column, first["mean"], first.sd, first.n) == (
+        "ours",
+        "digits (100)",
+        1.9,
+        0.1,
+        3,
+    )
+    assert (first.verdict, first.record, first.unit) == ("replicated", "quick/table9/small", "%")
+    published = frame[frame.source == "memory"]
+    assert published[["mean", "sd"]].to_numpy().tolist() == [[2.5, 0.25]]
+    assert frame[frame.text == "not run"]["mean"].isna().all()
 
 
 # The csv module cannot write a lone carriage return or NUL, nor a file a lone surrogate.
-cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=8)
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\r"), max_size=8)
 
 
-@profile(deadline=None, max_examples=50)
-@given(rows=st.lists(st.tuples(cells, cells), max_size=4), columns=st.tuples(cells, cells))
-def test_csv_keeps_any_text(rows: list[tuple[str, str]], columns: tuple[str, str]) -> None:
-    text = Table("caption", columns, rows).csv()
-    again = list(csv.reader(io.StringIO(text.encode().decode(), newline="")))
-    assert again == [list(columns), *(list(row) for row in rows)]
+@profile(
+    deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(contents=st.lists(st.tuples(texts, texts), max_size=4))
+def test_csv_keeps_any_text(contents: list[tuple[str, str]], tmp_path: Path) -> None:
+    rows = [[f"row {i}", *own] for i, own in enumerate(contents)]
+    Table("caption", ["name", "a", "b"], rows).write(tmp_path / "table9")
+    tables = list(read_tables(tmp_path / "table9"))
+    read = [[name, *(cell["text"] for cell in cells)] for t in tables for name, cells in t.rows]
+    assert read == rows
+
+
+def test_several_tables_share_a_file(tmp_path: Path) -> None:
+    other = Table("Another\nSTALE", ["a", "b"], [["ours", "1"]], ["Its note."])
+    write_tables(tmp_path / "table9", [SMALL, other])
+    first, second = read_tables(tmp_path / "table9")
+    assert (first.caption, first.notes) == (SMALL.caption, SMALL.notes)
+    assert (second.caption, second.notes) == (other.caption, other.notes)
+    assert [name for name, _ in first.rows] == ["ours", "A | B, C", "gap"]
+    assert second.columns == ["b"]
+
+
+def test_two_cells_at_one_place_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="row 'ours', column 'b'"):
+        Table("caption", ["a", "b"], [["ours", "1"], ["ours", "2"]]).frame()
 
 
 def test_latex() -> None:
-    assert SMALL.latex().splitlines() == [
-        "% Error on test images, % (Table 9)",
-        "% The first note.",
-        "% The second note.",
-        r"\begin{tabular}{lr}",
-        r"\hline",
-        r"method & digits (100) \\",
-        r"\hline",
-        r"ours & 1.90 $\pm$ 0.10 \\",
-        r"A | B, C & not run \\",
-        r"\hline",
+    assert SMALL.latex("table9").splitlines() == [
+        r"% \usepackage{booktabs}",
+        r"\begin{table}[htbp]",
+        r"\centering",
+        r"\caption{Error on test images, \% (Table 9). The first note. The second note.}",
+        r"\label{tab:table9}",
+        r"\begin{tabular}{lrr}",
+        r"\toprule",
+        r"method & digits (100) & digits (all) \\",
+        r"\midrule",
+        r"ours & 1.90 $\pm$ 0.10 (n=3) & 1,234 \\",
+        r"verdict on ours & replicated &  \\",
+        r"A | B, C & not run & 2.50 $\pm$ 0.25 [m] \\",
+        r"gap & +0.50 $\pm$ 0.25 &  \\",
+        r"\bottomrule",
         r"\end{tabular}",
+        r"\end{table}",
     ]
 
 
@@ -89,9 +137,11 @@ def test_latex() -> None:
     ],
 )
 def test_characters_that_latex_reads_as_commands(character: str, escaped: str) -> None:
-    text = Table("caption", [f"a{character}b"], [[f"c{character}d"]]).latex()
-    assert rf"a{escaped}b \\" in text.splitlines()
-    assert rf"c{escaped}d \\" in text.splitlines()
+    content = [[f"c{character}d", f"e{character}f"]]
+    text = Table(f"x{character}y", ["row", f"a{character}b"], content).latex("t")
+    assert rf"\caption{{x{escaped}y.}}" in text.splitlines()
+    assert rf"row & a{escaped}b \\" in text.splitlines()
+    assert rf"c{escaped}d & e{escaped}f \\" in text.splitlines()
 
 
 def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
@@ -110,24 +160,25 @@ def test_a_drawing_of_stale_runs_says_which(monkeypatch: pytest.MonkeyPatch) -> 
     caption = drawing.caption("Heads")
     assert caption.splitlines()[0] == "Heads"
     assert "STALE (clusters_16)" in caption
-    latex = Table(caption, ["a"], [["1"]]).latex()
-    assert all(line.startswith("%") for line in latex.split(r"\begin")[0].splitlines())
+    assert r"STALE (clusters\_16)" in Table(caption, ["a", "b"], [["1", "2"]]).latex("t")
     monkeypatch.setattr(Drawing, "stale", lambda self, variant: False)
     assert drawing.caption("Heads") == "Heads"
     assert Drawing("smoke", "figure9_clusters").caption("Heads").startswith("SMOKE")
 
 
-def test_a_measure_is_the_mean_over_healthy_seeds_or_why_there_is_none() -> None:
+def test_a_cell_is_the_mean_over_healthy_seeds_or_why_there_is_none() -> None:
     per_pixel = {"metrics": {"test_error_percent": 2.0, "error_per_pixel": 0.02}}
     lost = make_seed(2, status="diverged", **per_pixel)
     record = make_record(seeds=[make_seed(0), make_seed(1), lost])  # 1.5 and 1.75 per cent
-    assert measured(record, "test_error_percent") == "1.62 ± 0.18"
-    assert measured(record, "test_error_percent", counted=True) == "1.62 ± 0.18 (n=2)"
+    assert str(cell(record, "test_error_percent")) == "1.62 ± 0.18"
+    found = cell(record, "test_error_percent", counted=True, note="subset")
+    assert str(found) == "1.62 ± 0.18 (n=2), subset"
+    assert (found.unit, found.n, found.record) == ("%", 2, "quick/table9/small")
     assert seeds_of(record) == 2
     same = make_record(seeds=[make_seed(0, **per_pixel), make_seed(1, **per_pixel)])
-    assert measured(same, "error_per_pixel") == "20.00"
-    assert measured(make_record(seeds=[lost]), "test_error_percent", counted=True) == "diverged"
-    assert measured(None, "test_error_percent") == "not run"
+    assert str(cell(same, "error_per_pixel")) == "20.00"
+    assert str(cell(make_record(seeds=[lost]), "test_error_percent", counted=True)) == "diverged"
+    assert str(cell(None, "test_error_percent")) == "not run"
     assert seeds_of(None) == 0
     with pytest.raises(UserError, match="lacks fid"):
-        measured(record, "fid")
+        cell(record, "fid")

@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from replication.pages.drawing import Drawing, new_figure
+from replication.pages.drawing import Drawing
+from replication.pages.style import new_figure
 
 from .layout import LINE, MARGIN, SYMBOLS, WIDTH, Arrow, Box, Diagram, Layout
 

@@ -1,0 +1,39 @@
+"""Every metric and loss of the committed records has a name that people read."""
+
+import re
+from pathlib import Path
+
+from replication.evidence import records
+from replication.pages.names import NAMES, Name, name_of
+
+STORED = Path(__file__).parents[2] / "results" / "quick"
+
+
+def test_every_stored_metric_has_a_name_of_its_own() -> None:
+    paths = [p for p in STORED.glob("*/*.json") if p.parent.name != "verdicts"]
+    assert paths
+    metrics = set()
+    for path in paths:
+        for seed in records.read(path).seeds:
+            metrics |= {*seed.metrics, *(name for row in seed.history for name in row)}
+    for metric in metrics - {"epoch"}:
+        known = metric.removeprefix("k_means_")
+        assert any(re.fullmatch(pattern, known) for pattern in NAMES), metric
+        assert "_" not in name_of(metric).full
+
+
+def test_names_have_units_and_numbers_their_scale() -> None:
+    assert name_of("test_error_percent") == Name("test error", "%")
+    assert name_of("log_likelihood_10000000").full == "log-likelihood, 10,000,000 samples, nats"
+    assert name_of("bandwidth_all_training_images").text.endswith("all training images")
+    assert name_of("test_reconstruction_per_pixel").value(0.0285) == "28.50"
+    assert name_of("k_means_hungarian_error_percent").text.startswith("k-means on pixels: ")
+    assert (
+        name_of("error_percent_nearest_codes_100").full
+        == "test error, 1-NN of codes, 100 labels, %"
+    )
+
+
+def test_a_metric_that_nobody_named_is_spelled_out() -> None:
+    assert name_of("new_thing_percent") == Name("new thing", "%")
+    assert name_of("other_per_pixel").value(0.001) == "1.00"
