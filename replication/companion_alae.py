@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .training.job import Outcome, Run
-    from .training.phases import Model
+    from .training.losses import Model
 
 ITEM = "companion_alae"
 COLUMNS = {

@@ -101,7 +101,8 @@ def pictures(run: "Run") -> "dict[str, Tensor]":
 
     from .base.streams import Streams
     from .measures.evaluate import sampled_codes
-    from .training.phases import EncoderInput, reconstructed
+    from .training.inputs import EncoderInput
+    from .training.losses import reconstructed
 
     data, scaling, stack = run.dataset, run.dataset.scaling, run.stack
     stack.template.eval()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .evidence.records import Record
     from .training.job import Outcome, Run
-    from .training.phases import Model
+    from .training.losses import Model
 
 VARIANTS = ("mnist", "svhn")  # panels (a) and (b)
 SAMPLED = 5  # rows of the sheet whose style is a sample of the prior

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .data.dataset import Dataset
     from .training.job import Outcome, Run
-    from .training.phases import Model
+    from .training.losses import Model
 
 ITEM = "table3_clustering"
 COLUMNS = {"clusters_16": "16 clusters", "clusters_30": "30 clusters"}

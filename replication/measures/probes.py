@@ -19,7 +19,7 @@ from replication.base.streams import generator
 from replication.data.dataset import Dataset, Scaling, Split, one_hot
 from replication.models.networks import Encoder, initialise
 from replication.models.stack import Stack
-from replication.training.phases import Model
+from replication.training.losses import Model
 
 from .evaluate import CHUNK, over_chunks
 

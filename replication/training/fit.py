@@ -14,7 +14,8 @@ from replication.base.streams import Streams
 from replication.data.dataset import Dataset, one_hot
 from replication.models.stack import Stack
 
-from .phases import Batch, Phase
+from .descent import Phase
+from .inputs import Batch
 from .weight_average import Average
 
 Row = dict[str, float | int]

@@ -13,16 +13,10 @@ from . import alae
 from .differences import Joint, mean_squared_error
 from .layerwise import Layerwise
 from .penalties import PenalisedReconstruction
-from .phases import (
-    Classification,
-    EncoderInput,
-    HeadDistance,
-    Phase,
-    Reconstruction,
-    Regularisation,
-    Variational,
-    half_squared_error,
-)
+from .descent import Phase
+from .inputs import EncoderInput
+from .losses import half_squared_error
+from .phases import Classification, HeadDistance, Reconstruction, Regularisation, Variational
 
 
 def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:

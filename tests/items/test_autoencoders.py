@@ -24,7 +24,7 @@ from replication.training.fit import Fitted
 from replication.training.job import Execution, Run
 from replication.training.layerwise import Layerwise
 from replication.training.penalties import activity_divergence, squared_jacobian
-from replication.training.phases import EncoderInput
+from replication.training.inputs import EncoderInput
 from replication.training.schedule import in_order
 from tests.tools.builders import make_settings
 
