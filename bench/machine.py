@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from replication.base.files import write_atomically
-from replication.training.job import Execution, environment, has_bf16_products
+from replication.training.jobs.provenance import environment, has_bf16_products
+from replication.training.run import Execution
 
 RESULTS = Path(__file__).parent / "results"
 

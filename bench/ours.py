@@ -19,7 +19,8 @@ from replication.data.loaders import load
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
 from replication.training.fit import Training
-from replication.training.job import Execution, Run, check_device
+from replication.training.jobs.provenance import check_device
+from replication.training.run import Execution, Run
 from replication.training.schedule import in_order
 
 

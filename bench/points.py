@@ -30,7 +30,7 @@ from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
 from replication.training.fit import Training
-from replication.training.job import check_device
+from replication.training.jobs.provenance import check_device
 
 NARROW = [250, 250]  # so that 32 seeds end, and the drawing of batches is seen beside the products
 BLOCK = 5000  # samples decoded at a time, as in Table 1

@@ -23,7 +23,7 @@ from replication.measures.evaluate import validation_error
 from replication.pages.speed import PRECISIONS, Precision
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
-from replication.training.job import check_device
+from replication.training.jobs.provenance import check_device
 
 HELD_OUT = 10000
 

@@ -39,7 +39,7 @@ from replication.evidence.records import Machine
 from replication.pages.speed import LOOP, PRECISIONS, PYTHAE, OneModel, Rivals, StartToEnd
 from replication.settings.experiments import experiments
 from replication.training.fit import Training
-from replication.training.job import check_device
+from replication.training.jobs.provenance import check_device
 
 EPOCHS = 4  # the first is to warm up
 TRAININGS = {

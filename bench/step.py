@@ -24,7 +24,7 @@ from replication.data.files import data_root
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
 from replication.training.fit import Training
-from replication.training.job import check_device
+from replication.training.jobs.provenance import check_device
 
 BATCH, WIDTH = 100, 1000
 

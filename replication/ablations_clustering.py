@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from .evidence.records import Record
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 LITERAL = "literal"
 METRIC = "test_error_percent"
@@ -59,7 +59,7 @@ ENTROPIES = {"label_entropy": "C0", "mean_label_entropy": "C2"}
 def train(run: "Run") -> "Outcome":
     """As Table 3, without its pictures."""
     from .measures.clustering import train_clusters
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     return Outcome(*train_clusters(run))
 

@@ -43,7 +43,7 @@ from .pages.drawing import Drawing
 from .pages.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 ITEM = "ablations_semi_supervised"
 METRIC = "test_error_percent"

@@ -14,7 +14,7 @@ from pathlib import Path
 from .base.errors import UserError
 from .evidence.records import RESULTS, path_of
 from .settings.experiments import experiments
-from .training.progress import duration
+from .training.jobs.progress import duration
 
 GRACE = 30.0  # seconds that Snakemake has to end its jobs
 

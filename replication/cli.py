@@ -104,7 +104,10 @@ def _train(item: str, options: argparse.Namespace) -> None:
     seeds = _chosen(settings, options.seeds)
     path = records.path_of(options.preset, item, options.variant, options.results)
     _check_writable(path)
-    from .training import job  # torch takes seconds to import; drawing does without
+    from .training.jobs import (  # torch takes seconds to import; drawing does without
+        job,
+        provenance,
+    )
 
     variant = job.Variant(import_module(f"replication.{item}"), options.preset, options.variant)
     pending = [seed for seed in seeds if not variant.finished(seed).exists()]
@@ -112,8 +115,8 @@ def _train(item: str, options: argparse.Namespace) -> None:
     if options.workers > 1 and len(pending) > 1 and on_cpu:
         _train_in_workers(item, options, pending)
     else:
-        precision = job.precision_of(options.precision, options.device, settings)
-        execution = job.Execution(
+        precision = provenance.precision_of(options.precision, options.device, settings)
+        execution = provenance.Execution(
             options.device, options.threads, precision, options.checkpoint_seconds
         )
         job.train(variant, seeds, execution, stacked=options.stack or not on_cpu)

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .training.job import Outcome, Run
-    from .training.phases import Model
+    from .training.losses import Model
+    from .training.run import Outcome, Run
 
 ITEM = "companion_alae"
 COLUMNS = {
@@ -64,7 +64,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.codes import code_accuracies, pixel_accuracies
     from .measures.evaluate import mean_image_error, metrics_on_test
     from .training.fit import Fitted
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     settings, stack, data = run.settings, run.stack, run.dataset
     assert settings.alae is not None

@@ -49,14 +49,14 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .evidence.records import Record
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 
 def train(run: "Run") -> "Outcome":
     """Train by the phases that the settings name, then put the model to its use."""
     from .measures.features import check_sizes
     from .measures.semi_supervised import train_and_test
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     assert run.settings.application is not None
     if run.settings.application.label_counts:

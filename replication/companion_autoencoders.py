@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .evidence.records import Record
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 ITEM = "companion_autoencoders"
 COLUMNS = {
@@ -71,7 +71,7 @@ def train(run: "Run") -> "Outcome":
         component_error,
         sampling_priors,
     )
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     stack, data = run.stack, run.dataset
 

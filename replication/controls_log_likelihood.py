@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from .data.dataset import Dataset
     from .evidence.records import Record
     from .settings.schema import Seed
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 TABLE = "table1_log_likelihood"
 VARIANT = "mnist"
@@ -53,7 +53,7 @@ def train(run: "Run") -> "Outcome":
     from .data.dataset import scaled
     from .measures.parzen import estimate
     from .training.fit import Fitted
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     assert run.settings.parzen is not None
     bandwidths, count = run.settings.parzen.bandwidths(), run.settings.parzen.samples[0]

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .training.job import Outcome, Run
-    from .training.phases import Model
+    from .training.losses import Model
+    from .training.run import Outcome, Run
 
 ITEM = "figure11_dimensionality_reduction"
 PANELS = {
@@ -43,7 +43,7 @@ def train(run: "Run") -> "Outcome":
 
     from .measures.clustering import check_clusters, clustering_metrics
     from .measures.evaluate import mean_image_error, metrics_on_test, over_chunks
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     stack, data = run.stack, run.dataset
     check_clusters(run.settings.label_dim, data.classes)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 PANELS = {
     "aae_gaussian": "(a) AAE, 2-D Gaussian",
@@ -46,7 +46,7 @@ def train(run: "Run") -> "Outcome":
         sampled_codes,
     )
     from .models.priors import Gaussian, style_prior
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
 

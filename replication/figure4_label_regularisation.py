@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from .models.priors import ClassPrior, GaussianMixture
     from .settings.schema import Seed
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 COMPONENTS = 3  # of the mixture, whose manifolds the paper shows
 STEPS = 12  # along each axis of a component
@@ -59,7 +59,7 @@ def train(run: "Run") -> "Outcome":
         sampled_codes,
     )
     from .models.priors import GaussianMixture, SwissRoll, style_prior
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     settings, stack, data = run.settings, run.stack, run.dataset
     prior = style_prior(settings)

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .evidence.records import Record
-    from .training.job import Outcome, Run
-    from .training.phases import Model
+    from .training.losses import Model
+    from .training.run import Outcome, Run
 
 VARIANTS = ("mnist", "svhn")  # panels (a) and (b)
 SAMPLED = 5  # rows of the sheet whose style is a sample of the prior
@@ -68,7 +68,7 @@ def train(run: "Run") -> "Outcome":
         train_reader,
     )
     from .models.priors import style_prior
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     settings, stack, data = run.settings, run.stack, run.dataset
 

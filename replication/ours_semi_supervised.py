@@ -25,7 +25,7 @@ from .pages.tables import Cell, Row, Table, cell, published_cell
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 PAPER = "table2_semi_supervised"
 VALIDATION, TEST = "validation_error_percent", "test_error_percent"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .evidence.records import Record
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 ITEM = "table1_log_likelihood"
 COLUMNS = {
@@ -49,7 +49,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.evaluate import mean_image_error, metrics_on_test
     from .measures.likelihood import likelihoods
     from .models.priors import style_prior
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     stack, data, prior = run.stack, run.dataset, style_prior(run.settings)
 

@@ -21,7 +21,7 @@ from .pages.titles import title_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .training.job import Outcome, Run
+    from .training.run import Outcome, Run
 
 ITEM = "table2_semi_supervised"
 COLUMNS = {

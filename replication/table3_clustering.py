@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .data.dataset import Dataset
-    from .training.job import Outcome, Run
-    from .training.phases import Model
+    from .training.losses import Model
+    from .training.run import Outcome, Run
 
 ITEM = "table3_clustering"
 COLUMNS = {"clusters_16": "16 clusters", "clusters_30": "30 clusters"}
@@ -56,7 +56,7 @@ def train(run: "Run") -> "Outcome":
     from .base.streams import generator
     from .measures.clustering import cluster_probabilities, train_clusters
     from .measures.evaluate import over_chunks
-    from .training.job import Outcome
+    from .training.run import Outcome
 
     fitted, metrics = train_clusters(run)
     settings, stack, data = run.settings, run.stack, run.dataset

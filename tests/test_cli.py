@@ -13,7 +13,7 @@ from replication.evidence import records
 from replication.evidence.published import published
 from replication.settings import experiments as config
 from replication.settings.experiments import Experiments, experiments
-from replication.training import job
+from replication.training.jobs import job
 from tests.tools.builders import make_settings
 from tests.tools.wandb_offline import read_runs
 

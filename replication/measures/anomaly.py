@@ -11,8 +11,8 @@ from torch import Tensor
 
 from replication.data.dataset import Dataset, scaled
 from replication.models.priors import DensePrior, style_prior
-from replication.training.job import Run
-from replication.training.phases import Model
+from replication.training.losses import Model
+from replication.training.run import Run
 
 from .evaluate import of_each_seed, over_chunks
 

@@ -24,8 +24,9 @@ from replication.models.stack import Stack
 from replication.settings.optimisers import Phases
 from replication.settings.schema import Settings
 from replication.training.fit import Batches
-from replication.training.job import Run
-from replication.training.phases import Batch, Classification, EncoderInput
+from replication.training.inputs import Batch, EncoderInput
+from replication.training.phases import Classification
+from replication.training.run import Run
 
 from .evaluate import CHUNK, metrics_on_test
 from .probes import train_reader

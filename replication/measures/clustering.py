@@ -17,8 +17,8 @@ from replication.base.errors import UserError
 from replication.data.dataset import Dataset, Split
 from replication.models.stack import Stack
 from replication.training.fit import Fitted
-from replication.training.job import Run
-from replication.training.phases import Model
+from replication.training.losses import Model
+from replication.training.run import Run
 
 from .evaluate import mean_image_error, metrics_on_test, over_chunks
 

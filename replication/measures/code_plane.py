@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from replication.base.streams import Streams
-from replication.training.job import Run
-from replication.training.phases import EncoderInput, Model, reconstructed
+from replication.training.inputs import EncoderInput
+from replication.training.losses import Model, reconstructed
+from replication.training.run import Run
 
 from .evaluate import sampled_codes
 

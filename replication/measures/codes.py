@@ -11,7 +11,7 @@ from torch import Tensor
 from replication.base.streams import generator
 from replication.data.dataset import Dataset
 from replication.models.stack import Stack
-from replication.training.phases import Model
+from replication.training.losses import Model
 
 from .evaluate import over_chunks
 

@@ -14,7 +14,7 @@ from replication.data.dataset import Dataset, Split, scaled
 from replication.models.priors import Prior, one_hot
 from replication.models.stack import Stack
 from replication.settings.schema import Seed
-from replication.training.phases import Model, reconstructed
+from replication.training.losses import Model, reconstructed
 
 # Bounds the memory of a pass: 2,000 images of MNIST, two layers of 3000 units, 10 seeds: 1 GB.
 CHUNK = 2000

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from replication.base.errors import UserError
 from replication.data.dataset import Dataset, choose_labelled
-from replication.training.job import Run
+from replication.training.run import Run
 
 from .evaluate import of_each_seed, over_chunks
 from .probes import largest_class, linear_probe, style_of

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 
 from replication.base.streams import generator
 from replication.models.build import build
-from replication.training.job import Run
+from replication.training.run import Run
 
 from .evaluate import CHUNK, of_each_seed
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from replication.base.streams import generator
 from replication.data.dataset import Dataset, Scaling
 from replication.models.priors import Prior
-from replication.training.job import Run
+from replication.training.run import Run
 
 from .evaluate import CHUNK, of_each_seed
 from .probes import Reader, train_reader

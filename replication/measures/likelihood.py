@@ -8,7 +8,7 @@ from torch import Tensor
 from replication.base.streams import generator
 from replication.data.dataset import scaled
 from replication.models.priors import Prior
-from replication.training.job import Run
+from replication.training.run import Run
 
 from .parzen import decoder_samples, estimate
 

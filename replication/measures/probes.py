@@ -20,7 +20,7 @@ from replication.data.dataset import Dataset, Scaling, Split
 from replication.models.networks import Encoder, initialise
 from replication.models.priors import one_hot
 from replication.models.stack import Stack
-from replication.training.phases import Model
+from replication.training.losses import Model
 
 from .evaluate import CHUNK, over_chunks
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from replication.data.dataset import Dataset, Split
 from replication.models.priors import FittedGaussian, Prior, style_prior
-from replication.training.job import Run
+from replication.training.run import Run
 
 from .codes import nearest_neighbour
 from .evaluate import of_each_seed, over_chunks, prior_distances, sampled_codes

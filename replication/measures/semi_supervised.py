@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from replication.training.job import Outcome, Run
+from replication.training.run import Outcome, Run
 
 from .evaluate import mean_image_error, metrics_on_test, validation_error
 

@@ -17,10 +17,13 @@ from replication.models.stack import Stack
 from replication.settings.optimisers import Optimiser
 from replication.settings.schema import Settings
 
-from .phases import Batch, Descent, EncoderInput, Phase, Reconstruction, half_squared_error
+from .descent import Descent, Phase
+from .inputs import Batch, EncoderInput
+from .losses import half_squared_error
+from .phases import Reconstruction
 
 if TYPE_CHECKING:
-    from .phases import Model
+    from .losses import Model
 
 
 class BoundedDescent(Descent):

@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 if TYPE_CHECKING:
-    from .phases import Batch, Classification, Reconstruction, Regularisation
+    from .inputs import Batch
+    from .phases import Classification, Reconstruction, Regularisation
 
 
 def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:

@@ -15,7 +15,8 @@ from replication.data.dataset import Dataset
 from replication.models.priors import one_hot
 from replication.models.stack import Stack
 
-from .phases import Batch, Phase
+from .descent import Phase
+from .inputs import Batch
 from .weight_average import Average
 
 Row = dict[str, float | int]

@@ -14,7 +14,10 @@ from replication.models.networks import Decoder, Encoder
 from replication.models.stack import Stack
 from replication.settings.optimisers import Optimiser
 
-from .phases import Batch, Descent, EncoderInput, Model, Reconstruction, half_squared_error
+from .descent import Descent
+from .inputs import Batch, EncoderInput
+from .losses import Model, half_squared_error
+from .phases import Reconstruction
 
 
 class Layerwise:

@@ -7,7 +7,9 @@ from replication.models.stack import Stack
 from replication.settings.losses import Penalty
 from replication.settings.optimisers import Optimiser
 
-from .phases import Batch, EncoderInput, Model, Reconstruction, half_squared_error, reconstructed
+from .inputs import Batch, EncoderInput
+from .losses import Model, half_squared_error, reconstructed
+from .phases import Reconstruction
 
 
 class PenalisedReconstruction(Reconstruction):

@@ -5,196 +5,35 @@
    as generator, learns to confuse them.
 3. *Semi-supervised classification*: q(y|x) descends the cross-entropy of a labelled batch.
 
-Each phase has its own optimiser, rate schedule and momentum. Losses are functions of one model;
-``Stack.each`` maps them over the seeds. The settings' ``departures`` are what public replications
-do otherwise.
+Each phase has its own optimiser, learning rates and momentum. The settings' ``differences`` are
+what public replications do otherwise.
 """
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import cast
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy, cross_entropy, softplus
+from torch.nn.functional import binary_cross_entropy
 
 from replication.base.streams import Streams, stacked
 from replication.models.priors import ClassPrior, DensePrior, Prior
 from replication.models.stack import Stack
 from replication.settings.losses import Differences
 from replication.settings.optimisers import Optimiser
-from replication.settings.schema import Settings
 
-# Models are plain modules, or a Stack's view of one: whatever has the parts as attributes.
-Model = Any
-
-
-@dataclass(frozen=True)
-class Batch:
-    """One update's data for S seeds.
-
-    ``images`` [S, B, pixels], each with the one-hot label that is given beside its code
-    [S, B, given_size]; and the labelled batch of the third phase, [S, L, pixels] and [S, L].
-    """
-
-    images: Tensor
-    given: Tensor
-    labelled_images: Tensor
-    labels: Tensor
-
-
-class EncoderInput:
-    """What goes into the encoder during training: spoilt images, and the posterior's epsilon.
-
-    Appendix A.2.1: Gaussian noise of deviation 0.3 on the encoder's input, in training only; A.2.2
-    and A.3: dropout of 20 % of it. The decoder's target stays the clean image. Denoising
-    autoencoders mask inputs, or set them to 0 or 1 (salt and pepper), too (Vincent et al., 2010).
-    """
-
-    def __init__(self, streams: Streams, settings: Settings, epsilon_size: int):
-        self.streams = streams
-        self.noise = settings.input_noise_std
-        self.dropout = settings.input_dropout
-        self.masking = settings.input_masking
-        self.salt_and_pepper = settings.input_salt_and_pepper
-        self.epsilon_size = epsilon_size
-
-    def __call__(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        epsilon = self.streams.normal("posterior", images.shape[1], self.epsilon_size)
-        if self.noise:
-            noise = self.streams.normal("noise", *images.shape[1:])
-            images = torch.add(images, noise, alpha=self.noise)
-        if self.dropout:
-            kept = self.streams.uniform("dropout", *images.shape[1:]) >= self.dropout
-            images = images * kept / (1 - self.dropout)
-        if self.masking:
-            images = images * (self.streams.uniform("masking", *images.shape[1:]) >= self.masking)
-        if share := self.salt_and_pepper:
-            draw = self.streams.uniform("salt and pepper", *images.shape[1:])
-            images = torch.where(draw >= share, images, (2 * draw >= share).float())
-        return images, epsilon
-
-
-class Descent:
-    """One optimiser over the parameters of some parts of every stacked model."""
-
-    def __init__(self, parameters: list[Tensor], settings: Optimiser):
-        self.parameters = parameters
-        self.settings = settings
-        self.epoch = 0
-        learning_rate = settings.learning_rate_at(0)
-        self.optimiser: torch.optim.Optimizer
-        if settings.method == "sgd":
-            self.optimiser = torch.optim.SGD(
-                parameters, lr=learning_rate, momentum=settings.momentum, fused=True
-            )
-        else:
-            self.optimiser = torch.optim.Adam(
-                parameters,
-                lr=learning_rate,
-                betas=(settings.betas[0], settings.betas[1]),
-                fused=True,
-            )
-
-    def start_epoch(self, epoch: int) -> None:
-        self.epoch = epoch
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate_at(epoch)
-
-    def __call__(self, losses: Tensor) -> None:
-        """One step down ``losses`` [S]; only this optimiser's gradients are computed."""
-        gradients = torch.autograd.grad(losses.sum(), self.parameters)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            # A fused optimiser reads raw memory: a transposed gradient would be applied scrambled.
-            parameter.grad = gradient.contiguous()
-        self.step()
-
-    def step(self) -> None:
-        """Move the parameters that have a gradient, and forget it."""
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-
-
-class Phase(Protocol):
-    """One part of an update, with the optimisers that it steps."""
-
-    descents: list[Descent]
-
-    def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        """Do this part for ``batch``; returns its losses, [S] each."""
-        ...
-
-
-def reconstructed(model: Model, codes: Mapping[str, Tensor], given: Tensor) -> Tensor:
-    """The decoder's answer to the style and to the label, inferred (Figure 8) or ``given``."""
-    label = codes["label"].softmax(-1) if "label" in codes else given
-    return model.decoder(codes["style"], label)
-
-
-def half_squared_error(output: Tensor, target: Tensor) -> Tensor:
-    """1/2 ||x - x^||^2, summed over pixels (not averaged) and averaged over the batch."""
-    return 0.5 * (output - target).square().sum(-1).mean()
-
-
-def reconstruction_loss(
-    model: Model, target: Tensor, given: Tensor, images: Tensor, epsilon: Tensor, error: Callable
-) -> Tensor:
-    codes = model.encoder(images, epsilon)
-    return error(reconstructed(model, codes, given), target)
-
-
-def adversarial_codes(
-    model: Model, beside: Tensor, images: Tensor, epsilon: Tensor
-) -> dict[str, Tensor]:
-    """What the discriminators see: the style, ``beside`` it its label; the label's softmax."""
-    codes = model.encoder(images, epsilon)
-    seen = {"style": torch.cat([codes["style"], beside], dim=-1)}
-    if "label" in codes:
-        seen["label"] = codes["label"].softmax(-1)
-    return seen
-
-
-def discriminator_loss(model: Model, real: dict[str, Tensor], fake: dict[str, Tensor]) -> Tensor:
-    """-E log D(z') - E log(1 - D(z)), z' from the prior, summed over the codes' discriminators.
-
-    2 log 2 = 1.386 for each discriminator that is at chance.
-    """
-    loss = torch.zeros((), device=next(iter(real.values())).device)
-    for name, samples in real.items():
-        # One pass over both halves: the weights are read once.
-        logits = getattr(model, f"{name}_discriminator")(torch.cat([samples, fake[name]]))
-        positive, negative = logits.chunk(2)
-        loss = loss + softplus(-positive).mean() + softplus(negative).mean()
-    return loss
-
-
-def generator_loss(model: Model, fake: dict[str, Tensor], saturating: bool = False) -> Tensor:
-    """-E log D(z), the non-saturating form that every replication uses for the paper's minimax.
-
-    ``saturating``: E log(1 - D(z)), the minimax itself.
-    """
-    loss = torch.zeros((), device=next(iter(fake.values())).device)
-    for name, codes in fake.items():
-        logits = getattr(model, f"{name}_discriminator")(codes)
-        loss = loss + (-softplus(logits) if saturating else softplus(-logits)).mean()
-    return loss
-
-
-def classification_loss(model: Model, images: Tensor, epsilon: Tensor, labels: Tensor) -> Tensor:
-    return cross_entropy(model.encoder(images, epsilon)["label"], labels)
-
-
-def head_distance_loss(model: Model, every: Tensor, least: float) -> Tensor:
-    """What each two cluster heads lack of the distance ``least``, summed (section 7).
-
-    ``every`` are the one-hot labels [m, m], whose heads are the rows of W_C.
-    """
-    heads = model.get_submodule("decoder.cluster_heads")(every).float()
-    first, second = torch.triu_indices(len(every), len(every), 1, device=every.device)
-    # Two heads at the same place would have a distance without a gradient.
-    distances = ((heads[first] - heads[second]).square().sum(-1) + 1e-12).sqrt()
-    return (least - distances).clamp(min=0).sum()
+from .descent import Descent
+from .inputs import Batch, EncoderInput
+from .losses import (
+    Model,
+    adversarial_codes,
+    classification_loss,
+    discriminator_loss,
+    generator_loss,
+    head_distance_loss,
+    reconstruction_loss,
+)
 
 
 class Reconstruction:

@@ -10,19 +10,13 @@ from replication.settings.optimisers import Optimiser
 from replication.settings.schema import Settings
 
 from . import alae
+from .descent import Phase
 from .differences import Joint, mean_squared_error
+from .inputs import EncoderInput
 from .layerwise import Layerwise
+from .losses import half_squared_error
 from .penalties import PenalisedReconstruction
-from .phases import (
-    Classification,
-    EncoderInput,
-    HeadDistance,
-    Phase,
-    Reconstruction,
-    Regularisation,
-    Variational,
-    half_squared_error,
-)
+from .phases import Classification, HeadDistance, Reconstruction, Regularisation, Variational
 
 
 def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:

@@ -18,7 +18,7 @@ from replication.base.errors import UserError
 from replication.data.files import data_root
 from replication.pages.speed import Precision, Rivals, Step, measured
 from replication.settings.experiments import experiments
-from replication.training.job import has_bf16_products
+from replication.training.jobs.provenance import has_bf16_products
 
 CPU = torch.device("cpu")
 

@@ -21,7 +21,7 @@ from replication.pages.drawing import Drawing
 from replication.pages.style import new_figure
 from replication.pages.tables import read_tables
 from replication.settings.experiments import Experiments, experiments
-from replication.training import job
+from replication.training.jobs import job
 from tests.tools.builders import make_record, make_seed
 from tests.tools.tables import shown_rows
 

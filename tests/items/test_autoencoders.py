@@ -20,10 +20,10 @@ from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.fit import Fitted
-from replication.training.job import Execution, Run
+from replication.training.inputs import EncoderInput
 from replication.training.layerwise import Layerwise
 from replication.training.penalties import activity_divergence, squared_jacobian
-from replication.training.phases import EncoderInput
+from replication.training.run import Execution, Run
 from replication.training.schedule import in_order
 from tests.tools.builders import make_settings
 from tests.tools.tables import shown_rows

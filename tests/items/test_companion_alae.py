@@ -17,7 +17,7 @@ from replication.pages.drawing import Drawing
 from replication.pages.style import new_figure
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.job import Execution, Outcome, Run
+from replication.training.run import Execution, Outcome, Run
 from tests.tools.tables import shown_rows
 
 ITEM = "companion_alae"

@@ -13,7 +13,7 @@ from replication.pages.drawing import Drawing
 from replication.pages.tables import read_tables
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
-from replication.training.job import Execution, Outcome, Run
+from replication.training.run import Execution, Outcome, Run
 from tests.tools.builders import make_record, make_seed
 from tests.tools.tables import shown_rows
 

@@ -11,7 +11,7 @@ from replication import figure11_dimensionality_reduction as figure11
 from replication.data.loaders import load
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.job import Execution, Run
+from replication.training.run import Execution, Run
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(3, 10))

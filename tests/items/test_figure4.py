@@ -16,7 +16,7 @@ from replication.pages.outlines import prior_outlines
 from replication.settings.experiments import experiments
 from replication.settings.models import StylePrior
 from replication.settings.schema import Seed
-from replication.training.job import Execution, Outcome, Run
+from replication.training.run import Execution, Outcome, Run
 from tests.tools.builders import make_settings
 
 ITEM = "figure4_label_regularisation"

@@ -12,7 +12,7 @@ from replication.measures.evaluate import validation_error
 from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.job import Execution, Run
+from replication.training.run import Execution, Run
 from tests.tools.builders import make_record, make_seed, make_settings
 from tests.tools.tables import shown_rows
 

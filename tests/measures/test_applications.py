@@ -22,7 +22,7 @@ from replication.models.priors import style_prior
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
-from replication.training.job import Execution, Run
+from replication.training.run import Execution, Run
 from tests.tools.builders import make_settings
 
 ITEM = "companion_applications"

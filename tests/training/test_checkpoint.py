@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from replication.base.errors import UserError
-from replication.training import checkpoint
-from replication.training.checkpoint import KEPT, Checkpoints
+from replication.training.jobs import checkpoint
+from replication.training.jobs.checkpoint import KEPT, Checkpoints
 from tests.tools.disk import fill_the_disk, names_in
 
 STATE = {

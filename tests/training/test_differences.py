@@ -18,7 +18,7 @@ from replication.settings.optimisers import Optimiser
 from replication.settings.schema import Seed, Settings
 from replication.training.differences import Joint, mean_squared_error
 from replication.training.fit import Training
-from replication.training.phases import generator_loss, half_squared_error
+from replication.training.losses import generator_loss, half_squared_error
 from tests.models.test_stack import losses_of, training_of
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 from tests.training.test_phases import Constant, moved_by

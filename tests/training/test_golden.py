@@ -21,7 +21,7 @@ from replication.settings.experiments import experiments
 from replication.settings.optimisers import Phases
 from replication.settings.schema import Seed
 from replication.training.fit import Row
-from replication.training.job import Execution, Run
+from replication.training.run import Execution, Run
 
 GOLDEN = Path(__file__).parent / "golden.json"
 LOSSES = (

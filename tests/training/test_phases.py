@@ -11,18 +11,16 @@ from replication.settings.experiments import experiments
 from replication.settings.models import StylePrior
 from replication.settings.optimisers import Optimiser
 from replication.settings.schema import Seed
+from replication.training.descent import Descent
 from replication.training.fit import Training
-from replication.training.phases import (
-    Batch,
-    Descent,
-    EncoderInput,
-    HeadDistance,
-    Regularisation,
+from replication.training.inputs import Batch, EncoderInput
+from replication.training.losses import (
     discriminator_loss,
     generator_loss,
     half_squared_error,
     head_distance_loss,
 )
+from replication.training.phases import HeadDistance, Regularisation
 from tests.models.test_stack import training_of
 
 SMOKE = ("smoke", "table2_semi_supervised", "mnist_100")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from replication.training import job
+from replication.training.jobs import job
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -17,7 +17,7 @@ import wandb
 from PIL import Image
 
 from replication.base.errors import UserError
-from replication.training.tracking import MODES, Tracker, check_mode
+from replication.training.jobs.tracking import MODES, Tracker, check_mode
 from tests.tools.wandb_offline import OfflineRun, read_runs
 
 ROOT = Path(__file__).parents[2]
@@ -184,7 +184,7 @@ def test_no_key_is_asked_for_at_a_terminal(monkeypatch: pytest.MonkeyPatch) -> N
     code = """
         import sys
         from replication.base.errors import UserError
-        from replication.training.tracking import Tracker, check_mode
+        from replication.training.jobs.tracking import Tracker, check_mode
 
         assert sys.stdin.isatty() and sys.stderr.isatty() and "torch" not in sys.modules
         for start in (check_mode, lambda: Tracker("item", "variant", "smoke", 0, 0, {})):
@@ -290,7 +290,7 @@ def test_a_failure_in_between_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_a_crash_ends_the_process_and_keeps_the_rows(workdir: Path) -> None:
     code = f"""
-        from replication.training.tracking import Tracker
+        from replication.training.jobs.tracking import Tracker
 
         tracker = Tracker("table2", "mnist_100", "smoke", 0, 0, {{}})
         for row in {ROWS!r}:

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from replication.data.dataset import Dataset, Split
 from replication.data.loaders import load
 from replication.settings.schema import Seed, Settings
-from replication.training.job import Execution, Run
+from replication.training.run import Execution, Run
 from replication.training.schedule import in_order
 
 # Channels, height and width, so that a diagram needs no data set; EMNIST's are those of MNIST.

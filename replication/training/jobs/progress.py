@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .fit import Row
+    from replication.training.fit import Row
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,92 @@
+"""With what a run is made: the device, the precision, the machine and the code."""
+
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from replication.base.errors import UserError
+from replication.settings.schema import Settings
+
+CODE = (":(top)", ":(top,exclude)results", ":(top,exclude)figures")
+# Where bf16 begins to pay: the weights are cast at every use. At 128 units it is slower.
+WIDE = 250
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How a job is run: none of it is scientific, all of it is told in the record."""
+
+    device: str = "cpu"
+    threads: int = 1
+    precision: str = "float32"
+    checkpoint_seconds: float = 120.0
+
+
+def check_device(name: str) -> None:
+    """A UserError unless torch can use the device ``name``."""
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:  # torch raises either, without CUDA
+        reason = str(error).splitlines()[0]
+        remedy = "name a device of this machine, such as cpu or cuda:0"
+        raise UserError(f"device '{name}' cannot be used: {reason}", remedy) from None
+
+
+def precision_of(wanted: str, device: str, settings: Settings) -> str:
+    """The precision of the products; ``auto`` is the fastest that was measured to do no harm.
+
+    That is bf16 in wide layers on a CPU that has the instructions (``bench.precision``).
+    """
+    if wanted != "auto":
+        return wanted
+    fast = device.startswith("cpu") and has_bf16_products() and min(settings.hidden_sizes) >= WIDE
+    return "bf16-products" if fast else "float32"
+
+
+def has_bf16_products() -> bool:
+    """Whether the CPU has AVX512-BF16; torch multiplies bf16 slowly on one without."""
+    try:
+        return "avx512_bf16" in Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return False
+
+
+def environment(execution: Execution) -> dict[str, Any]:
+    """Where and with what a run was made."""
+    on_gpu = torch.device(execution.device).type == "cuda"
+    return {
+        "commit": _git("rev-parse", "HEAD"),
+        # A record or a drawing that is new makes no difference to the next run.
+        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", *CODE)),
+        "python": platform.python_version(),
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "device": torch.cuda.get_device_name() if on_gpu else f"CPU ({_processor()})",
+        "threads": execution.threads,
+        "precision": execution.precision,
+    }
+
+
+def _git(*arguments: str) -> str:
+    """What git says of this checkout; empty where there is none (an unpacked archive)."""
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0] if names else platform.machine()}, {os.cpu_count()} cores"

@@ -1,0 +1,135 @@
+"""A stack of seeds in training: what an item's ``train`` is given, and what it gives back."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from replication.base.errors import UserError
+from replication.base.streams import Streams
+from replication.data.dataset import Dataset, choose_labelled
+from replication.models.build import build
+from replication.models.networks import Encoder
+from replication.models.stack import Stack
+from replication.settings.schema import Seed, Settings
+
+from .fit import Batches, Fitted, Row, Training, fit
+from .jobs import checkpoint
+from .jobs.progress import Progress
+from .jobs.provenance import Execution
+from .jobs.tracking import Tracker
+from .jobs.weights import keep_weights
+from .schedule import in_order
+from .weight_average import Average
+
+
+@dataclass
+class Outcome:
+    """What ``train`` gives back for S seeds.
+
+    ``metrics`` are [S] each; ``arrays`` are what a figure draws, [S, ...] each; ``images`` are for
+    the tracker, uint8 [S, height, width] each.
+    """
+
+    fitted: Fitted
+    metrics: dict[str, Tensor]
+    arrays: dict[str, Tensor] = field(default_factory=dict)
+    images: dict[str, Tensor] = field(default_factory=dict)
+
+
+class Run:
+    """A stack of seeds in training: what an item's ``train`` is given.
+
+    It builds the stack, its streams and batches from the settings, and is the loop's monitor.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        dataset: Dataset,
+        seeds: Sequence[Seed],
+        folder: Path,
+        execution: Execution,
+    ):
+        if settings.labels and settings.label_dim != dataset.classes:
+            problem = f"label_dim is {settings.label_dim}, {dataset.name} has {dataset.classes}"
+            raise UserError(f"{problem} classes", "make them equal")
+        self.name = name
+        self.settings = settings
+        self.device = torch.device(execution.device)
+        self.dataset = dataset.to(self.device)
+        self.seeds = list(seeds)
+        numbers = [s.seed for s in seeds]
+        bf16 = execution.precision == "bf16-products"
+        self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device, bf16)
+        self.streams = Streams(numbers, self.device)
+        self.progress = Progress(name, settings.epochs)
+        self.trackers: list[Tracker] = []
+        self._seconds_before = 0.0  # of the processes that this one goes on from
+        self._started = time.monotonic()
+        self._folder = folder
+        self._checkpoints = checkpoint.Checkpoints(folder, execution.checkpoint_seconds)
+
+    @property
+    def epsilon_size(self) -> int:
+        return cast(Encoder, self.stack.template.encoder).epsilon_size
+
+    def batches(self) -> Batches:
+        """Batches of the training images, with the labelled ones of each seed, if any."""
+        train, count = self.dataset.train, self.settings.labels
+        labelled = None
+        if count:
+            chosen = [choose_labelled(train.labels, count, s.label_seed) for s in self.seeds]
+            labelled = torch.stack(chosen)
+        s = self.settings
+        sizes = (s.batch_size, self.streams, s.given_size, s.differences.labelled_epochs)
+        return Batches(self.dataset, labelled, *sizes)
+
+    def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
+        """Train with the settings' phases and schedule."""
+        s = self.settings
+        phases = in_order(self.stack, s, self.streams)
+        average = (
+            Average(self.stack, s.weight_average_updates) if s.weight_average_updates else None
+        )
+        training = Training(self.stack, phases, self.batches(), self.streams, average)
+        fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
+        keep_weights(self.stack, self.seeds, self._folder.parent)
+        return fitted
+
+    @property
+    def seconds(self) -> float:
+        """What training has taken so far."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    # The loop's monitor
+
+    def resume(self) -> dict[str, Any] | None:
+        state = self._checkpoints.newest()
+        if state is not None:
+            self._seconds_before = state["seconds"]
+            for tracker, history in zip(self.trackers, state["histories"], strict=False):
+                for row in history:
+                    tracker.log(row)
+        return state
+
+    def checkpoint(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
+        self._checkpoints.store(epoch, lambda: {**state(), "seconds": self.seconds})
+
+    def step(self, epoch: int, step: int, steps: int) -> None:
+        self.progress.step(epoch, step, steps)
+
+    def epoch(self, rows: list[Row | None], recorded: bool) -> None:
+        self.progress.epoch(rows)
+        for tracker, row in zip(self.trackers, rows, strict=False):
+            if row is not None and recorded:
+                tracker.log(row)
+
+    def clear(self) -> None:
+        """Forget the checkpoints of a finished stack."""
+        self._checkpoints.clear()
