@@ -13,7 +13,7 @@ from replication.evidence import records
 from replication.evidence.published import published
 from replication.settings import experiments as config
 from replication.settings.experiments import Experiments, experiments
-from replication.training.jobs import job
+from replication.training.jobs import job, provenance
 from tests.tools.builders import make_settings
 from tests.tools.wandb_offline import read_runs
 
@@ -301,8 +301,9 @@ def test_the_precision_that_is_taken_by_default(
     hidden_sizes: list[int],
     precision: str,
 ) -> None:
-    monkeypatch.setattr(job, "has_bf16_products", lambda: instructions)
-    assert job.precision_of(wanted, device, make_settings(hidden_sizes=hidden_sizes)) == precision
+    monkeypatch.setattr(provenance, "has_bf16_products", lambda: instructions)
+    settings = make_settings(hidden_sizes=hidden_sizes)
+    assert provenance.precision_of(wanted, device, settings) == precision
 
 
 def test_a_borrowing_item_has_no_training_of_its_own(

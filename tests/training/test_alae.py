@@ -259,7 +259,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
             "phases": {"reconstruction": {"learning_rate": {0: 0.1}}},
             "alae": {"max_update_norm": 1.0},
         },
-        "greatest",
+        "max_update_norm",
     ),
     ({"phases": {"variational": {"learning_rate": {0: 0.1}}}}, "variational needs"),
     ({"alae": {"gamma": -1.0}}, "gamma"),
@@ -280,7 +280,9 @@ def test_the_game_and_a_reconstruction_of_pixels_exclude_each_other() -> None:
         Settings.model_validate({**PUBLISHED.model_dump(), "phases": phases})
 
 
-def test_the_second_momentum_is_adams() -> None:
-    with pytest.raises(ValueError, match="second_momentum needs method: adam"):
-        Optimiser(learning_rate={0: 0.1}, second_momentum=0.99)
-    assert make_settings().phases.reconstruction.second_momentum == 0.999
+def test_betas_are_adams_and_momentum_is_that_of_sgd() -> None:
+    with pytest.raises(ValueError, match="betas needs method: adam"):
+        Optimiser(learning_rate={0: 0.1}, betas=[0.9, 0.99])
+    with pytest.raises(ValueError, match="momentum needs method: sgd"):
+        Optimiser(method="adam", learning_rate={0: 0.1}, momentum=0.9)
+    assert make_settings().phases.reconstruction.betas == [0.9, 0.999]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from replication.training.jobs import job
+from replication.training.jobs import provenance
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -15,18 +15,23 @@ def git(folder: Path, *arguments: str) -> None:
 
 @pytest.mark.parametrize(
     ("changed", "dirty"),
-    [("engine/code.py", True), ("settings.yaml", True), ("results/a.json", False), ("new", False)],
+    [
+        ("training/code.py", True),
+        ("settings.yaml", True),
+        ("results/a.json", False),
+        ("new", False),
+    ],
 )
 def test_dirty_is_a_checkout_whose_code_or_settings_have_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, dirty: bool
 ) -> None:
     """A record that an earlier run has written is no reason to doubt the next one."""
-    for name in ("engine/code.py", "settings.yaml", "results/a.json", "figures/a.png"):
+    for name in ("training/code.py", "settings.yaml", "results/a.json", "figures/a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("before")
     git(tmp_path, "init", "-q")
     git(tmp_path, "add", "-A")
     git(tmp_path, "commit", "-qm", "all")
     (tmp_path / changed).write_text("after")
-    monkeypatch.setattr(job, "__file__", str(tmp_path / "engine" / "job.py"))
-    assert job.environment(job.Execution())["dirty"] is dirty
+    monkeypatch.setattr(provenance, "__file__", str(tmp_path / "training" / "provenance.py"))
+    assert provenance.environment(provenance.Execution())["dirty"] is dirty
