@@ -1,5 +1,19 @@
-"""A replication of Adversarial Autoencoders (Makhzani et al., 2015): a script per table or figure.
+"""A replication suite for "Adversarial Autoencoders" (Makhzani et al., 2015)."""
 
-Here are the items' scripts and the command lines. What items share lives in the rooms below;
-an item imports from rooms and from ``cli``, never from another item.
-"""
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def load(
+    name: str, preset: str = "quick", seed: int = 0, precision: str = "auto"
+) -> "nn.ModuleDict":
+    """The trained modules of ``"item/variant"``: ``encoder``, ``decoder``, discriminators.
+
+    In evaluation mode, on the CPU, from the weights that training kept below ``.checkpoints/`` of
+    the current folder. ``precision`` is that of training. A UserError says what is missing.
+    """
+    from replication.training.jobs.trained import modules_of_name
+
+    return modules_of_name(name, preset, seed, precision)

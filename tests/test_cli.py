@@ -80,6 +80,7 @@ def test_stacked_seeds_reach_the_metrics_of_seeds_alone(
     path = workdir / "results/smoke" / ITEM / "mnist_100.json"
     exits(capsys, 0, "train", "--variant", "mnist_100")
     alone = records.read(path).values("test_error_percent")
+    path.unlink()
     for finished in workdir.glob(".checkpoints/*/*/*/seed_*"):
         finished.unlink()
     exits(capsys, 0, "train", "--variant", "mnist_100", "--stack")

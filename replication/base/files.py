@@ -1,11 +1,12 @@
 """Files that are whole or absent: written beside their place, flushed to the disk, then renamed."""
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from .errors import UserError
 
@@ -32,18 +33,18 @@ def write_atomically(path: Path, content: bytes) -> None:
 @contextmanager
 def locked(path: Path, purpose: str) -> Iterator[None]:
     """Hold ``path`` as a lock; a UserError if another process does. A killed holder frees it."""
+    lock = FileLock(path, timeout=0)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = path.open("w")
+        lock.acquire()
+    except Timeout:
+        raise UserError(f"another process is {purpose}", "wait until it ends") from None
+    except NotImplementedError:
+        raise UserError(f"cannot lock {path}", "use a disk that has file locks") from None
     except OSError as error:
         problem = f"cannot write {path}: {error.strerror}"
         raise UserError(problem, "make the folder writable") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"another process is {purpose}", "wait until it ends") from None
-        except OSError as error:
-            problem = f"cannot lock {path}: {error.strerror}"
-            raise UserError(problem, "use a disk that has file locks") from None
+    try:
         yield
+    finally:
+        lock.release()

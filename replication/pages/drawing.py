@@ -4,20 +4,17 @@ Nothing here trains, needs a GPU, a network or torch.
 """
 
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from replication.evidence import records
-from replication.evidence.code_hash import code_hash
+from replication.evidence.lineage import current_code
 from replication.evidence.published import Verdict, published, verdict
 from replication.evidence.records import Record
-from replication.settings.experiments import Item, experiments, parse, read_yaml
+from replication.settings.experiments import Item, experiments
 from replication.settings.schema import Settings
-from replication.settings.strict import Strict as StrictModel
 
 from .style import save_figure
 
@@ -25,26 +22,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FIGURES = Path("figures")
-LINEAGE = Path(__file__).parent.parent / "lineage.yaml"
-
-
-class Lineage(StrictModel):
-    """By item, the hashes of training codes that were shown to give the same results."""
-
-    items: dict[str, list[str]]
-
-
-@cache
-def lineage(path: Path = LINEAGE) -> Lineage:
-    return parse(Lineage, read_yaml(path), path.name)
-
-
-@cache
-def current_code(item: str) -> frozenset[str]:
-    """Today's training code of ``item``, and those before it with the same results."""
-    today = code_hash(import_module(f"replication.{item}"))
-    known = lineage().items.get(item, [])
-    return frozenset([today, *known] if today in known else [today])
 
 
 @dataclass
@@ -85,12 +62,14 @@ class Drawing:
         return records.read_arrays(path)
 
     def stale(self, variant: str) -> bool:
-        """The record's settings or training code are not today's."""
+        """The record's settings or training code are not today's, seeds apart."""
         record = self.record(variant)
         if record is None:
             return False
         today = self.settings(variant)
-        return record.settings != today or record.code_hash not in current_code(self.source)
+        hashes = (today.training_hash(), today.measuring_hash())
+        fresh = (record.training_hash, record.measuring_hash) == hashes
+        return not fresh or record.code_hash not in current_code(self.source)
 
     def verdicts(self) -> list[Verdict]:
         """One for each published value of the item, in the order of published.yaml."""

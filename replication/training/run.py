@@ -18,11 +18,10 @@ from replication.models.stack import Stack
 from replication.settings.schema import Seed, Settings
 
 from .fit import Batches, Fitted, Row, Training, fit
-from .jobs import checkpoint
+from .jobs import checkpoint, weights
 from .jobs.progress import Progress
 from .jobs.provenance import Execution
 from .jobs.tracking import Tracker
-from .jobs.weights import keep_weights
 from .schedule import in_order
 from .weight_average import Average
 
@@ -55,7 +54,9 @@ class Run:
         seeds: Sequence[Seed],
         folder: Path,
         execution: Execution,
+        position: tuple[int, int] = (1, 1),
     ):
+        """``position``: which of how many runs of the command this is, for the time left."""
         if settings.labels and settings.label_dim != dataset.classes:
             problem = f"label_dim is {settings.label_dim}, {dataset.name} has {dataset.classes}"
             raise UserError(f"{problem} classes", "make them equal")
@@ -68,11 +69,12 @@ class Run:
         bf16 = execution.precision == "bf16-products"
         self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device, bf16)
         self.streams = Streams(numbers, self.device)
-        self.progress = Progress(name, settings.epochs)
+        self.progress = Progress(name, settings.epochs, *position)
         self.trackers: list[Tracker] = []
         self._seconds_before = 0.0  # of the processes that this one goes on from
         self._started = time.monotonic()
         self._folder = folder
+        self.provenance: dict[str, Any] = {}  # with what the seeds are, or were, trained
         self._checkpoints = checkpoint.Checkpoints(folder, execution.checkpoint_seconds)
 
     @property
@@ -91,7 +93,16 @@ class Run:
         return Batches(self.dataset, labelled, *sizes)
 
     def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
-        """Train with the settings' phases and schedule."""
+        """Train with the settings' phases and schedule.
+
+        Where all seeds were trained before and only have to be measured, their weights are read
+        instead.
+        """
+        kept = self._folder.parent
+        if weights.are_kept(kept, self.seeds):
+            fitted, self.provenance = weights.restore(kept, self.seeds, self.stack, self.streams)
+            self._check_data(self.provenance["data"], kept)
+            return fitted
         s = self.settings
         phases = in_order(self.stack, s, self.streams)
         average = (
@@ -99,7 +110,9 @@ class Run:
         )
         training = Training(self.stack, phases, self.batches(), self.streams, average)
         fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
-        keep_weights(self.stack, self.seeds, self._folder.parent)
+        self.provenance |= {"seconds": round(self.seconds, 1), "data": self.dataset.sha256}
+        weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
+        self.clear()
         return fitted
 
     @property
@@ -112,6 +125,7 @@ class Run:
     def resume(self) -> dict[str, Any] | None:
         state = self._checkpoints.newest()
         if state is not None:
+            self._check_data(state.get("data"), self._folder)
             self._seconds_before = state["seconds"]
             for tracker, history in zip(self.trackers, state["histories"], strict=False):
                 for row in history:
@@ -119,7 +133,14 @@ class Run:
         return state
 
     def checkpoint(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
-        self._checkpoints.store(epoch, lambda: {**state(), "seconds": self.seconds})
+        aside = {"seconds": self.seconds, "data": self.dataset.sha256}
+        self._checkpoints.store(epoch, lambda: {**state(), **aside})
+
+    def _check_data(self, trained_on: str | None, folder: Path) -> None:
+        """A UserError if what lies in ``folder`` was trained on other images."""
+        if trained_on != self.dataset.sha256:
+            problem = f"{folder} was begun with other data than {self.dataset.name} is now"
+            raise UserError(problem, "give the data of then, or move that folder away")
 
     def step(self, epoch: int, step: int, steps: int) -> None:
         self.progress.step(epoch, step, steps)

@@ -16,7 +16,7 @@ import torch
 
 from replication.data.loaders import load
 from replication.evidence.code_hash import code_hash
-from replication.pages.drawing import lineage
+from replication.evidence.lineage import lineage
 from replication.settings.experiments import experiments
 from replication.settings.optimisers import Phases
 from replication.settings.schema import Seed

@@ -1,11 +1,15 @@
-"""Progress of a training job: a live line on a terminal, a plain line per epoch in a log."""
+"""Progress of a training command: one live line on a terminal, a line now and then in a log."""
 
 import sys
 import time
 from typing import TYPE_CHECKING
 
+from tqdm import tqdm
+
 if TYPE_CHECKING:
     from replication.training.fit import Row
+
+QUIET = 10.0  # seconds between the lines of a log
 
 
 def duration(seconds: float) -> str:
@@ -19,44 +23,69 @@ def duration(seconds: float) -> str:
 
 
 class Progress:
-    """Says where a run is: ``live`` on one line, else a line per epoch, at most one a second."""
+    """Says how far the whole command is, of which this run is number ``run`` of ``runs``.
 
-    def __init__(self, name: str, epochs: int, live: bool | None = None):
+    ``live`` (by default: on a terminal) shows one line, cut at the terminal's width, with the time
+    that is left for all runs first and the losses last.
+    """
+
+    def __init__(
+        self, name: str, epochs: int, run: int = 1, runs: int = 1, live: bool | None = None
+    ):
         self.name = name
         self.epochs = epochs
+        self.run, self.runs = run, runs
         self.live = sys.stderr.isatty() if live is None else live
-        self.started = time.monotonic()
-        self.updates = 0  # since the start of this process; a resumed run counts from there
-        self._total: int | None = None
-        self._shown = 0.0
+        self._started = self._shown = time.monotonic()
+        self._updates = 0  # of this process: a resumed run counts from there
+        self._left = 0  # updates of all runs
         self._losses = ""
+        self._bar: tqdm | None = None
 
     def step(self, epoch: int, step: int, steps: int) -> None:
-        if self._total is None:
-            self._total = (self.epochs - epoch) * steps
-        self.updates += 1
+        """To be called after each update: ``step`` of ``steps`` in ``epoch``, all from 0."""
+        self._updates += 1
+        runs_left = self.runs - self.run
+        self._left = ((runs_left + 1) * self.epochs - epoch) * steps - step - 1
         if self.live and time.monotonic() - self._shown > 0.2:
-            self._show(f"epoch {epoch + 1}/{self.epochs} {100 * (step + 1) // steps:3d} %")
+            self._show(f"epoch {epoch + 1}/{self.epochs}")
 
     def epoch(self, rows: "list[Row | None]") -> None:
+        """To be called after each epoch, with each seed's row (None: diverged)."""
         alive = [row for row in rows if row is not None]
         if not alive:
-            self._line(f"{self.name}: diverged")
+            self.close()
+            print(f"{self.name}: diverged", file=sys.stderr, flush=True)
             return
         names = [name for name in alive[0] if name not in ("epoch", "updates")]
         means = {name: sum(row[name] for row in alive) / len(alive) for name in names}
         self._losses = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
+        position = f"epoch {alive[0]['epoch']}/{self.epochs}"
+        if self.live:
+            self._show(position)
         last = alive[0]["epoch"] == self.epochs
-        if self.live or last or time.monotonic() - self._shown > 1:
-            self._show(f"epoch {alive[0]['epoch']}/{self.epochs}", newline=last or not self.live)
+        if not self.live and (last or time.monotonic() - self._shown > QUIET):
+            self._shown = time.monotonic()
+            text = f"{self.name}: {position}  {self._rate()}  {self._losses}"
+            print(text, file=sys.stderr, flush=True)
+        if last:
+            self.close()
 
-    def _show(self, position: str, newline: bool = False) -> None:
+    def close(self) -> None:
+        """Leave the terminal's line empty."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _rate(self) -> str:
+        rate = self._updates / max(time.monotonic() - self._started, 1e-9)
+        return f"{duration(self._left / rate)} left, {rate:.1f} updates/s"
+
+    def _show(self, position: str) -> None:
         self._shown = time.monotonic()
-        rate = self.updates / max(self._shown - self.started, 1e-9)
-        left = duration(((self._total or 0) - self.updates) / rate) if rate else "?"
-        text = f"{self.name}: {position}  {self._losses}  {rate:.1f} updates/s, {left} left"
-        self._line(text) if newline else print(f"\r\x1b[2K{text}", end="", file=sys.stderr)
-
-    def _line(self, text: str) -> None:
-        start = "\r\x1b[2K" if self.live else ""
-        print(start + text, file=sys.stderr, flush=True)
+        if self._bar is None:
+            # tqdm cuts its line at the terminal's width, whatever it becomes.
+            self._bar = tqdm(bar_format="{desc}", dynamic_ncols=True, leave=False, file=sys.stderr)
+        seed = f"seed {self.run} of {self.runs}, " if self.runs > 1 else ""
+        text = f"{seed}{position}, {self._rate()}  {self._losses}"
+        self._bar.set_description_str(text)

@@ -20,12 +20,19 @@ WIDE = 250
 
 @dataclass(frozen=True)
 class Execution:
-    """How a job is run: none of it is scientific, all of it is told in the record."""
+    """How a job is run: the same for all its seeds, and told in the record."""
 
     device: str = "cpu"
     threads: int = 1
     precision: str = "float32"
     checkpoint_seconds: float = 120.0
+
+    @property
+    def name(self) -> str:
+        """What bits depend on, for a folder's name: the precision; threads and device if other."""
+        threads = f"-{self.threads}threads" if self.threads > 1 else ""
+        kind = self.device.partition(":")[0]
+        return self.precision + threads + ("" if kind == "cpu" else f"-{kind}")
 
 
 def check_device(name: str) -> None:

@@ -1,0 +1,178 @@
+"""What is kept of a trained seed: measured again without training, loaded, sampled, encoded."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import replication
+from replication import cli, table2_semi_supervised
+from replication.base.errors import UserError
+from replication.evidence import records
+from replication.settings.experiments import Experiments, experiments
+from replication.training.jobs import job
+from replication.training.run import Run
+
+ITEM = "table2_semi_supervised"
+RECORD = Path("results/smoke") / ITEM / "mnist_100.json"
+
+
+def shrink(monkeypatch: pytest.MonkeyPatch, **settings: Any) -> None:
+    """The shipped experiments, with few epochs, a few units and ``settings``."""
+    resolved = Experiments.settings_of
+
+    def small(self: Experiments, preset: str, item: str, variant: str) -> Any:
+        update = {"epochs": 2, "hidden_sizes": [16], **settings}
+        return resolved(self, preset, item, variant).model_copy(update=update)
+
+    monkeypatch.setattr(Experiments, "settings_of", small)
+
+
+def run(*arguments: str) -> None:
+    cli.run(ITEM, [*arguments, "--variant", "mnist_100"])
+
+
+@pytest.fixture
+def trained(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A trained variant of two seeds; its record's content."""
+    shrink(monkeypatch)
+    run("train")
+    return json.loads(RECORD.read_text())
+
+
+def no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("this trains")
+
+    monkeypatch.setattr("replication.training.run.fit", refuse)
+
+
+def test_measuring_again_gives_the_same_record(
+    trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_training(monkeypatch)
+    RECORD.unlink()
+    run("measure")
+    again = json.loads(RECORD.read_text())
+    for new, was in zip(again["seeds"], trained["seeds"], strict=True):
+        assert {k: v for k, v in new.items() if k != "provenance"} == {
+            k: v for k, v in was.items() if k != "provenance"
+        }
+        same = ("started", "seconds", "precision", "updates", "stacked")
+        assert [new["provenance"][k] for k in same] == [was["provenance"][k] for k in same]
+
+
+def test_other_measuring_settings_need_no_training(
+    trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    no_training(monkeypatch)
+    shrink(monkeypatch, evaluate_every=2)
+    run("train")
+    assert json.loads(RECORD.read_text())["measuring_hash"] != trained["measuring_hash"]
+
+
+def test_a_measure_that_fails_costs_no_training(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrink(monkeypatch, seeds=[0])
+    train = table2_semi_supervised.train
+
+    def failing(own: Run) -> Any:
+        train(own)
+        raise MemoryError("the measure failed")
+
+    monkeypatch.setattr(table2_semi_supervised, "train", failing)
+    with pytest.raises(MemoryError):
+        run("train")
+    monkeypatch.setattr(table2_semi_supervised, "train", train)
+    no_training(monkeypatch)
+    run("train")
+    assert records.read(RECORD).values("test_error_percent")
+
+
+def test_seeds_can_be_added(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seeds that the record has are kept, even where nothing else of them is left."""
+    for path in Path(".checkpoints").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    shrink(monkeypatch, seeds=[0, 1, 2])
+    run("train")
+    grown = json.loads(RECORD.read_text())
+    assert grown["seeds"][:2] == trained["seeds"]
+    assert [s["seed"] for s in grown["seeds"]] == [0, 1, 2]
+
+
+def test_what_is_trained_is_not_trained_again(
+    trained: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    no_training(monkeypatch)
+    before = RECORD.read_bytes()
+    capsys.readouterr()
+    run("train")
+    assert capsys.readouterr().out == f"already trained: {RECORD}\n"
+    assert RECORD.read_bytes() == before
+
+
+def test_another_precision_than_the_records_is_refused(trained: Any) -> None:
+    before = RECORD.read_bytes()
+    with pytest.raises(UserError, match="a record in float32, not in bf16"):
+        run("train", "--precision", "bf16-products")
+    assert RECORD.read_bytes() == before
+
+
+def test_other_data_under_the_same_settings_are_refused(
+    trained: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dataclasses import replace
+
+    load = job.load
+    monkeypatch.setattr(job, "load", lambda settings: replace(load(settings), sha256="0" * 64))
+    with pytest.raises(UserError, match="begun with other data"):
+        run("measure")
+
+
+def test_weights_that_are_missing_or_damaged_are_one_line(trained: Any) -> None:
+    weights = sorted(Path(".checkpoints").rglob("*.safetensors"))
+    assert len(weights) == 2
+    for path in weights:
+        path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(UserError, match="is damaged"):
+        run("measure")
+    for path in weights:
+        path.unlink()
+    with pytest.raises(UserError, match="no weights of seed 0"):
+        run("measure")
+    with pytest.raises(UserError, match="no weights of seed 1"):
+        run("sample", "--seed", "1")
+    with pytest.raises(UserError, match="has no seed 9"):
+        run("encode", "--seed", "9")
+
+
+def test_modules_samples_and_codes(trained: Any) -> None:
+    model = replication.load(f"{ITEM}/mnist_100", preset="smoke")
+    assert not model.training
+    assert {"encoder", "decoder", "style_discriminator", "label_discriminator"} == {*model}
+    run("encode", "--output", "codes.npy")
+    run("sample", "--count", "10", "--output", "images.npy")
+    run("sample", "--count", "10", "--output", "images.png")
+    codes, images = np.load("codes.npy"), np.load("images.npy")
+    settings = experiments().settings_of("smoke", ITEM, "mnist_100")
+    assert codes.shape == (397, settings.style_dim)
+    assert images.shape == (10, 1, 8, 8)
+    assert images.dtype == np.uint8
+    assert Image.open("images.png").size == (64, 16)
+    with torch.no_grad():
+        from replication.data.loaders import load
+
+        test = load(settings).test.images
+        expected = model["encoder"](test.float() / 255)["style"]
+    np.testing.assert_allclose(codes, expected.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_an_ending_that_is_not_known_is_refused(trained: Any) -> None:
+    with pytest.raises(UserError, match=r"a \.npy file, or a \.png"):
+        run("sample", "--output", "images.jpg")
