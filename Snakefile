@@ -15,6 +15,8 @@ from replication.base.errors import UserError
 from replication.evidence.published import published
 
 try:
+    for key in config:
+        known(key, ["preset", "device", "precision"], "--config key")
     PRESET = config.get("preset", "smoke")
     known(PRESET, PRESETS, "preset")
     EXPERIMENTS = experiments()
@@ -27,6 +29,11 @@ try:
         for item in ITEMS
         for v in EXPERIMENTS.items[item].variants
     }
+    DEVICE = config.get("device", "cpu")
+    if DEVICE != "cpu":  # torch takes seconds to import
+        from replication.training.jobs.provenance import check_device
+
+        check_device(DEVICE)
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -36,7 +43,6 @@ DRAWN = [
     for kind in content.draws
     for ending in ENDINGS[kind]
 ]
-DEVICE = config.get("device", "cpu")
 # A smoke variant takes seconds: a process for each seed would cost more than it saves.
 WORKERS = lambda wildcards: (
     1
@@ -66,36 +72,41 @@ localrules:
     all,
 
 
+# Records are named, too: else one that was deleted would not be made again.
 rule all:
     input:
+        [path for item in ITEMS for path in records(PRESET, item)],
         "results/report.html",
 
 
 # No file goes in: a new download, or a line changed for another variant, retrains nothing.
 rule train:
     output:
-        "results/{preset}/{item}/{variant}.json",
+        # Not deleted before the job starts: a record stays until its successor is whole.
+        update("results/{preset}/{item}/{variant}.json"),
     log:
         "logs/{preset}/{item}/{variant}.log",
     conda:
         "environment.yml"
     threads: WORKERS
+    # How a record is made is no reason to make it again, so that it is no parameter.
     resources:
         gpu=0 if DEVICE == "cpu" else 1,
+        device=DEVICE,
+        precision=config.get("precision", "auto"),
     params:
-        settings=lambda wildcards: SETTINGS[tuple(wildcards)].model_dump_json(),
-        # New training code retrains a smoke variant; a costly record is marked stale instead.
+        settings=lambda wildcards: SETTINGS[tuple(wildcards)].training_hash(),
+        # New code or measures make a smoke record again; a costly one is marked stale instead.
         code=lambda wildcards: (
             code_hash(import_module(f"replication.{wildcards.item}"))
+            + SETTINGS[tuple(wildcards)].measuring_hash()
             if wildcards.preset == "smoke"
             else ""
         ),
-        device=DEVICE,
-        precision=config.get("precision", "auto"),
     shell:
         "python -m replication.{wildcards.item} train --preset {wildcards.preset}"
-        " --variant {wildcards.variant} --device {params.device} --workers {threads}"
-        " --precision {params.precision}"
+        " --variant {wildcards.variant} --device {resources.device} --workers {threads}"
+        " --precision {resources.precision}"
         " >> {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
 
 

@@ -32,7 +32,13 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(
         [str(binaries / "snakemake"), "--cores", "2", *arguments],
         cwd=folder,
-        env={**os.environ, "PATH": path, "PYTHONPATH": str(folder), "WANDB_MODE": "disabled"},
+        env={
+            **os.environ,
+            "PATH": path,
+            "PYTHONPATH": str(folder),
+            "WANDB_MODE": "disabled",
+            "REPLICATION_DATA": "",
+        },
         capture_output=True,
         text=True,
         check=False,
@@ -46,7 +52,7 @@ def planned(folder: Path, *arguments: str) -> list[str]:
     assert done.returncode == 0, done.stdout + done.stderr
     lines = (done.stdout + done.stderr).splitlines()
     return [
-        lines[i + 1 + offset].split("output: ")[1]
+        lines[i + 1 + offset].split("output: ")[1].removesuffix(" (update)")
         for i, line in enumerate(lines)
         if line.startswith(("rule train:", "localrule train:"))
         for offset in range(3)
@@ -107,6 +113,76 @@ def test_unknown_preset(clone: Path) -> None:
     done = snakemake(clone, "--config", "preset=fast")
     assert done.returncode != 0
     assert "fast" in done.stderr + done.stdout
+
+
+def test_an_unknown_config_key_is_named_with_the_nearest(clone: Path) -> None:
+    done = snakemake(clone, "--dry-run", "--config", "presets=quick")
+    assert done.returncode != 0
+    assert "unknown --config key 'presets'; did you mean preset?" in done.stderr + done.stdout
+
+
+def test_a_device_that_cannot_be_used_stops_everything_at_once(clone: Path) -> None:
+    done = snakemake(clone, "--config", "device=xpu")
+    assert done.returncode != 0
+    assert (done.stderr + done.stdout).count("device 'xpu' cannot be used") == 1
+    assert not (clone / "results").exists()
+
+
+RECORD = "results/smoke/table2_semi_supervised/nn_100.json"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone in which Snakemake has trained one variant."""
+    folder = tmp_path_factory.mktemp("trained")
+    ignore = shutil.ignore_patterns("__pycache__")
+    for part in PARTS:
+        source = ROOT / part
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / part, **({"ignore": ignore} if source.is_dir() else {}))
+    experiments = folder / "replication" / "experiments.yaml"
+    text = experiments.read_text()
+    assert text.count("    smoke:\n      epochs: 25\n") == 1
+    experiments.write_text(
+        text.replace("    smoke:\n      epochs: 25\n", "    smoke: {epochs: 2}\n")
+    )
+    done = snakemake(folder, RECORD)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+def test_how_a_record_was_made_is_no_reason_to_make_it_again(trained: Path) -> None:
+    """Nor is another text of the rule, as an update of the suite may bring it."""
+    for config in (["device=cpu:0"], ["precision=float32"]):
+        assert RECORD not in planned(trained, "--config", *config)
+    snakefile = trained / "Snakefile"
+    text = snakefile.read_text()
+    snakefile.write_text(
+        text.replace("tail -n 3 {log} >&2; exit 1", "tail -n 5 {log} >&2; exit 1", 1)
+    )
+    assert RECORD not in planned(trained)
+    snakefile.write_text(text)
+
+
+def test_a_record_that_was_deleted_is_made_again(trained: Path) -> None:
+    """Even where the report is there, which is all that the records are for."""
+    report = trained / "results" / "report.html"
+    report.write_text("drawn")
+    content = (trained / RECORD).read_bytes()
+    (trained / RECORD).unlink()
+    assert RECORD in planned(trained)
+    (trained / RECORD).write_bytes(content)
+    report.unlink()
+
+
+def test_a_record_stays_until_its_successor_is_whole(trained: Path) -> None:
+    experiments = trained / "replication" / "experiments.yaml"
+    text, before = experiments.read_text(), (trained / RECORD).read_bytes()
+    experiments.write_text(text.replace("smoke: {epochs: 2}", "smoke: {epochs: 3, data: mnist}"))
+    done = snakemake(trained, RECORD)  # MNIST is not there, nor is a network
+    assert done.returncode != 0
+    assert (trained / RECORD).read_bytes() == before
+    experiments.write_text(text)
 
 
 @pytest.fixture
