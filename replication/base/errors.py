@@ -8,6 +8,11 @@ class UserError(Exception):
     """
 
     def __init__(self, problem: str, remedy: str):
-        super().__init__(f"{problem}; {remedy}")
-        self.problem = problem
-        self.remedy = remedy
+        self.problem = printable(problem)
+        self.remedy = printable(remedy)
+        super().__init__(f"{self.problem}; {self.remedy}")
+
+
+def printable(text: str) -> str:
+    """``text`` on one line: names out of damaged files may hold control characters."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

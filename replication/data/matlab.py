@@ -1,5 +1,6 @@
 """Arrays out of MATLAB files that may be damaged or something else."""
 
+import ast
 import io
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def read_apart(path: Path, names: tuple[str, ...], remedy: str) -> list[np.ndarr
     command = [sys.executable, "-P", matlab_child.__file__, str(path), *names]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     if done.returncode == matlab_child.WRONG:
-        fault = done.stderr.decode(errors="replace").splitlines()[-1]
+        fault = ast.literal_eval(done.stderr.decode().splitlines()[-1])
         raise UserError(f"{path}{fault}", remedy)
     if done.returncode:
         raise UserError(f"{path} is damaged: it crashes the process that reads it", remedy)

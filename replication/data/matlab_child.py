@@ -1,8 +1,8 @@
 """Read MATLAB files; also as a process of its own, since damaged files can crash scipy.
 
 ``python matlab_child.py FILE NAME...`` writes the arrays of these names to standard output, one
-after the other in numpy's format, or one line to standard error and exits with ``WRONG``. It
-imports nothing of this package, so that it starts from anywhere.
+after the other in numpy's format, or what is wrong, as a literal, to standard error and exits with
+``WRONG``. It imports nothing of this package, so that it starts from anywhere.
 """
 
 import io
@@ -44,7 +44,7 @@ def main(path: str, *names: str) -> None:
     try:
         arrays = read(Path(path), names)
     except WrongFileError as error:
-        print(error, file=sys.stderr)
+        print(ascii(str(error)), file=sys.stderr)  # one line, whatever the names are
         sys.exit(WRONG)
     out = io.BytesIO()
     for array in arrays:

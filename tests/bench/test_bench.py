@@ -99,7 +99,7 @@ def test_a_mistake_of_the_user_is_one_line(capsys: pytest.CaptureFixture[str]) -
 
 def test_the_first_images_are_those_that_are_not_held_out() -> None:
     settings = experiments().settings_of("quick", "table1_log_likelihood", "mnist")
-    assert first_images(settings, 5000).validation == 55000
+    assert first_images(settings, 5000).validation_images == 55000
 
 
 def test_an_epoch_of_the_loop_is_a_pass_over_the_unlabelled_images() -> None:

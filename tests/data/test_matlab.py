@@ -52,6 +52,15 @@ def test_wherever_a_file_is_cut(tmp_path: Path, compressed: bool) -> None:
             read_matlab(path, ("X", "y"), "copy it again")
 
 
+def test_names_in_the_file_do_not_break_the_line(tmp_path: Path) -> None:
+    path, file = tmp_path / "names.mat", io.BytesIO()
+    savemat(file, {"other": Y}, do_compression=False)
+    path.write_bytes(file.getvalue().replace(b"other", b"ot\ner"))
+    with pytest.raises(UserError) as caught:
+        read_matlab(path, ("X",), "copy it again")
+    assert caught.value.problem == rf"{path} has no X, only ot\ner"
+
+
 def test_a_web_page(tmp_path: Path) -> None:
     path = tmp_path / "page.mat"
     path.write_bytes(b"<!doctype html>" * 20)

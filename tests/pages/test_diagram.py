@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
+import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -14,7 +16,9 @@ from replication import cli
 from replication.data.loaders import load
 from replication.pages.diagrams.diagram import figure_of
 from replication.pages.diagrams.layout import WIDTH, Box, Diagram, Layout
-from replication.pages.diagrams.trace import SHAPES, Architecture, Flow, trace, units_of
+from replication.pages.diagrams.trace import SHAPES, Architecture, Flow, shape_of, trace, units_of
+from replication.pages.titles import title_of
+from replication.settings.data import DataName
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
 
@@ -151,8 +155,23 @@ def test_shapes_are_those_of_the_data(data: str) -> None:
     assert load(changed(FIGURE_1, data=data)).shape == SHAPES[data]
 
 
-def test_every_data_set_has_a_shape() -> None:
-    assert set(Settings.model_fields["data"].annotation.__args__) == set(SHAPES)
+@pytest.mark.parametrize("data", get_args(DataName))
+def test_every_data_set_has_a_shape_and_a_title(data: str) -> None:
+    assert len(shape_of(changed(FIGURE_1, data=data))) == 3
+    assert title_of(data) != data
+
+
+def test_own_data_have_the_shape_of_their_images(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICATION_DATA", str(tmp_path))
+    images, labels = np.zeros((2, 5, 6, 3), np.uint8), np.arange(2)
+    arrays = {f"{part}_images": images for part in ("train", "test")}
+    arrays |= {f"{part}_labels": labels for part in ("train", "test")}
+    np.savez(tmp_path / "mine.npz", **arrays)
+    settings = changed(FIGURE_1, data={"npz": "mine.npz"}, validation_images=0)
+    assert shape_of(settings) == (3, 5, 6)
+    assert title_of(settings.data) == "npz:mine"
 
 
 def test_the_heads_of_a_part_are_units_of_their_own() -> None:
