@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from replication.evidence.paired import paired_difference
+from replication.evidence.statistics import paired_difference
 
 from .drawing import Drawing, new_figure, percent
 
