@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from replication.evidence.paired import paired_difference
+from replication.evidence.statistics import paired_difference
 
 from .drawing import Drawing
 from .style import new_figure
