@@ -13,7 +13,7 @@ from .base.errors import UserError
 from .base.files import write_atomically
 from .cli_training import add_training
 from .evidence import records
-from .evidence.published import Comparison, Spoken
+from .evidence.verdicts import Comparison, Spoken
 from .pages.drawing import FIGURES, Drawing
 from .settings.experiments import ENDINGS, PRESETS, experiments, known
 

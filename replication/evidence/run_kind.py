@@ -4,7 +4,7 @@ Its training settings are compared with those of the preset ``paper``. What diff
 words, so that every number can be shown with what was run.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Literal, NamedTuple
 
 from replication.settings.schema import MEASURED, SEEDS, Settings
@@ -79,17 +79,17 @@ def images_difference(record: Record, paper: Settings) -> Difference | None:
     if not record.dataset.subset and all(getattr(ours, n) == getattr(paper, n) for n in settings):
         return None
     if ours.data != paper.data:
-        return Difference(key="data", ours=ours.data, paper=paper.data)
-    whole = ALL_IMAGES.get(paper.data)
+        return Difference(key="data", ours=str(ours.data), paper=str(paper.data))
+    whole = ALL_IMAGES.get(str(paper.data))
     if whole is not None:
         whole += (EXTRA_IMAGES if paper.use_extra else 0) - paper.validation_images
     all_of_them = "all" if whole is None else f"{whole:,}"
     return Difference(key="images", ours=f"{record.dataset.train:,}", paper=all_of_them, less=True)
 
 
-def trained(settings: Settings, left_out: set[str], epoch: int | None) -> dict[str, Any]:
+def trained(settings: Settings, left_out: Set[str], epoch: int | None) -> dict[str, Any]:
     """The values that training depends on; with ``epoch``, up to there."""
-    values = settings.model_dump(exclude=left_out)
+    values = settings.model_dump(exclude=set(left_out))
     if epoch is not None:
         values["epochs"] = min(values["epochs"], epoch)
         for phase in filter(None, values["phases"].values()):
@@ -116,8 +116,7 @@ def compared_phase(name: str, ours: Any, paper: Any) -> list[Difference]:
     if ours == paper:
         return []
     if ours is None or paper is None or ours["method"] != paper["method"]:
-        methods = (method_of(phase) for phase in (ours, paper))
-        return [Difference(key=name, **dict(zip(("ours", "paper"), methods, strict=True)))]
+        return [Difference(key=name, ours=method_of(ours), paper=method_of(paper))]
     return compared(name, ours, paper)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from replication.evidence import records
 from replication.evidence.lineage import current_code
-from replication.evidence.published import Verdict, published, verdict
+from replication.evidence.published import published
 from replication.evidence.records import Record
+from replication.evidence.verdicts import Verdict, verdict
 from replication.settings.experiments import Item, experiments
 from replication.settings.schema import Settings
 

@@ -1,12 +1,14 @@
 """The results table of README.md, made from the records."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
-from replication.evidence.published import Verdict, published
+from replication.evidence.published import published
 from replication.evidence.records import RESULTS
+from replication.evidence.verdicts import CREDIT, REACHED, Verdict, not_surviving, score
 
 from .drawing import Drawing
 
@@ -17,40 +19,74 @@ COMPARED = ("paper", "quick")
 
 
 def results_section(results: Path = RESULTS) -> str:
-    """A line that counts the verdicts, one for other papers', and a row for each number."""
-    rows = []
-    counts: dict[bool, Counter[str]] = {False: Counter(), True: Counter()}
-    for item, content in published().items.items():
-        verdicts = {p: Drawing(p, item, results).verdicts() for p in COMPARED}
-        for versions in zip(*verdicts.values(), strict=True):
-            best = _best(versions)
-            counts[content.of_other_papers][best.judgement] += 1
-            preset = "" if best.ours is None else COMPARED[versions.index(best)]
-            cells = [best.place, str(best.published), best.published.source, *_ours(best), preset]
-            rows.append("| " + " | ".join([*cells, str(best)]) + " |")
-    header = ["published number", "value", "source", "ours (mean ± deviation)", "seeds", "preset"]
-    lines = [tally(counts[False], "the paper"), tally(counts[True], "other papers"), ""]
-    lines += ["| " + " | ".join([*header, "verdict"]) + " |", "|---" * (len(header) + 1) + "|"]
-    return "\n".join([*lines, *rows]) + "\n"
+    """What came out in a few lines, full and reduced runs apart; then a row for each number."""
+    best = best_verdicts(results)
+    header = ["published number", "value", "source", "ours (mean ± s.d.)", "seeds", "verdict"]
+    rows = ["| " + " | ".join(row(verdict)) + " |" for verdict in best]
+    table = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|", *rows]
+    return "\n".join([*summary_lines(best), "", *table]) + "\n"
 
 
-def tally(counts: Counter[str], whose: str) -> str:
-    """How many numbers got each verdict."""
-    total = ", ".join(f"{n} {judgement}" for judgement, n in counts.most_common())
-    return f"Of {counts.total()} numbers of {whose}: {total}.  "
+def best_verdicts(results: Path = RESULTS) -> list[Verdict]:
+    """The verdict on each published number, of the most literal preset that was run."""
+    found = []
+    for item in published().items:
+        versions = [Drawing(preset, item, results).verdicts() for preset in COMPARED]
+        for same in zip(*versions, strict=True):
+            found.append(next((v for v in same if v.ours is not None), same[-1]))
+    return found
 
 
-def _best(versions: tuple[Verdict, ...]) -> Verdict:
-    """That of the most literal preset that was run."""
-    return next((v for v in versions if v.ours is not None), versions[-1])
+def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """Full and reduced runs counted apart; the paper's numbers apart from those of others."""
+    lines = []
+    for others, whose in ((False, "the paper"), (True, "other papers")):
+        own = [v for v in verdicts if v.published.of_other_papers == others]
+        lines.append(f"**Of {len(own)} numbers of {whose}:** {'; '.join(counted(own))}.  ")
+    paper = [v for v in verdicts if not v.published.of_other_papers]
+    full, weight = score([v for v in paper if v.kind == "full"], CREDIT)
+    reached, _ = score(paper, REACHED)
+    total = score(paper, CREDIT)[1]
+    lines.append(
+        f"**Score**, weighted by claim: full runs {full:g} of the {weight} that they could earn "
+        f"(of {total} in all); reduced runs have reached numbers worth {reached:g}.  "
+    )
+    lines.append(
+        "*Reduced* runs have about 1 % of the paper's training (preset `quick`, on a CPU): "
+        "they can show that a number is within reach, never that the paper is wrong."
+    )
+    if lost := not_surviving(verdicts):
+        places = ", ".join(v.place for v in lost)
+        lines.append(f"Differences that do not survive a false discovery rate of 5 %: {places}.")
+    return lines
 
 
-def _ours(verdict: Verdict) -> tuple[str, str]:
+def counted(verdicts: Sequence[Verdict]) -> list[str]:
+    """How many verdicts of each kind of run, such as "3 full runs (1 replicated, 2 undecided)"."""
+    texts = []
+    for kind, name in (("full", "full"), ("reduced", "reduced"), ("not comparable", "other")):
+        own = Counter(v.judgement for v in verdicts if v.kind == kind and v.ours is not None)
+        if own:
+            parts = ", ".join(f"{n} {judgement}" for judgement, n in own.most_common())
+            plural = "s" if own.total() > 1 else ""
+            texts.append(f"{own.total()} {name} run{plural} ({parts})")
+    missing = sum(v.ours is None for v in verdicts)
+    return [*texts, f"{missing} not run"] if missing else texts
+
+
+def row(verdict: Verdict) -> list[str]:
+    value, seeds = ours_of(verdict)
+    published_value = str(verdict.published)
+    return [verdict.place, published_value, verdict.published.source, value, seeds, str(verdict)]
+
+
+def ours_of(verdict: Verdict) -> tuple[str, str]:
+    """Our mean with its spread, and the number of seeds."""
     if verdict.ours is None:
         return "—", "—"
-    mean, deviation = verdict.ours.mean, verdict.ours.deviation
-    spread = "" if deviation is None else f" ± {deviation:.2f}"
-    return f"{mean:.2f}{spread}", str(verdict.ours.seeds)
+    mean, spread = verdict.ours.mean, verdict.ours.standard_deviation
+    text = "" if spread is None else f" ± {spread:.2f}"
+    return f"{mean:.2f}{text}", str(verdict.ours.seeds)
 
 
 def with_results(text: str, results: Path = RESULTS) -> str:

@@ -18,16 +18,10 @@ from pydantic import ValidationError
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
-from replication.evidence.published import (
-    ENOUGH_SEEDS,
-    Comparison,
-    Ours,
-    Target,
-    Verdict,
-    measured,
-    published,
-)
+from replication.evidence.published import Target, published
 from replication.evidence.records import RESULTS, Record, SeedResult
+from replication.evidence.statistics import ENOUGH_SEEDS, Summary
+from replication.evidence.verdicts import Comparison, Verdict, measured
 from replication.settings.experiments import Variant, experiments
 
 from .curves import curves
@@ -74,7 +68,7 @@ class Outcome(NamedTuple):
     word: str
     verdict: str
     reason: str
-    ours: Ours | None = None
+    ours: Summary | None = None
 
 
 class Stored(Drawing):
@@ -218,7 +212,11 @@ def tallies(
     for preset in COMPARED:
         for whose in ("the paper", "other papers"):
             other = whose == "other papers"
-            own = [(i, v) for i, v in targets if published().items[i].of_other_papers == other]
+            own = [
+                (i, v)
+                for i, v in targets
+                if published().items[i].targets[v].of_other_papers == other
+            ]
             words = [stored[preset, i].outcome(v).word for i, v in own]
             shown = [
                 badge(word if n else "none", f"{n} {word}")
@@ -253,10 +251,10 @@ def own_cells(stored: Stored, name: str) -> list[Html]:
     return [cell, element("td", *verdict, class_="reason")]
 
 
-def spread(ours: Ours | None) -> str:
+def spread(ours: Summary | None) -> str:
     if ours is None:
         return "see the record"
-    deviation = "" if ours.deviation is None else f" ± {ours.deviation:.2f}"
+    deviation = "" if ours.standard_deviation is None else f" ± {ours.standard_deviation:.2f}"
     return f"{ours.mean:.2f}{deviation} (n = {ours.seeds})"
 
 

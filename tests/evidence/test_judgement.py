@@ -2,21 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import settings as profile
 from hypothesis import strategies as st
 from scipy import stats
 
-from replication.evidence.published import (
-    LEVEL,
-    Judgement,
-    judge,
-    summary,
-)
-from tests.tools.builders import (
-    make_target,
-)
+from replication.evidence.run_kind import Kind
+from replication.evidence.statistics import LEVEL, mean_difference, seeds_needed, summary
+from replication.evidence.verdicts import Judged, Judgement, judge
+from tests.tools.builders import make_target
 
 # Hundredths, as published tables have them: their spread is never lost to rounding.
 hundredths = st.integers(-10_000, 10_000).map(lambda n: n / 100)
@@ -32,119 +28,128 @@ quickly = profile(deadline=None, max_examples=150)
 @given(values=st.lists(hundredths, min_size=2, max_size=12).filter(lambda v: len(set(v)) > 1))
 def test_interval_is_that_of_scipy(values: list[float]) -> None:
     ours = summary(values)
-    assert ours.deviation is not None
+    assert ours.standard_deviation is not None
     assert ours.interval is not None
     expected = stats.t.interval(
         1 - LEVEL, len(values) - 1, loc=math.fsum(values) / len(values), scale=stats.sem(values)
     )
     assert ours.seeds == len(values)
-    assert ours.deviation == pytest.approx(stats.tstd(values))
+    assert ours.standard_deviation == pytest.approx(stats.tstd(values))
     assert ours.interval == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
 def test_one_value_has_no_interval() -> None:
     ours = summary([1.5])
-    assert (ours.mean, ours.deviation, ours.interval, ours.seeds) == (1.5, None, None, 1)
+    assert (ours.mean, ours.standard_deviation, ours.interval, ours.seeds) == (1.5, None, None, 1)
 
 
 def test_equal_values_have_an_interval_without_width() -> None:
     ours = summary([1.5, 1.5, 1.5])
-    assert ours.deviation == 0
+    assert ours.standard_deviation == 0
     assert ours.interval == (1.5, 1.5)
 
 
 # The judgement: value 2.0, margin 0.5
 
 
-@pytest.mark.parametrize(
-    ("values", "lower_is_better", "judgement"),
-    [
-        pytest.param([2.0, 2.0, 2.0], True, "replicated", id="equal"),
-        pytest.param([1.9, 2.0, 2.1], True, "replicated", id="around it"),
-        pytest.param([1.7, 1.8, 1.9, 1.8], True, "replicated", id="lower, within the margin"),
-        pytest.param([1.0, 1.1, 0.9], True, "better", id="lower"),
-        pytest.param([3.0, 3.1, 2.9], True, "worse", id="higher"),
-        pytest.param([1.0, 1.1, 0.9], False, "worse", id="lower, higher is better"),
-        pytest.param([3.0, 3.1, 2.9], False, "better", id="higher, higher is better"),
-        pytest.param([1.0, 1.0, 1.0], True, "better", id="lower, no spread"),
-        pytest.param([3.0, 3.0, 3.0], True, "worse", id="higher, no spread"),
-        pytest.param([0.5, 2.0, 3.5], True, "undecided", id="wide spread"),
-        pytest.param([2.0, 2.0], True, "undecided", id="two seeds"),
-        pytest.param([], True, "undecided", id="no seeds"),
-    ],
-)
-def test_known_judgements(values: list[float], lower_is_better: bool, judgement: Judgement) -> None:
-    assert judge(values, make_target(), lower_is_better)[0] == judgement
+def judged(
+    values: list[float], kind: Kind = "full", lower_is_better: bool = True, **target: float
+) -> Judged:
+    return judge(summary(values), make_target(**target), lower_is_better, kind)
 
 
 @pytest.mark.parametrize(
-    ("values", "reason"),
+    ("values", "lower_is_better", "full", "reduced"),
     [
-        ([2.0, 2.0], "2 of at least 3 seeds"),
-        ([1.9, 2.0, 2.1], "our mean minus the published is +0.00, within ±0.5 by TOST"),
-        ([1.0, 1.0, 1.0], "our mean minus the published is -1.00, more than ±0.00 (Welch)"),
-        ([1.5, 2.0, 3.5], "is +0.33; neither equal within ±0.5 nor different"),
+        pytest.param([2.0, 2.0, 2.0], True, "replicated", "already reached", id="equal"),
+        pytest.param([1.9, 2.0, 2.1], True, "replicated", "already reached", id="around it"),
+        pytest.param([1.7, 1.8, 1.9, 1.8], True, "replicated", "already reached", id="within"),
+        pytest.param([1.0, 1.1, 0.9], True, "better", "already reached", id="lower"),
+        pytest.param([3.0, 3.1, 2.9], True, "worse", "not yet reached", id="higher"),
+        pytest.param([1.0, 1.1, 0.9], False, "worse", "not yet reached", id="lower is worse"),
+        pytest.param([3.0, 3.1, 2.9], False, "better", "already reached", id="higher is better"),
+        pytest.param([1.0, 1.0, 1.0], True, "better", "already reached", id="no spread"),
+        pytest.param([3.0, 3.0, 3.0], True, "worse", "not yet reached", id="higher, no spread"),
+        pytest.param([0.5, 2.0, 3.5], True, "undecided", "undecided", id="wide spread"),
+        pytest.param([2.0, 2.0], True, "undecided", "undecided", id="two seeds"),
+        pytest.param(
+            [1.52, 1.56, 1.48],
+            True,
+            "different, within the margin",
+            "already reached",
+            id="at the margin",
+        ),
     ],
 )
-def test_the_reason_is_told(values: list[float], reason: str) -> None:
-    assert judge(values, make_target(), True)[1].endswith(reason)
+def test_known_judgements(
+    values: list[float], lower_is_better: bool, full: Judgement, reduced: Judgement
+) -> None:
+    assert judged(values, "full", lower_is_better).judgement == full
+    assert judged(values, "reduced", lower_is_better).judgement == reduced
+
+
+@pytest.mark.parametrize(
+    ("margin", "judgement"),
+    [(0.25, "different, within the margin"), (0.05, "better"), (0.1, "undecided")],
+)
+def test_better_and_worse_lie_beyond_the_margin(margin: float, judgement: Judgement) -> None:
+    """A difference that Welch's test finds is not enough."""
+    values = [0.96, 1.08, 1.05]
+    assert judged(values, value=1.25, plus_minus=0.001, margin=margin).judgement == judgement
+
+
+def test_one_more_run_may_be_the_published_one() -> None:
+    """A value without a ± is one run: the mean is surely worse, another run could be as good."""
+    values = [2.4, 3.0, 3.3, 2.6, 3.6]
+    assert judged(values, margin=0.3, plus_minus=0.001).judgement == "worse"
+    single = judged(values, margin=0.3)
+    assert single.judgement == "undecided"
+    assert "one more run of ours could give the published value" in single.reason
+
+
+def test_the_reason_tells_what_was_found() -> None:
+    assert judged([2.0, 2.0]).reason == "2 of at least 3 seeds"
+    assert judged([1.9, 2.0, 2.1]).reason == (
+        "difference +0.00, margin ±0.5: within it by two one-sided tests"
+    )
+    wide = judged([1.5, 2.0, 3.5], plus_minus=0.01)
+    assert wide.reason.startswith("difference +0.33, margin ±0.5: inconclusive; ")
+    assert wide.seeds_to_decide == seeds_needed(
+        summary([1.5, 2.0, 3.5]).standard_deviation or 0, 0.5, 0.01
+    )
 
 
 def test_an_uncertain_target_makes_a_difference_undecided() -> None:
     values = [1.0, 1.1, 0.9]
-    assert judge(values, make_target(plus_minus=0.1), True)[0] == "better"
-    assert judge(values, make_target(plus_minus=1.0), True)[0] == "undecided"
+    assert judged(values, plus_minus=0.1).judgement == "better"
+    assert judged(values, plus_minus=1.0).judgement == "undecided"
 
 
 def test_both_equivalent_and_different_is_replicated() -> None:
     """A difference may be sure and too small to matter."""
     values = [2.10, 2.11, 2.09]
     assert stats.ttest_1samp(values, 2.0).pvalue < LEVEL
-    assert judge(values, make_target(), True)[0] == "replicated"
-
-
-def expected_judgement(
-    two_sided: float, above: float, below: float, lower: bool, lower_is_better: bool
-) -> Judgement:
-    """From the p-values of no difference, of ``<= -margin`` and of ``>= margin``."""
-    # Closer to the level than scipy and the suite agree on is nobody's decision.
-    assume(all(abs(p - LEVEL) > 1e-7 for p in (two_sided, above, below)))
-    if max(above, below) < LEVEL:
-        return "replicated"
-    if two_sided < LEVEL:
-        return "better" if lower == lower_is_better else "worse"
-    return "undecided"
+    assert judged(values).judgement == "replicated"
 
 
 @quickly
 @given(values=samples, value=hundredths, margin=margins, lower_is_better=st.booleans())
-def test_against_an_exact_target_it_is_the_one_sample_test(
+def test_against_an_exact_target_the_tests_are_scipys(
     values: list[float], value: float, margin: float, lower_is_better: bool
 ) -> None:
-    target = make_target(value=value, margin=margin)
-    expected = expected_judgement(
-        stats.ttest_1samp(values, value).pvalue,
-        stats.ttest_1samp(values, value - margin, alternative="greater").pvalue,
-        stats.ttest_1samp(values, value + margin, alternative="less").pvalue,
-        math.fsum(values) / len(values) < value,
-        lower_is_better,
-    )
-    assert judge(values, target, lower_is_better)[0] == expected
+    found = mean_difference(summary(values), value, 0.0, margin, lower_is_better)
+    up, down = ("greater", "less") if lower_is_better else ("less", "greater")
+    sign = 1 if lower_is_better else -1
 
+    def p_value(bound: float, alternative: str) -> float:
+        return float(stats.ttest_1samp(values, bound, alternative=alternative).pvalue)
 
-@quickly
-@given(values=samples, value=hundredths, margin=margins)
-def test_the_interval_excludes_an_exact_target_when_the_test_does(
-    values: list[float], value: float, margin: float
-) -> None:
-    interval = summary(values).interval
-    assert interval is not None
-    assume(min(abs(value - end) for end in interval) > 1e-9)
-    judgement, _ = judge(values, make_target(value=value, margin=margin), True)
-    if judgement in ("better", "worse"):
-        assert not interval[0] <= value <= interval[1]
-    elif judgement == "undecided":
-        assert interval[0] <= value <= interval[1]
+    assert found.p_different == pytest.approx(p_value(value, "two-sided"), abs=1e-7)
+    assert found.p_worse == pytest.approx(p_value(value + sign * margin, up), abs=1e-7)
+    assert found.p_better == pytest.approx(p_value(value - sign * margin, down), abs=1e-7)
+    assert found.p_not_worse == pytest.approx(p_value(value + sign * margin, down), abs=1e-7)
+    one = p_value(value - margin, "greater"), p_value(value + margin, "less")
+    assert found.p_equivalent == pytest.approx(max(one), abs=1e-7)
 
 
 @quickly
@@ -168,26 +173,34 @@ def test_against_an_uncertain_target_it_is_welchs_test(
         )
         return float(test.pvalue)
 
-    expected = expected_judgement(
-        p_value(value, "two-sided"),
-        p_value(value - margin, "greater"),
-        p_value(value + margin, "less"),
-        mean < value,
-        True,
-    )
-    target = make_target(value=value, plus_minus=plus_minus, margin=margin)
-    assert judge(values, target, True)[0] == expected
+    found = mean_difference(summary(values), value, plus_minus, margin, True)
+    assert found.p_different == pytest.approx(p_value(value, "two-sided"), abs=1e-6)
+    assert found.p_worse == pytest.approx(p_value(value + margin, "greater"), abs=1e-6)
 
 
-@pytest.mark.parametrize("plus_minus", [0.05, 0.2, 1.0])
-def test_threshold_is_that_of_welch_and_satterthwaite(plus_minus: float) -> None:
-    """The published value is moved until our mean is just different from it."""
-    values = [1.8, 2.0, 2.1, 2.3]
-    own = stats.sem(values) ** 2
-    freedom = (own + plus_minus**2) ** 2 / (own**2 / (len(values) - 1))
-    threshold = stats.t.ppf(1 - LEVEL / 2, freedom) * math.sqrt(own + plus_minus**2)
-    mean = math.fsum(values) / len(values)
-    for share, judgement in ((0.999, "undecided"), (1.001, "worse")):
-        value = mean - share * threshold
-        target = make_target(value=value, plus_minus=plus_minus, margin=0.01)
-        assert judge(values, target, True)[0] == judgement
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_the_seeds_that_decide_do_so_in_four_of_five_cases(one_sided: bool) -> None:
+    """Simulated: runs around the published value, with the spread that was planned for."""
+    spread, margin = 0.3, 0.25
+    needed = seeds_needed(spread, margin, one_sided=one_sided)
+    assert needed is not None
+    rng = np.random.default_rng(0)
+    kind: Kind = "reduced" if one_sided else "full"
+    wanted = "already reached" if one_sided else "replicated"
+    runs = rng.normal(2.0, spread, (2000, needed)).tolist()
+    share = np.mean([judged(run, kind, margin=margin).judgement == wanted for run in runs])
+    assert share == pytest.approx(0.8, abs=0.06)
+
+
+@quickly
+@given(values=samples, value=hundredths, margin=margins)
+def test_a_full_run_is_never_better_and_reduced_not_yet_reached(
+    values: list[float], value: float, margin: float
+) -> None:
+    assume(len(set(values)) > 1)
+    full = judged(values, "full", value=value, margin=margin).judgement
+    reduced = judged(values, "reduced", value=value, margin=margin).judgement
+    if full in ("replicated", "better"):
+        assert reduced == "already reached"
+    if full == "worse":
+        assert reduced == "not yet reached"

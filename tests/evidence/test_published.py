@@ -5,11 +5,8 @@ from pathlib import Path
 import pytest
 
 from replication.base.errors import UserError
-from replication.evidence.published import (
-    judge,
-    published,
-    verdict,
-)
+from replication.evidence.published import published
+from replication.evidence.verdicts import verdict
 from replication.settings.experiments import experiments
 from tests.tools.builders import (
     make_record,
@@ -39,12 +36,16 @@ def test_shipped_values_say_where_they_are_from_and_margins_why() -> None:
             assert target.margin_reason
 
 
-def test_shipped_margins_let_a_result_be_equivalent() -> None:
-    """With a narrower one not even an exact result of ours could count as replicated."""
-    for content in published().items.values():
-        for target in content.targets.values():
-            exact = [target.value] * 10
-            assert judge(exact, target, content.lower_is_better)[0] == "replicated"
+def test_shipped_margins_can_be_met() -> None:
+    """With a narrower one not even endless seeds of ours could count as replicated."""
+    assert [name for _, name, target in published().targets() if not target.margin_can_be_met] == []
+
+
+def test_the_papers_own_numbers_are_counted_apart() -> None:
+    own = [t for _, _, t in published().targets() if not t.of_other_papers]
+    assert len(own) == 21
+    assert all(("Table" in t.place or "Figure" in t.place or "Appendix" in t.place) for t in own)
+    assert published().paper_text
 
 
 def test_a_value_of_an_epoch_is_compared_with_that_epoch() -> None:
@@ -60,7 +61,7 @@ def test_a_value_of_an_epoch_is_compared_with_that_epoch() -> None:
     early = record.model_copy(update={"seeds": [make_seed(0, history=rows[:1])]})
     unmeasured = verdict("table2_semi_supervised", "mnist_100_epoch_50", "quick", early, False)
     assert unmeasured.judgement == "not run"
-    assert "50" in unmeasured.reason
+    assert "not measured" in unmeasured.reason
 
 
 # The file
@@ -72,7 +73,8 @@ items:
     unit: "%"
     lower_is_better: true
     targets:
-      mnist_100: {place: here, value: 1.9, source: paper, cite: p, margin: 1, margin_reason: r.}
+      mnist_100:
+        {place: here, value: 1.9, source: paper, cite: p, weight: 1, margin: 1, margin_reason: r.}
 """
 OTHERS = """\
     others:
@@ -123,3 +125,33 @@ def test_a_wrong_file_is_named(tmp_path: Path, content: str, fault: str) -> None
 @pytest.mark.parametrize(("plus_minus", "text"), [(None, "1.90"), (0.1, "1.90 ± 0.10")])
 def test_a_value_is_shown_with_its_spread(plus_minus: float | None, text: str) -> None:
     assert str(make_target(value=1.9, plus_minus=plus_minus)) == text
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({}, 0.0),
+        ({"plus_minus": 0.2}, 0.2),
+        ({"plus_minus": 0.2, "plus_minus_kind": "standard_error"}, 0.2),
+        ({"plus_minus": 0.2, "plus_minus_kind": "standard_deviation", "runs": 4}, 0.1),
+        ({"plus_minus": 0.196, "plus_minus_kind": "interval_95"}, 0.1),
+        ({"plus_minus": 0.2, "plus_minus_kind": "over_test_images"}, 0.0),
+    ],
+)
+def test_a_plus_minus_is_converted_to_a_standard_error(changes: dict, error: float) -> None:
+    target = make_target(**changes)
+    assert target.standard_error == pytest.approx(error)
+    assert target.single_run == (error == 0)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"plus_minus_kind": "interval_95"},
+        {"plus_minus": 0.2, "plus_minus_kind": "standard_deviation"},
+        {"plus_minus": 0.2, "runs": 4},
+    ],
+)
+def test_a_plus_minus_without_its_kind_is_refused(changes: dict) -> None:
+    with pytest.raises(ValueError, match=r"plus_minus|runs"):
+        make_target(**changes)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_rel
 
-from replication.evidence.paired import paired_difference
+from replication.evidence.statistics import paired_difference
 
 
 @pytest.mark.parametrize("own", [[3.0, 5.0, 4.5], [2.0, 2.5, 9.0]])

@@ -5,14 +5,17 @@ from typing import Any
 
 import pytest
 
-from replication.evidence import published as module
-from replication.evidence.published import (
-    Published,
+from replication.evidence import verdicts as module
+from replication.evidence.published import Published
+from replication.evidence.records import Record
+from replication.evidence.statistics import summary
+from replication.evidence.verdicts import (
+    CREDIT,
     Verdict,
-    summary,
+    not_surviving,
+    score,
     verdict,
 )
-from replication.evidence.records import Record
 from tests.tools.builders import (
     make_dataset,
     make_experiments,
@@ -48,13 +51,38 @@ def record_of(*values: float, **changes: Any) -> Record:
     return make_record(**{"seeds": seeds, **changes})
 
 
+# The settings of ``paper`` and ``quick`` are the same in ``make_experiments()``: a full run.
+REDUCED = {"paper": {"epochs": 400}}
+
+
 def test_verdict_on_a_replicated_value(verdict_on: Judge) -> None:
     result = verdict_on(record_of(1.9, 2.0, 2.1))
     assert str(result) == result.judgement == "replicated"
+    assert (result.kind, result.differences) == ("full", [])
     assert result.ours == summary([1.9, 2.0, 2.1])
     assert result.published == make_target()
     assert (result.variant, result.place, result.unit) == ("small", "Table 9, small", "%")
+    assert result.trained == "2025-01-01T00:00:00+00:00"
     assert Verdict.model_validate_json(result.model_dump_json()) == result
+
+
+def test_a_reduced_run_says_what_was_reduced(verdict_on: Judge) -> None:
+    result = verdict_on(record_of(3.0, 3.1, 2.9), variant=REDUCED)
+    assert result.kind == "reduced"
+    assert str(result) == "not yet reached (epochs 4 of 400)"
+    reached = verdict_on(record_of(2.0, 2.1, 1.9), variant=REDUCED)
+    assert str(reached) == "already reached (epochs 4 of 400)"
+
+
+def test_more_or_fewer_seeds_are_no_reduction(verdict_on: Judge) -> None:
+    result = verdict_on(record_of(2.0, 2.1, 1.9, 2.0), variant={"paper": {"seeds": [0]}})
+    assert result.kind == "full"
+
+
+def test_other_images_are_not_compared(verdict_on: Judge) -> None:
+    result = verdict_on(record_of(2.0, 2.0, 2.0, dataset=make_dataset(subset=True)))
+    assert (result.kind, result.judgement) == ("not comparable", "not comparable")
+    assert str(result) == "not comparable (subset (1,400))"
 
 
 def test_verdict_follows_the_direction_of_the_metric(
@@ -72,7 +100,7 @@ def test_verdict_without_a_record_is_not_run(verdict_on: Judge) -> None:
     result = verdict_on(None)
     assert str(result) == "not run"
     assert result.reason == "no record at the quick preset"
-    assert result.ours is None
+    assert (result.ours, result.kind, result.trained) == (None, None, "")
 
 
 def test_verdict_on_what_cannot_be_run_says_why(verdict_on: Judge) -> None:
@@ -90,14 +118,19 @@ def test_verdict_on_a_smoke_result_is_never_a_comparison(
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"status": "diverged", "metrics": {}}, {"warnings": ["no better than the mean image"]}],
+    ("changes", "reason"),
+    [
+        ({"status": "diverged", "metrics": {}}, "1 of 4 seeds diverged"),
+        ({"warnings": ["the loss is odd"]}, "in 1 of 4 seeds the loss is odd"),
+    ],
 )
-def test_verdict_is_unstable_when_a_seed_failed(verdict_on: Judge, changes: dict[str, Any]) -> None:
+def test_verdict_is_unstable_when_a_seed_failed(
+    verdict_on: Judge, changes: dict[str, Any], reason: str
+) -> None:
     """However good the other seeds are."""
     seeds = [*record_of(2.0, 2.0, 2.0).seeds, make_seed(3, **changes)]
     result = verdict_on(make_record(seeds=seeds))
-    assert (result.judgement, result.reason) == ("unstable", "1 of 4 seeds failed")
+    assert (result.judgement, result.reason) == ("unstable", reason)
     assert result.ours is not None
 
 
@@ -105,7 +138,7 @@ def test_verdict_when_every_seed_diverged(verdict_on: Judge) -> None:
     seeds = [make_seed(i, status="diverged", metrics={}) for i in range(3)]
     result = verdict_on(make_record(seeds=seeds))
     assert (result.judgement, result.ours) == ("unstable", None)
-    assert result.reason == "3 of 3 seeds failed"
+    assert result.reason == "3 of 3 seeds diverged"
 
 
 @pytest.mark.parametrize(
@@ -124,24 +157,29 @@ def test_verdict_against_what_is_not_from_the_paper_says_so(
     assert str(verdict_on(record_of(*values), source=source)) == text
 
 
-SUBSET = make_dataset(subset=True)
+def test_verdict_names_its_limits(verdict_on: Judge) -> None:
+    assert str(verdict_on(record_of(2.0, 2.0, 2.0), stale=True)) == "replicated (stale)"
+    both = verdict_on(record_of(2.0, 2.0, 2.0), stale=True, source="memory")
+    assert str(both) == "replicated (target unconfirmed; stale)"
+    wide = verdict_on(record_of(1.5, 2.0, 3.5), plus_minus=0.01)
+    assert str(wide) == f"undecided ({wide.seeds_to_decide} seeds would decide)"
 
 
-@pytest.mark.parametrize(
-    ("record", "stale", "source", "text"),
-    [
-        (record_of(2.0, 2.0, 2.0, dataset=SUBSET), False, "paper", "replicated (subset (1,400))"),
-        (record_of(2.0, 2.0, 2.0), True, "paper", "replicated (stale)"),
-        (record_of(2.0, 2.0), True, "memory", "undecided (stale)"),
-        (
-            record_of(2.0, 2.0, 2.0, dataset=SUBSET),
-            True,
-            "memory",
-            "replicated (target unconfirmed, subset (1,400), stale)",
-        ),
-    ],
-)
-def test_verdict_names_its_limits(
-    verdict_on: Judge, record: Record, stale: bool, source: str, text: str
-) -> None:
-    assert str(verdict_on(record, stale=stale, source=source)) == text
+def test_the_score_counts_weights(verdict_on: Judge) -> None:
+    replicated = verdict_on(record_of(2.0, 2.0, 2.0), weight=3)
+    within = verdict_on(record_of(1.6, 1.65, 1.55), weight=2, margin=0.41, plus_minus=0.001)
+    worse = verdict_on(record_of(3.0, 3.1, 2.9), weight=1)
+    assert within.judgement == "different, within the margin"
+    assert score([replicated, within, worse], CREDIT) == (4.0, 6)
+
+
+def test_differences_that_many_tests_bring_are_named(verdict_on: Judge) -> None:
+    """Of twenty comparisons one is different at 5 % by chance."""
+    alike = [verdict_on(record_of(1.9, 2.0, 2.1)) for _ in range(19)]
+    barely = verdict_on(record_of(2.15, 2.3, 2.45), margin=0.2, plus_minus=0.001)
+    assert barely.difference is not None
+    assert 0.01 < barely.difference.p_different < 0.1
+    surely = verdict_on(record_of(3.0, 3.01, 2.99))
+    lost = not_surviving([*alike, barely, surely])
+    assert surely not in lost
+    assert lost == ([barely] if barely.difference.p_different < 0.05 else [])

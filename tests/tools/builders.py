@@ -104,6 +104,7 @@ def make_target(**changes: Any) -> Target:
         "source": "paper",
         "cite": "page 9",
         "place": "Table 9, small",
+        "weight": 1,
         "margin": 0.5,
         "margin_reason": "A quarter of the published value.",
     }
