@@ -60,6 +60,7 @@ class Verdict(Strict):
     difference: MeanDifference | None
     seeds_to_decide: int | None
     trained: str  # when the last seed began, empty without a record
+    planned_seeds: int  # of the settings; a record may have fewer
     stale: bool = False
     subset: bool = False
     train_images: int = 0
@@ -73,6 +74,8 @@ class Verdict(Strict):
             limits.append("target unconfirmed")
         if self.seeds_to_decide and self.judgement == "undecided":
             limits.append(f"{self.seeds_to_decide} seeds would decide")
+        if self.ours and self.ours.seeds < self.planned_seeds and self.kind:
+            limits.append(f"{self.ours.seeds} of {self.planned_seeds} seeds")
         if self.stale:
             limits.append("stale")
         return self.judgement + (f" ({'; '.join(limits)})" if limits else "")
@@ -130,6 +133,7 @@ def verdict(item: str, name: str, preset: str, record: Record | None, stale: boo
         differences=differences,
         **judged._asdict(),
         trained=max(s.provenance.started for s in record.seeds) if record else "",
+        planned_seeds=len(experiments().settings_of(preset, item, variant).seeds),
         stale=stale,
         subset=record is not None and record.dataset.subset,
         train_images=record.dataset.train if record else 0,

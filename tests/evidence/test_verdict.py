@@ -74,6 +74,13 @@ def test_a_reduced_run_says_what_was_reduced(verdict_on: Judge) -> None:
     assert str(reached) == "already reached (epochs 4 of 400)"
 
 
+def test_fewer_seeds_than_planned_are_told(verdict_on: Judge) -> None:
+    planned = {"settings": {"seeds": [0, 1, 2, 3, 4]}}
+    assert str(verdict_on(record_of(1.9, 2.0, 2.1), variant=planned)) == (
+        "replicated (3 of 5 seeds)"
+    )
+
+
 def test_more_or_fewer_seeds_are_no_reduction(verdict_on: Judge) -> None:
     result = verdict_on(record_of(2.0, 2.1, 1.9, 2.0), variant={"paper": {"seeds": [0]}})
     assert result.kind == "full"

@@ -24,7 +24,7 @@ def test_without_records_every_number_is_not_run(tmp_path: Path) -> None:
 
 def test_what_stands_around_the_table_stays(tmp_path: Path) -> None:
     text = with_results(f"above\n{START}old\n{END}below\n", tmp_path)
-    assert text.startswith(f"above\n{START}Of ")
+    assert text.startswith(f"above\n{START}**Of ")
     assert text.endswith(f"{END}below\n")
     assert "old" not in text
 
