@@ -17,6 +17,7 @@ from replication.models.networks import Encoder
 from replication.models.stack import Stack
 from replication.settings.schema import Seed, Settings
 
+from .batch_statistics import FreshStatistics
 from .fit import Batches, Fitted, Row, Training, fit
 from .jobs import checkpoint, weights
 from .jobs.progress import Progress
@@ -90,7 +91,7 @@ class Run:
             labelled = torch.stack(chosen)
         s = self.settings
         sizes = (s.batch_size, self.streams, s.given_size, s.differences.labelled_epochs)
-        return Batches(self.dataset, labelled, *sizes)
+        return Batches(self.dataset, labelled, *sizes, s.labelled_batch_size)
 
     def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         """Train with the settings' phases and schedule.
@@ -104,11 +105,16 @@ class Run:
             self._check_data(self.provenance["data"], kept)
             return fitted
         s = self.settings
-        phases = in_order(self.stack, s, self.streams)
+        phases = in_order(self.stack, s, self.streams, self.dataset)
         average = (
             Average(self.stack, s.weight_average_updates) if s.weight_average_updates else None
         )
-        training = Training(self.stack, phases, self.batches(), self.streams, average)
+        statistics = None
+        if s.batch_norm_images:
+            images = self.dataset.train.images[: s.batch_norm_images]
+            statistics = FreshStatistics(self.stack, images, self.dataset.scaling)
+        own = (self.batches(), self.streams, average, statistics)
+        training = Training(self.stack, phases, *own)
         fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
         self.provenance |= {"seconds": round(self.seconds, 1), "data": self.dataset.sha256}
         weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)

@@ -3,6 +3,7 @@
 from typing import cast
 
 from replication.base.streams import Streams
+from replication.data.dataset import Dataset
 from replication.models.networks import Encoder
 from replication.models.priors import DensePrior, priors_of
 from replication.models.stack import Stack
@@ -13,14 +14,17 @@ from . import alae
 from .descent import Phase
 from .differences import Joint, mean_squared_error
 from .inputs import EncoderInput
+from .joint import JointDescent
 from .layerwise import Layerwise
 from .losses import half_squared_error
 from .penalties import PenalisedReconstruction
 from .phases import Classification, HeadDistance, Reconstruction, Regularisation, Variational
 
 
-def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
-    """The phases that ``settings`` name, in the paper's order."""
+def in_order(stack: Stack, settings: Settings, streams: Streams, dataset: Dataset) -> list[Phase]:
+    """The phases that ``settings`` name, in the paper's order; or the one that is ours."""
+    if settings.joint:
+        return [JointDescent(stack, settings, streams, dataset)]
     if settings.alae:
         return alae.in_order(stack, settings, streams)
     encoder_input = EncoderInput(

@@ -176,13 +176,14 @@ def trace(settings: Settings) -> Architecture:
     small = {"batch_size": BATCH, "validation_images": 0, "labels": "all" if settings.labels else 0}
     settings = settings.model_copy(update=small)
     run = Run("", settings, stand_in(settings), [Seed(0, 0)], Path(), Execution())
-    phases = in_order(run.stack, settings, run.streams)
+    phases = in_order(run.stack, settings, run.streams, run.dataset)
     tracer, modules = Tracer(), units_of(run.stack.template)
     for unit, module in modules.items():
         tracer.watch(unit, module)
     batch = next(run.batches().epoch())
-    for name, tensor in vars(batch).items():
-        tracer.add(tensor, Node("", [], size_of(tensor), name))
+    for name, value in vars(batch).items():
+        if isinstance(value, Tensor):
+            tracer.add(value, Node("", [], size_of(value), name))
     returned: dict[str, Node] = {}
     with tracer:
         for phase in phases:
