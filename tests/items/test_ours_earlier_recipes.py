@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from replication import ours_semi_supervised as ours
+from replication import ours_earlier_recipes as ours
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.measures.evaluate import validation_error
@@ -16,7 +16,7 @@ from replication.training.run import Execution, Run
 from tests.tools.builders import make_record, make_seed, make_settings
 from tests.tools.tables import shown_rows
 
-ITEM = "ours_semi_supervised"
+ITEM = "ours_earlier_recipes"
 
 
 def run_of(folder: Path, validation: int) -> Run:
