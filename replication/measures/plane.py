@@ -1,4 +1,4 @@
-"""A representation in few dimensions as a picture: the map to a plane, and how far it tells classes.
+"""A representation in few dimensions as a picture: its map to a plane, how it tells the classes.
 
 Nothing here needs torch: it is drawn with.
 """

@@ -16,6 +16,10 @@ def joint_stands_alone(settings: "Settings") -> None:
     if settings.joint is None:
         if settings.warps:
             raise ValueError("warps needs joint.weights.warps")
+        if bool(settings.smoothness) != bool(settings.phases.smoothness):
+            raise ValueError("smoothness needs phases.smoothness or joint.weights.smoothness")
+        if settings.phases.smoothness and not settings.infers_label:
+            raise ValueError("phases.smoothness needs label_dim, and label_at: encoder")
         return
     if settings.phases != Phases():
         raise ValueError("joint leaves no place for phases: set them to null")
@@ -62,7 +66,7 @@ def joint_costs_have_their_parts(settings: "Settings") -> None:
 def second_stage_has_its_first(settings: "Settings") -> None:
     if settings.second_stage is None:
         return
-    if not (settings.label_dim and settings.label_at == "encoder" and not settings.alae):
+    if not settings.infers_label or settings.alae:
         raise ValueError("second_stage needs label_dim, and label_at: encoder")
     if settings.cluster_head_distance:
         raise ValueError("second_stage has a cluster_head_distance of its own: leave out the other")
@@ -85,7 +89,7 @@ def ramps_end_with_training(settings: "Settings") -> None:
 
 def labelled_batches_can_be_drawn(settings: "Settings") -> None:
     size = settings.labelled_batch_size
-    if size and not (settings.labels and settings.label_dim and settings.label_at == "encoder"):
+    if size and not (settings.labels and settings.infers_label):
         raise ValueError("labelled_batch_size needs labels, label_dim and label_at: encoder")
     if size and size % settings.label_dim:
         raise ValueError(
@@ -103,9 +107,7 @@ def batch_norm_is_evaluated_with_its_statistics(settings: "Settings") -> None:
             "weight_average_updates would leave batch_norm's statistics behind: set"
             " batch_norm_images"
         )
-    if settings.batch_norm == "hidden_and_label" and not (
-        settings.label_dim and settings.label_at == "encoder"
-    ):
+    if settings.batch_norm == "hidden_and_label" and not settings.infers_label:
         raise ValueError("batch_norm: hidden_and_label needs label_dim, and label_at: encoder")
 
 

@@ -130,6 +130,11 @@ class Settings(Strict):
         ]
 
     @property
+    def infers_label(self) -> bool:
+        """Whether the encoder has q(y|x)."""
+        return self.label_dim > 0 and self.label_at == "encoder"
+
+    @property
     def has_decoder(self) -> bool:
         """Whether anything trains one."""
         if self.joint and self.joint.weights.reconstruction is not None:

@@ -21,6 +21,7 @@ from replication.settings.ramps import value_at
 from replication.settings.schema import Settings
 
 from .balance import imbalance
+from .descent import Descent
 from .inputs import Batch, EncoderInput
 from .losses import (
     Model,
@@ -29,14 +30,13 @@ from .losses import (
     half_squared_error,
     reconstructed,
 )
-from .neighbours import neighbour_distances
 from .smoothness import VirtualAdversary
 from .warps import WarpConsistency
 
 Codes = dict[str, Tensor]
 
 
-class ScheduledDescent:
+class ScheduledDescent(Descent):
     """Adam over ``parameters``, at a learning rate that is set before each step."""
 
     def __init__(self, parameters: list[Tensor], settings: JointOptimiser):
@@ -52,7 +52,7 @@ class ScheduledDescent:
     def start_epoch(self, epoch: int) -> None:
         """Nothing: the learning rate changes with every update."""
 
-    def __call__(self, losses: Tensor, factor: float) -> None:
+    def __call__(self, losses: Tensor, factor: float = 1.0) -> None:
         """One step down ``losses`` [S], at ``factor`` of the highest learning rate.
 
         Parameters that no loss depends on stay as they are.
@@ -63,8 +63,7 @@ class ScheduledDescent:
             parameter.grad = None if gradient is None else gradient.contiguous()
         for group in self.optimiser.param_groups:
             group["lr"] = self.peak * factor
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
+        self.step()
 
 
 def encoded(model: Model, images: Tensor, epsilon: Tensor) -> Codes:
@@ -94,20 +93,18 @@ class JointDescent:
         self.priors: dict[str, Prior] = {
             name: prior for name, prior in every.items() if f"{name}_adversary" in self.weights
         }
-        self.descents = [
-            ScheduledDescent(stack.parameters("encoder", "decoder"), self.settings.autoencoder)
-        ]
+        self.autoencoder = ScheduledDescent(
+            stack.parameters("encoder", "decoder"), self.settings.autoencoder
+        )
+        self.descents: list[Descent] = [self.autoencoder]
         if self.priors:
             assert self.settings.discriminators is not None
             adversaries = stack.parameters(*(f"{name}_discriminator" for name in self.priors))
-            self.descents.append(ScheduledDescent(adversaries, self.settings.discriminators))
+            self.discriminators = ScheduledDescent(adversaries, self.settings.discriminators)
+            self.descents.append(self.discriminators)
         if "smoothness" in self.weights:
             assert settings.smoothness is not None
-            distances = None
-            if settings.smoothness.neighbour is not None:
-                sought = (settings.smoothness.neighbour, settings.smoothness.among)
-                distances = neighbour_distances(dataset, *sought)
-            self.smoothness = VirtualAdversary(stack, settings.smoothness, streams, distances)
+            self.smoothness = VirtualAdversary(stack, settings.smoothness, streams, dataset)
         if "warps" in self.weights:
             assert settings.warps is not None
             self.warps = WarpConsistency(stack, settings.warps, streams, dataset.shape)
@@ -129,7 +126,7 @@ class JointDescent:
             value_at(weight, batch.epoch) * costs[name] for name, weight in self.weights.items()
         ]
         joint = torch.stack(weighted).sum(0)
-        self.descents[0](joint, factor)
+        self.autoencoder(joint, factor)
         losses |= {name: cost.detach() for name, cost in costs.items()}
         return {**losses, "joint": joint.detach()}
 
@@ -140,7 +137,7 @@ class JointDescent:
         fake = {name: seen(name, codes).detach() for name in self.priors}
         real = {name: self._prior_samples(name, code.shape[1]) for name, code in fake.items()}
         losses = self.stack.each(discriminator_loss, real, fake)
-        self.descents[1](losses, factor)
+        self.discriminators(losses, factor)
         return {"discriminator": losses.detach()}
 
     def _prior_samples(self, name: str, count: int) -> Tensor:

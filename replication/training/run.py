@@ -24,6 +24,7 @@ from .jobs.progress import Progress
 from .jobs.provenance import Execution
 from .jobs.tracking import Tracker
 from .schedule import in_order
+from .second_stage import SecondStage
 from .weight_average import Average
 
 
@@ -120,6 +121,15 @@ class Run:
         weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
         self.clear()
         return fitted
+
+    def second_stage(self) -> dict[str, Tensor]:
+        """Train the plane on what ``fit`` has learned; its last losses, [S] each.
+
+        A run that is cut here starts this stage again, and gives the same bits.
+        """
+        losses = SecondStage(self.stack, self.settings, self.streams, self.dataset).train()
+        keep_weights(self.stack, self.seeds, self._folder.parent)
+        return losses
 
     @property
     def seconds(self) -> float:

@@ -19,6 +19,7 @@ from .layerwise import Layerwise
 from .losses import half_squared_error
 from .penalties import PenalisedReconstruction
 from .phases import Classification, HeadDistance, Reconstruction, Regularisation, Variational
+from .smoothness import Smoothing, VirtualAdversary
 
 
 def in_order(stack: Stack, settings: Settings, streams: Streams, dataset: Dataset) -> list[Phase]:
@@ -48,6 +49,9 @@ def in_order(stack: Stack, settings: Settings, streams: Streams, dataset: Datase
     if wanted.variational:
         prior = cast(DensePrior, priors["style"])
         phases.append(Variational(stack, wanted.variational, prior, encoder_input))
+    if wanted.smoothness and settings.smoothness:
+        adversary = VirtualAdversary(stack, settings.smoothness, streams, dataset)
+        phases.append(Smoothing(stack, wanted.smoothness, adversary))
     if differences.joint:  # then the settings have just these three
         return [Joint(*cast(tuple[Reconstruction, Regularisation, Classification], phases))]
     return phases

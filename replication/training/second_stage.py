@@ -34,11 +34,21 @@ def styles(model: Model, features: Tensor) -> Tensor:
     return style
 
 
+def styles_of(model: Model, images: Tensor) -> Tensor:
+    """The styles of images [B, pixels], [B, n]."""
+    return styles(model, learned(model, images)["features"])
+
+
+def heads_of(model: Model, every: Tensor) -> Tensor:
+    """The cluster heads, [m, n], of the one-hot labels [m, m]."""
+    heads: Tensor = model.get_submodule(HEADS)(every).float()
+    return heads
+
+
 def representation(model: Model, images: Tensor) -> Tensor:
     """Each image's place, [B, n]: its cluster head, by q(y|x), and its style."""
     known = learned(model, images)
-    heads: Tensor = model.get_submodule(HEADS)(known["label"])
-    return heads + styles(model, known["features"])
+    return heads_of(model, known["label"]) + styles(model, known["features"])
 
 
 def costs(

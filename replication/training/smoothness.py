@@ -11,12 +11,17 @@ from torch import Tensor
 from torch.func import grad
 
 from replication.base.streams import Streams
+from replication.data.dataset import Dataset
 from replication.models.stack import Stack
 from replication.settings.joint import Smoothness
+from replication.settings.optimisers import Optimiser
 from replication.settings.ramps import value_at
 
 from .batch_statistics import running_statistics_kept
+from .descent import Descent
+from .inputs import Batch
 from .losses import Model
+from .neighbours import neighbour_distances
 
 
 def log_probabilities(model: Model, images: Tensor) -> Tensor:
@@ -59,20 +64,31 @@ def roughness(model: Model, images: Tensor, log_target: Tensor) -> Tensor:
     return divergence(log_target, log_probabilities(model, images)).mean()
 
 
+class Smoothing:
+    """A phase of its own: q(y|x) descends its roughness, beside the paper's phases."""
+
+    def __init__(self, stack: Stack, settings: Optimiser, adversary: "VirtualAdversary"):
+        self.adversary = adversary
+        parameters = stack.parameters("encoder.trunk", "encoder.heads.label")
+        self.descents = [Descent(parameters, settings)]
+
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        losses = self.adversary(batch.images, batch.index, batch.epoch)
+        self.descents[0](losses)
+        return {"smoothness": losses.detach()}
+
+
 class VirtualAdversary:
-    """The cost: perturbs a batch against the models, and measures what changed.
+    """The cost: perturbs a batch against the models, and measures what changed."""
 
-    ``distances`` [N] are those of the training images to their neighbours, where the radius is
-    relative to them.
-    """
-
-    def __init__(
-        self, stack: Stack, settings: Smoothness, streams: Streams, distances: Tensor | None
-    ):
+    def __init__(self, stack: Stack, settings: Smoothness, streams: Streams, dataset: Dataset):
         self.stack = stack
         self.settings = settings
         self.streams = streams
-        self.distances = distances
+        self.distances: Tensor | None = None  # [N], of the training images
+        if settings.neighbour is not None:
+            sought = (settings.neighbour, settings.among)
+            self.distances = neighbour_distances(dataset, *sought)
 
     def radii(self, index: Tensor, epoch: float) -> Tensor:
         """The length of each image's perturbation, [S, B, 1]; ``index`` [S, B] tells which."""

@@ -147,7 +147,7 @@ def test_the_fitted_gaussian_has_the_codes_moments() -> None:
     assert (drawn[:, 2] == 3).all(), "a unit without spread keeps its value"
 
 
-def test_all_components_leave_no_error_and_none_the_mean_images() -> None:
+def test_all_components_leave_no_error_and_none_the_warned() -> None:
     data = load(experiments().settings_of("smoke", ITEM, "undercomplete"))
     assert component_error(data, 64) == pytest.approx(0, abs=1e-6)
     errors = [component_error(data, size) for size in (1, 2, 8)]

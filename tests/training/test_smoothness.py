@@ -127,7 +127,7 @@ def test_batch_norms_running_statistics_are_left_alone(seeds: list[int]) -> None
     stack = Stack(normalised, seeds, CPU)
     before = {name: value.clone() for name, value in stack.state_dict().items()}
     settings = Smoothness(radius=1.0)
-    adversary = VirtualAdversary(stack, settings, Streams(seeds, CPU), None)
+    adversary = VirtualAdversary(stack, settings, Streams(seeds, CPU), load(make_settings()))
     images = torch.randn(len(seeds), 9, 6, generator=DRAWS)
     losses = adversary(images, torch.zeros(len(seeds), 9, dtype=torch.long), 0.0)
     assert losses.shape == (len(seeds),)
@@ -136,13 +136,13 @@ def test_batch_norms_running_statistics_are_left_alone(seeds: list[int]) -> None
         assert torch.equal(value, before[name]), name
 
 
-def test_the_radius_follows_the_neighbours_and_the_ramp() -> None:
+def test_the_radius_follows_the_neighbours_and_the_ramp(workdir: Path) -> None:
     settings = Smoothness(relative_radius={0: 0.1, 2: 0.5}, neighbour=1)
-    distances = torch.tensor([1.0, 10.0, 4.0])
-    stack = Stack(normalised, [0], CPU)
-    adversary = VirtualAdversary(stack, settings, Streams([0], CPU), distances)
+    data, stack = load(make_settings()), Stack(normalised, [0], CPU)
+    adversary = VirtualAdversary(stack, settings, Streams([0], CPU), data)
+    distances = neighbour_distances(data, 1, None)
     found = adversary.radii(torch.tensor([[2, 0]]), 1.0)
-    torch.testing.assert_close(found, torch.tensor([[[1.2], [0.3]]]))
+    torch.testing.assert_close(found, 0.3 * distances[[2, 0]].view(1, 2, 1))
 
 
 @pytest.mark.parametrize(("among", "neighbour"), [(90, 1), (90, 7), (40, 3), (90, 89)])
