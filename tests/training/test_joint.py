@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from replication.base.errors import UserError
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.settings.joint import JointOptimiser
 from replication.settings.schema import Seed, Settings
 from replication.training.batch_statistics import FreshStatistics

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from replication.base.errors import UserError
 from replication.base.streams import Streams
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.models.stack import Stack
 from replication.settings.joint import Smoothness
 from replication.training.neighbours import kth_distances, neighbour_distances

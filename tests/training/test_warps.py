@@ -9,7 +9,7 @@ import torch
 from scipy.ndimage import affine_transform
 
 from replication.base.errors import UserError
-from replication.data.dataset import load
+from replication.data.loaders import load
 from replication.settings.joint import Warps
 from replication.settings.schema import Seed
 from replication.training.joint import JointDescent
