@@ -33,7 +33,9 @@ def train(run: "Run") -> "Outcome":
 def draw_table(drawing: Drawing) -> None:
     """A row for each variant: both errors, and the difference to the whole recipe."""
     rows: list[Row] = []
-    for variant in drawing.description.variants:
+    for variant, described in drawing.description.variants.items():
+        if drawing.preset not in described.presets:
+            continue
         record = drawing.record(variant)
         gap = Cell() if variant == WHOLE else difference(drawing, variant, WHOLE, TEST)
         errors = [summary(drawing, variant, metric) for metric in (HELD_OUT, TEST)]

@@ -111,7 +111,9 @@ class JointDescent:
 
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         factor = self.settings.schedule.factor_at(batch.epoch, self.epochs)
-        every = torch.cat([batch.images, batch.labelled_images], 1)
+        every = batch.images
+        if "classification" in self.weights:
+            every = torch.cat([every, batch.labelled_images], 1)
         codes = self.stack.each(encoded, *self.encoder_input(every))
         count = batch.images.shape[1]
         own = {name: code[:, :count] for name, code in codes.items()}
