@@ -55,7 +55,6 @@ def train(run: "Run") -> "Outcome":
         return metrics if run.settings.labels else {**metrics, **clustering_metrics(stack, data)}
 
     fitted = run.fit(evaluate)
-    losses = run.second_stage()
     seen = data.scaling.to_network(data.test.images)
     own_styles = over_chunks(stack, styles_of, seen)
     prior = Gaussian(own_styles.shape[-1])
@@ -64,7 +63,7 @@ def train(run: "Run") -> "Outcome":
     heads = over_chunks(stack, heads_of, every).double().cpu()
     codes = over_chunks(stack, representation, seen).double().cpu()
     labels = data.test.labels.cpu().byte().expand(len(run.seeds), -1)
-    metrics = {**evaluate(), **losses, **{f"style_{k}": v for k, v in matched.items()}}
+    metrics = {**evaluate(), **{f"style_{k}": v for k, v in matched.items()}}
     metrics["least_head_distance"] = torch.stack([torch.pdist(own).min() for own in heads])
     told, planes, placed = [], [], []
     for own, own_heads in zip(codes.numpy(), heads.numpy(), strict=True):

@@ -132,6 +132,13 @@ class Fitted:
     histories: list[list[Row]]
     diverged: list[bool] = field(default_factory=list)
 
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Put ``losses`` [S] of what was trained last into each seed's last row."""
+        for name, values in losses.items():
+            for history, value in zip(self.histories, values.tolist(), strict=True):
+                if history:
+                    history[-1][name] = value
+
 
 class Training:
     """Everything that an update changes, so that one place saves and restores it."""

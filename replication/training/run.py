@@ -117,19 +117,13 @@ class Run:
         own = (self.batches(), self.streams, average, statistics)
         training = Training(self.stack, phases, *own)
         fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
+        if s.second_stage:  # one that is cut here starts again, and gives the same bits
+            stage = SecondStage(self.stack, s.second_stage, self.streams, self.dataset)
+            fitted.add(stage.train())
         self.provenance |= {"seconds": round(self.seconds, 1), "data": self.dataset.sha256}
         weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
         self.clear()
         return fitted
-
-    def second_stage(self) -> dict[str, Tensor]:
-        """Train the plane on what ``fit`` has learned; its last losses, [S] each.
-
-        A run that is cut here starts this stage again, and gives the same bits.
-        """
-        losses = SecondStage(self.stack, self.settings, self.streams, self.dataset).train()
-        keep_weights(self.stack, self.seeds, self._folder.parent)
-        return losses
 
     @property
     def seconds(self) -> float:

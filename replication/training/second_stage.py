@@ -5,15 +5,17 @@ numbers can tell little, bends q(y|x) to other properties than the class. Here i
 error is that of the first stage by construction.
 """
 
+from typing import cast
+
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from replication.base.streams import Streams, stacked
 from replication.data.dataset import Dataset
 from replication.models.priors import Gaussian
 from replication.models.stack import Stack
-from replication.settings.schema import Settings
+from replication.settings.second_stage import SecondStage as Settings
 
 from .joint import ScheduledDescent
 from .losses import Model, half_squared_error, head_distance_loss
@@ -80,13 +82,13 @@ class SecondStage:
     """Trains the parts of ``plane``; all others stay as they are, in evaluation mode."""
 
     def __init__(self, stack: Stack, settings: Settings, streams: Streams, dataset: Dataset):
-        assert settings.second_stage is not None
         self.stack = stack
-        self.settings = settings.second_stage
+        self.settings = settings
         self.streams = streams
         self.dataset = dataset
         self.prior = Gaussian(self.settings.style_dim)
-        self.every = torch.eye(settings.label_dim, device=stack.device)
+        heads = cast(nn.Linear, stack.template.get_submodule(HEADS))
+        self.every = torch.eye(heads.in_features, device=stack.device)
         parts = stack.parameters("plane.style_head", "plane.decoder")
         self.autoencoder = ScheduledDescent(parts, self.settings.autoencoder)
         adversary = stack.parameters("plane.discriminator")

@@ -137,11 +137,11 @@ def test_the_plane_keeps_the_error_of_its_first_stage(variant: str, workdir: Pat
 
 
 def test_ours_and_the_ablations_store_what_is_drawn(workdir: Path) -> None:
-    run = run_of("ours_semi_supervised", "mnist_100", workdir / "a", epochs=2)
+    run = run_of("ours_semi_supervised", "mnist_100", workdir / "a" / "stack", epochs=2)
     outcome = ours.train(run)
     assert outcome.arrays["grid"].shape == (1, 8, 10, 64)
     assert outcome.metrics["smallest_class_percent"].item() > 0
-    run = run_of("ablations_ours", "classifier", workdir / "b", epochs=2)
+    run = run_of("ablations_ours", "classifier", workdir / "b" / "stack", epochs=2)
     assert not run.stack.parameters("decoder")
     assert "mean_image_per_pixel" not in ablations_ours.train(run).metrics
 

@@ -45,7 +45,9 @@ def run_of(settings: Settings, seeds: list[int]) -> Run:
 
 def trained(settings: Settings, seeds: list[int]) -> tuple[Run, dict[str, torch.Tensor]]:
     run = run_of(settings, seeds)
-    return run, SecondStage(run.stack, settings, run.streams, run.dataset).train()
+    assert settings.second_stage is not None
+    stage = SecondStage(run.stack, settings.second_stage, run.streams, run.dataset)
+    return run, stage.train()
 
 
 def test_what_was_learned_before_is_left_alone() -> None:

@@ -174,8 +174,8 @@ def tensors(values: Any) -> list[Tensor]:
 def trace(settings: Settings) -> Architecture:
     """One update of a new model of ``settings``, on the CPU, by two random images."""
     # All are labelled, where any are: two images cannot be chosen from evenly.
-    small: dict[str, Any] = {"batch_size": BATCH, "validation_images": 0, "labels": "all" if settings.labels else 0}
-    small |= {"labelled_batch_size": 0}
+    small: dict[str, Any] = {"batch_size": BATCH, "validation_images": 0, "labelled_batch_size": 0}
+    small["labels"] = "all" if settings.labels else 0
     if settings.smoothness:  # nor have they a second neighbour
         small |= {"smoothness": Smoothness(radius=1.0)}
     settings = settings.model_copy(update=small)
