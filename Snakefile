@@ -143,7 +143,7 @@ rule report:
         # Measured by hand, on a machine that does nothing else: absent is as good.
         measured=sorted(
             str(path)
-            for kind in ("bench/results/*.json", "figures/bench/growth.png")
+            for kind in ("bench/results/*.json", "figures/bench/*.png")
             for path in Path().glob(kind)
         ),
         page=[

@@ -57,7 +57,7 @@ def training_of(
     folder = Path(tempfile.gettempdir())  # nothing is written: no checkpoint is asked for
     with redirect_stderr(StringIO()):
         run = Run("bench", settings, dataset or load(settings), chosen, folder, execution)
-    phases = in_order(run.stack, settings, run.streams)
+    phases = in_order(run.stack, settings, run.streams, run.dataset)
     return Training(run.stack, phases, run.batches(), run.streams)
 
 

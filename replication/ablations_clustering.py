@@ -29,9 +29,9 @@ from .pages.ablations import (
     difference,
     learning_curve,
     learning_curves,
-    mean_images,
     name_of,
     summary,
+    warned,
 )
 from .pages.drawing import Drawing
 from .pages.tables import Cell, Row, Table, cell
@@ -84,7 +84,7 @@ def draw_table(drawing: Drawing) -> None:
         "Chosen without labels: the seed with the least reconstruction error at the end of "
         "training. Entropies in nats; 16 clusters of equal size have "
         f"{np.log(16):.2f}, a sure q(y|x) has 0.",
-        *mean_images(drawing),
+        *warned(drawing),
     ]
     Table(drawing.caption(text), [*columns, *MEASURES.values()], rows, notes).write(drawing.stem)
 

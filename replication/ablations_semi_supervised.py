@@ -34,10 +34,10 @@ from .evidence.published import published
 from .pages.ablations import (
     difference,
     learning_curves,
-    mean_images,
     name_of,
     summary,
     values_of,
+    warned,
 )
 from .pages.drawing import Drawing
 from .pages.tables import Cell, Row, Table
@@ -80,7 +80,7 @@ def draw_table(drawing: Drawing) -> None:
         "script), and 100 labels where nothing else is said.",
         *(f"Beside them: {r.text} {r} %." for r in published().items[ITEM].remarks),
         *spread(drawing),
-        *mean_images(drawing),
+        *warned(drawing),
     ]
     Table(drawing.caption(text), COLUMNS, rows, notes).write(drawing.stem)
 

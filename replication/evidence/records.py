@@ -22,6 +22,8 @@ from replication.settings.strict import Positive, Strict
 from .migration import SCHEMA, migrated
 
 RESULTS = Path("results")
+# Per cent of the test images; the classes of the suite's data have 4 % or more.
+LEAST_CLASS = 1.0
 
 
 class Machine(Strict):
@@ -135,9 +137,12 @@ def warnings_of(metrics: Mapping[str, float]) -> list[str]:
     reconstruction = metrics.get("test_reconstruction_per_pixel")
     floor = metrics.get("mean_image_per_pixel")
     # 2 %: a model that answers the mean image lands on either side of it.
+    found = []
     if reconstruction is not None and floor is not None and reconstruction > 0.98 * floor:
-        return ["the reconstruction is no better than the mean image"]
-    return []
+        found.append("the reconstruction is no better than the mean image")
+    if metrics.get("smallest_class_percent", 100.0) < LEAST_CLASS:
+        found.append("a class has nearly no images: q(y|x) has collapsed")
+    return found
 
 
 def path_of(preset: str, item: str, variant: str, results: Path = RESULTS) -> Path:

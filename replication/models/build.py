@@ -7,6 +7,7 @@ from replication.settings.schema import Settings
 
 from . import alae
 from .networks import Decoder, Discriminator, Encoder, initialise
+from .plane import build_plane
 
 
 def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
@@ -20,7 +21,7 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     style, label = settings.style_dim, settings.label_dim
     sizes = {"style": style, "label": label if settings.label_at == "encoder" else 0}
     heads = {name: size for name, size in sizes.items() if size}
-    phases, hidden_sizes = settings.phases, settings.hidden_sizes
+    hidden_sizes = settings.hidden_sizes
     model = nn.ModuleDict()
     model["encoder"] = Encoder(
         pixels,
@@ -31,8 +32,9 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
         settings.batch_norm != "none",
         settings.label_logit_std,
         settings.code_activation,
+        {"label"} if settings.batch_norm == "hidden_and_label" else None,
     )
-    if phases.reconstruction or phases.variational:
+    if settings.has_decoder:
         in_decoder = 0 if settings.label_at == "discriminator" else label
         heads_in_code = settings.cluster_head_distance is not None
         like = (
@@ -43,9 +45,11 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
             heads_in_code,
         )
         model["decoder"] = Decoder(style, in_decoder, *like)
-    if phases.discriminator:
-        for name, size in heads.items():
-            beside = settings.given_size if settings.label_at == "discriminator" else 0
-            model[f"{name}_discriminator"] = Discriminator(size + beside, hidden_sizes)
+    for name in settings.discriminated:
+        beside = settings.given_size if settings.label_at == "discriminator" else 0
+        own_sizes = settings.discriminator_hidden_sizes or hidden_sizes
+        model[f"{name}_discriminator"] = Discriminator(heads[name] + beside, own_sizes)
     initialise(model, settings.init_std, generator(seed, "initialisation"))
+    if settings.second_stage:
+        model["plane"] = build_plane(settings, pixels, seed)
     return model

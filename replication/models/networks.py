@@ -5,7 +5,7 @@ What they return is float32, so that losses are, whatever precision the products
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -62,7 +62,8 @@ class Encoder(nn.Module):
     - ``gaussian``: z = mean(x) + deviation(x) * epsilon;
     - ``universal``: z = f(x, epsilon), epsilon beside the pixels at the input.
 
-    ``activation`` is that of the style code.
+    ``activation`` is that of the style code. With ``batch_norm`` the heads named by
+    ``normalised_heads`` have it, too (all, if None).
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class Encoder(nn.Module):
         batch_norm: bool = False,
         label_logit_std: float | None = None,
         activation: Activation = "linear",
+        normalised_heads: Collection[str] | None = None,
     ):
         super().__init__()
         self.posterior = posterior
@@ -88,8 +90,12 @@ class Encoder(nn.Module):
             self.epsilon_size = noise_size
         inputs = pixels + (noise_size if posterior == "universal" else 0)
         self.trunk = perceptron([inputs, *hidden_sizes], batch_norm)
+        normalised = heads if normalised_heads is None else normalised_heads
         self.heads = nn.ModuleDict(
-            {name: linear(hidden_sizes[-1], size, batch_norm) for name, size in heads.items()}
+            {
+                name: linear(hidden_sizes[-1], size, batch_norm and name in normalised)
+                for name, size in heads.items()
+            }
         )
         if label_logit_std is not None:
             self.heads["label"] = BoundedLogits(hidden_sizes[-1], heads["label"], label_logit_std)
@@ -173,15 +179,20 @@ class Discriminator(nn.Module):
 
 
 def initialise(
-    model: nn.Module, deviation: float | Literal["he"], generator: torch.Generator
+    model: nn.Module, deviation: float | Literal["he", "torch"], generator: torch.Generator
 ) -> None:
     """Weights from N(0, deviation^2), biases zero (appendix A.1: deviation 0.01).
 
     ``he`` keeps the variance from ReLU layer to ReLU layer: sqrt(2 / inputs) (He et al., 2015).
+    ``torch`` is what ``nn.Linear`` does: both uniform, up to 1 / sqrt(inputs).
     """
     for layer in model.modules():
-        if isinstance(layer, nn.Linear):
-            own = math.sqrt(2 / layer.in_features) if deviation == "he" else deviation
+        if isinstance(layer, nn.Linear) and deviation == "torch":
+            bound = 1 / math.sqrt(layer.in_features)
+            for values in layer.parameters():
+                nn.init.uniform_(values, -bound, bound, generator=generator)
+        elif isinstance(layer, nn.Linear):
+            own = math.sqrt(2 / layer.in_features) if deviation == "he" else float(deviation)
             nn.init.normal_(layer.weight, 0.0, own, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

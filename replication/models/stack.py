@@ -69,6 +69,10 @@ class Stack:
             if not prefixes or any(name.startswith(prefix + ".") for prefix in prefixes)
         ]
 
+    def buffers(self) -> dict[str, Tensor]:
+        """What is no parameter, such as batch-norm's statistics; of S > 1 models [S, ...] each."""
+        return self._buffers
+
     def weights(self, *parts: str) -> list[Tensor]:
         """The weight matrices of ``parts``, [S, outputs, inputs] each."""
         named = self._parameters.items()

@@ -66,14 +66,15 @@ def by_run(drawing: Drawing, variant: str, metric: str) -> dict[tuple[int, int],
     return dict(zip(runs, values_of(drawing, variant, metric), strict=True))
 
 
-def mean_images(drawing: Drawing) -> list[str]:
-    """Which variants decode no better than the mean image in a seed or more."""
-    records = [(name_of(drawing, v), drawing.record(v)) for v in drawing.description.variants]
-    failed = [name for name, record in records if record and any(s.warnings for s in record.seeds)]
-    if not failed:
-        return []
-    each = ", ".join(f"'{name}'" for name in failed)
-    return [f"A seed or more reconstructs no better than the mean image in: {each}."]
+def warned(drawing: Drawing) -> list[str]:
+    """A note for each warning that a seed or more carries, with the variants."""
+    failed: dict[str, list[str]] = {}
+    for variant in drawing.description.variants:
+        record = drawing.record(variant)
+        found = {w for seed in record.seeds for w in seed.warnings} if record else set()
+        for warning in sorted(found):
+            failed.setdefault(warning, []).append(f"'{name_of(drawing, variant)}'")
+    return [f"In a seed or more {w}: {', '.join(names)}." for w, names in failed.items()]
 
 
 def learning_curves(

@@ -50,7 +50,8 @@ def speed(folder: Path, results: Path, figures: Path) -> Html:
     if not parts:
         parts = [run("Nothing was measured", "step", "rivals", "precision")]
     heading = joined([element("h2", "Speed"), element("p", ABOUT)])
-    return element("section", heading, *parts, growth(figures), quality(results), id="speed")
+    figured = (growth(figures), quality(results), time_to_quality(figures))
+    return element("section", heading, *parts, *figured, id="speed")
 
 
 def run(what: str, *benches: str) -> Html:
@@ -177,6 +178,15 @@ def growth(figures: Path) -> Html:
         return joined([heading, run("This is not drawn", "growth")])
     alt = "Time and memory by seeds, width, images, clusters and Parzen samples"
     return joined([heading, image(path.read_bytes(), alt)])
+
+
+def time_to_quality(figures: Path) -> Html:
+    """The figure of errors along core-minutes, if it was drawn."""
+    path = figures / "bench" / "quality.png"
+    if not path.exists():
+        return run("Methods without records are not drawn beside it", "quality")
+    alt = "Test error along core-minutes, with 100 labels and without, by method"
+    return image(path.read_bytes(), alt)
 
 
 def cost_in_error(found: Precision) -> Html:

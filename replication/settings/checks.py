@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from .joint_checks import JOINT_CHECKS
 from .losses import Differences
 from .models import StylePrior
 from .optimisers import Phases
@@ -35,10 +36,6 @@ def labels_and_codes_fit_together(settings: "Settings") -> None:
         raise ValueError("cluster_head_distance needs label_dim, and label_at: encoder")
     if settings.label_logit_std and not (settings.label_dim and settings.label_at == "encoder"):
         raise ValueError("label_logit_std needs label_dim, and label_at: encoder")
-    if settings.weight_average_updates and (
-        settings.batch_norm != "none" or settings.label_logit_std
-    ):
-        raise ValueError("weight_average_updates would leave batch_norm's statistics behind")
     if settings.phases.variational and settings.output == "linear":
         raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
     if settings.signed_pixels and (settings.standardise or settings.output == "sigmoid"):
@@ -130,4 +127,5 @@ CHECKS = (
     differences_have_their_phases,
     application_has_its_parts,
     alae_has_networks_of_its_own,
+    *JOINT_CHECKS,
 )

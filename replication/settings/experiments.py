@@ -35,14 +35,14 @@ Layer = Annotated[dict[str, Any], Field(default_factory=dict)]
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Later layers win; mappings merge key by key.
 
-    Three are one value and replace what is below: ``data``, ``learning_rate``, and an optimiser
-    that names its ``method``, since SGD's momentum means nothing to Adam. A value of null stands
-    for the default, so that a preset can switch a phase off.
+    Three are one value and replace what is below: ``data``, numbers by epoch, such as a learning
+    rate, and an optimiser that names its ``method``, since SGD's momentum means nothing to Adam. A
+    value of null stands for the default, so that a preset can switch a phase off.
     """
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            if isinstance(value, Mapping) and key not in ("data", "learning_rate"):
+            if isinstance(value, Mapping) and key != "data" and not is_by_epoch(value):
                 below = None if "method" in value else merged.get(key)
                 merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
             elif value is None:
@@ -50,6 +50,10 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
             else:
                 merged[key] = value
     return merged
+
+
+def is_by_epoch(value: Mapping[Any, Any]) -> bool:
+    return bool(value) and all(isinstance(key, int | float) for key in value)
 
 
 class Variant(Strict):

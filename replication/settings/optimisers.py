@@ -44,6 +44,8 @@ class Phases(Strict):
     classification: Optimiser | None = None
     head_distance: Optimiser | None = None
     variational: Optimiser | None = None
+    # Ours: q(y|x) is made smooth, beside the paper's phases.
+    smoothness: Optimiser | None = None
 
     @model_validator(mode="after")
     def _adversaries_come_in_pairs(self) -> "Phases":

@@ -10,10 +10,12 @@ from pydantic import Field, model_validator
 
 from .checks import CHECKS
 from .data import Data
+from .joint import Joint, Smoothness, Warps
 from .losses import Differences, Penalty
 from .measures import Application, Parzen
 from .models import Alae, StylePrior
 from .optimisers import Phases
+from .second_stage import SecondStage
 from .strict import Natural, Positive, PositiveNumber, Share, Strict
 
 # What a trained model does not depend on: its change asks for a new measure, not a new training.
@@ -57,6 +59,8 @@ class Settings(Strict):
     label_seeds: list[Natural] | None = None
 
     hidden_sizes: Annotated[list[Positive], Field(min_length=1)]
+    # Of the discriminators; those of the other networks, where it is not given.
+    discriminator_hidden_sizes: list[Positive] | None = None
     style_dim: Natural
     label_dim: Natural
     # Where the label comes in: the encoder infers it (Figure 8), or it is given beside the style to
@@ -68,23 +72,35 @@ class Settings(Strict):
     posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
     posterior_noise_dim: Natural = 0
     code_activation: Literal["linear", "relu", "sigmoid"] = "linear"
-    # Of the weights; ``he``: sqrt(2 / inputs) of each layer.
-    init_std: PositiveNumber | Literal["he"]
+    # Of the weights; ``he``: sqrt(2 / inputs) of each layer; ``torch``: as nn.Linear starts.
+    init_std: PositiveNumber | Literal["he", "torch"]
     style_prior: StylePrior = StylePrior()
     input_noise_std: Annotated[float, Field(ge=0)]
     input_dropout: Share = 0.0
     # The share of inputs that are set to 0, without dropout's rescaling; that are set to 0 or 1.
     input_masking: Share = 0.0
     input_salt_and_pepper: Share = 0.0
-    batch_norm: Literal["none", "encoder", "all"] = "none"
+    # Of the encoder, with the codes' layers (A.3); of the decoder, too (A.2.2); of the encoder's
+    # hidden layers and the logits of q(y|x) alone.
+    batch_norm: Literal["none", "encoder", "all", "hidden_and_label"] = "none"
     # The standard deviation that a batch-norm without gain and shift gives the logits of q(y|x).
     label_logit_std: PositiveNumber | None = None
 
     batch_size: Positive
+    # So many labelled images an update, drawn anew and evenly over the classes. 0: as in phase 3.
+    labelled_batch_size: Natural = 0
     epochs: Positive
     # What is evaluated are weights averaged over about so many updates; 0: the last ones.
     weight_average_updates: Natural = 0
+    # Batch-norm is evaluated with the statistics of so many training images under the weights that
+    # are evaluated; 0: with the running ones.
+    batch_norm_images: Natural = 0
     phases: Phases
+    # Ours, not the paper's: all costs as one sum, instead of the phases.
+    joint: Joint | None = None
+    smoothness: Smoothness | None = None
+    warps: Warps | None = None
+    second_stage: SecondStage | None = None
     penalty: Penalty | None = None
     # Each layer, with its mirror in the decoder, is first trained alone for so many epochs.
     layerwise_epochs: Natural = 0
@@ -112,6 +128,29 @@ class Settings(Strict):
         return {"encoder": 0, "decoder": self.label_dim, "discriminator": self.label_dim + 1}[
             self.label_at
         ]
+
+    @property
+    def infers_label(self) -> bool:
+        """Whether the encoder has q(y|x)."""
+        return self.label_dim > 0 and self.label_at == "encoder"
+
+    @property
+    def has_decoder(self) -> bool:
+        """Whether anything trains one."""
+        if self.joint and self.joint.weights.reconstruction is not None:
+            return True
+        return bool(self.phases.reconstruction or self.phases.variational)
+
+    @property
+    def discriminated(self) -> list[str]:
+        """The codes that have a discriminator: ``style``, ``label``."""
+        codes = {"style": self.style_dim, "label": self.label_dim}
+        if self.label_at != "encoder":
+            codes["label"] = 0
+        if self.joint:
+            weights = self.joint.weights.model_dump()
+            return [name for name in codes if weights[f"{name}_adversary"] is not None]
+        return [name for name, size in codes.items() if size and self.phases.discriminator]
 
     @property
     def runs(self) -> list[Seed]:

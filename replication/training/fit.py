@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Protocol
@@ -15,8 +15,10 @@ from replication.data.dataset import Dataset
 from replication.models.priors import one_hot
 from replication.models.stack import Stack
 
+from .batch_statistics import FreshStatistics
 from .descent import Phase
 from .inputs import Batch
+from .labelled_batches import EvenBatches
 from .weight_average import Average
 
 Row = dict[str, float | int]
@@ -46,7 +48,8 @@ class Batches:
     With ``labelled_epochs`` it is one over the labelled images, as public replications have it.
 
     ``labelled`` holds each seed's own labelled indices [S, L]. Up to a batch of them are taken
-    whole at every update; more are cycled through in a random order, batch by batch. Where
+    whole at every update; more are cycled through in a random order, batch by batch. With
+    ``labelled_batch_size`` each update draws so many anew, evenly over the classes. Where
     ``given_size`` is positive, each image comes with its label instead, a one-hot of that length;
     the last class is that of images without a label, if there are any.
     """
@@ -59,6 +62,7 @@ class Batches:
         streams: Streams,
         given_size: int = 0,
         labelled_epochs: bool = False,
+        labelled_batch_size: int = 0,
     ):
         train = dataset.train
         self.train = train
@@ -76,18 +80,24 @@ class Batches:
         self.steps = max(1, passed // self.batch_size)
         self._order: Tensor | None = None
         self._position = 0
+        self._even: EvenBatches | None = None
+        if labelled_batch_size and labelled is not None:
+            self._even = EvenBatches(train.labels, labelled, labelled_batch_size, streams)
 
-    def epoch(self) -> Iterator[Batch]:
+    def epoch(self, number: int = 0) -> Iterator[Batch]:
+        """The batches of the epoch with index ``number``."""
         order = self.streams.permutation("batches", len(self.train))
         for step in range(self.steps):
             index = order[:, step * self.batch_size : (step + 1) * self.batch_size]
             images = self.scaling.to_network(self.train.images[index])
+            own = (images, self._given(index))
+            place = (index, number + step / self.steps)
             if self.labelled is None:
-                yield Batch(images, self._given(index), images[:, :0], index[:, :0])
+                yield Batch(*own, images[:, :0], index[:, :0], *place)
                 continue
             chosen = self._labelled_batch()
             labelled_images = self.scaling.to_network(self.train.images[chosen])
-            yield Batch(images, self._given(index), labelled_images, self.train.labels[chosen])
+            yield Batch(*own, labelled_images, self.train.labels[chosen], *place)
 
     def _given(self, index: Tensor) -> Tensor:
         if not self.given_size:
@@ -96,6 +106,8 @@ class Batches:
 
     def _labelled_batch(self) -> Tensor:
         assert self.labelled is not None
+        if self._even:
+            return self._even.draw()
         count = self.labelled.shape[1]
         if count <= self.batch_size:
             return self.labelled
@@ -120,6 +132,13 @@ class Fitted:
     histories: list[list[Row]]
     diverged: list[bool] = field(default_factory=list)
 
+    def add(self, losses: dict[str, Tensor]) -> None:
+        """Put ``losses`` [S] of what was trained last into each seed's last row."""
+        for name, values in losses.items():
+            for history, value in zip(self.histories, values.tolist(), strict=True):
+                if history:
+                    history[-1][name] = value
+
 
 class Training:
     """Everything that an update changes, so that one place saves and restores it."""
@@ -131,12 +150,14 @@ class Training:
         batches: Batches,
         streams: Streams,
         average: Average | None = None,
+        statistics: FreshStatistics | None = None,
     ):
         self.stack = stack
         self.phases = phases
         self.batches = batches
         self.streams = streams
         self.average = average
+        self.statistics = statistics
         self.descents = [d for phase in phases for d in phase.descents]
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
@@ -153,11 +174,28 @@ class Training:
         for descent in self.descents:
             descent.start_epoch(epoch)
         totals: dict[str, Tensor] = {}
-        for step, batch in enumerate(self.batches.epoch()):
+        for step, batch in enumerate(self.batches.epoch(epoch)):
             for name, loss in self.update(batch).items():
                 totals[name] = totals[name] + loss if name in totals else loss
             told(epoch, step, self.batches.steps)
         return {name: (total / self.batches.steps).tolist() for name, total in totals.items()}
+
+    @contextmanager
+    def as_evaluated(self) -> Iterator[None]:
+        """The stack has the averaged weights and fresh statistics meanwhile, where asked for."""
+        with ExitStack() as changes:
+            if self.average:
+                changes.enter_context(self.average.in_place())
+            if self.statistics:
+                changes.enter_context(self.statistics.in_place())
+            yield
+
+    def finish(self) -> None:
+        """Leave the stack as it was evaluated."""
+        if self.average:
+            self.average.swap()
+        if self.statistics:
+            self.statistics.refresh()
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -188,7 +226,8 @@ def fit(
     """Train for ``epochs``; ``evaluate`` gives metrics [S] every so many epochs and at the end.
 
     The epochs that are evaluated make the history, with the mean losses of their updates. Where the
-    weights are averaged, the average is evaluated, and left in the stack.
+    weights are averaged, or batch-norm's statistics refreshed, that is evaluated, and left in the
+    stack.
 
     A seed whose losses stop being finite has diverged: its history ends there, and the others go
     on. Training goes on from the monitor's last checkpoint, if there is one, and then gives the
@@ -207,7 +246,7 @@ def fit(
         values = training.epoch(epoch, monitor.step)
         due = (epoch + 1) % evaluate_every == 0 or epoch + 1 == epochs
         if due:
-            with training.average.in_place() if training.average else nullcontext():
+            with training.as_evaluated():
                 values |= {name: metric.tolist() for name, metric in evaluate().items()}
         updates = (epoch + 1) * training.batches.steps
         rows = _rows(fitted, values, epoch + 1, updates)
@@ -217,8 +256,7 @@ def fit(
         monitor.epoch(rows, due)
         state_after = partial(_state, training, fitted, epoch + 1)
         monitor.checkpoint(epoch + 1, state_after)
-    if training.average:
-        training.average.swap()
+    training.finish()
     return fitted
 
 

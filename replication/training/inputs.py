@@ -15,12 +15,16 @@ class Batch:
 
     ``images`` [S, B, pixels], each with the one-hot label that is given beside its code
     [S, B, given_size]; and the labelled batch of the third phase, [S, L, pixels] and [S, L].
+    ``index`` [S, B] says which training images these are, ``epoch`` how many epochs are over, a
+    fraction within one.
     """
 
     images: Tensor
     given: Tensor
     labelled_images: Tensor
     labels: Tensor
+    index: Tensor
+    epoch: float
 
 
 class EncoderInput:

@@ -70,12 +70,14 @@ def classification_loss(model: Model, images: Tensor, epsilon: Tensor, labels: T
     return cross_entropy(model.encoder(images, epsilon)["label"], labels)
 
 
-def head_distance_loss(model: Model, every: Tensor, least: float) -> Tensor:
+def head_distance_loss(
+    model: Model, every: Tensor, least: float, path: str = "decoder.cluster_heads"
+) -> Tensor:
     """What each two cluster heads lack of the distance ``least``, summed (section 7).
 
-    ``every`` are the one-hot labels [m, m], whose heads are the rows of W_C.
+    ``every`` are the one-hot labels [m, m], whose heads are the rows of W_C, at ``path``.
     """
-    heads = model.get_submodule("decoder.cluster_heads")(every).float()
+    heads = model.get_submodule(path)(every).float()
     first, second = torch.triu_indices(len(every), len(every), 1, device=every.device)
     # Two heads at the same place would have a distance without a gradient.
     distances = ((heads[first] - heads[second]).square().sum(-1) + 1e-12).sqrt()

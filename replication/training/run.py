@@ -17,12 +17,14 @@ from replication.models.networks import Encoder
 from replication.models.stack import Stack
 from replication.settings.schema import Seed, Settings
 
+from .batch_statistics import FreshStatistics
 from .fit import Batches, Fitted, Row, Training, fit
 from .jobs import checkpoint, weights
 from .jobs.progress import Progress
 from .jobs.provenance import Execution
 from .jobs.tracking import Tracker
 from .schedule import in_order
+from .second_stage import SecondStage
 from .weight_average import Average
 
 
@@ -90,7 +92,7 @@ class Run:
             labelled = torch.stack(chosen)
         s = self.settings
         sizes = (s.batch_size, self.streams, s.given_size, s.differences.labelled_epochs)
-        return Batches(self.dataset, labelled, *sizes)
+        return Batches(self.dataset, labelled, *sizes, s.labelled_batch_size)
 
     def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         """Train with the settings' phases and schedule.
@@ -104,12 +106,20 @@ class Run:
             self._check_data(self.provenance["data"], kept)
             return fitted
         s = self.settings
-        phases = in_order(self.stack, s, self.streams)
+        phases = in_order(self.stack, s, self.streams, self.dataset)
         average = (
             Average(self.stack, s.weight_average_updates) if s.weight_average_updates else None
         )
-        training = Training(self.stack, phases, self.batches(), self.streams, average)
+        statistics = None
+        if s.batch_norm_images:
+            images = self.dataset.train.images[: s.batch_norm_images]
+            statistics = FreshStatistics(self.stack, images, self.dataset.scaling)
+        own = (self.batches(), self.streams, average, statistics)
+        training = Training(self.stack, phases, *own)
         fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
+        if s.second_stage:  # one that is cut here starts again, and gives the same bits
+            stage = SecondStage(self.stack, s.second_stage, self.streams, self.dataset)
+            fitted.add(stage.train())
         self.provenance |= {"seconds": round(self.seconds, 1), "data": self.dataset.sha256}
         weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
         self.clear()

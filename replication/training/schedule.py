@@ -3,6 +3,7 @@
 from typing import cast
 
 from replication.base.streams import Streams
+from replication.data.dataset import Dataset
 from replication.models.networks import Encoder
 from replication.models.priors import DensePrior, priors_of
 from replication.models.stack import Stack
@@ -13,14 +14,18 @@ from . import alae
 from .descent import Phase
 from .differences import Joint, mean_squared_error
 from .inputs import EncoderInput
+from .joint import JointDescent
 from .layerwise import Layerwise
 from .losses import half_squared_error
 from .penalties import PenalisedReconstruction
 from .phases import Classification, HeadDistance, Reconstruction, Regularisation, Variational
+from .smoothness import Smoothing, VirtualAdversary
 
 
-def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
-    """The phases that ``settings`` name, in the paper's order."""
+def in_order(stack: Stack, settings: Settings, streams: Streams, dataset: Dataset) -> list[Phase]:
+    """The phases that ``settings`` name, in the paper's order; or the one that is ours."""
+    if settings.joint:
+        return [JointDescent(stack, settings, streams, dataset)]
     if settings.alae:
         return alae.in_order(stack, settings, streams)
     encoder_input = EncoderInput(
@@ -44,6 +49,9 @@ def in_order(stack: Stack, settings: Settings, streams: Streams) -> list[Phase]:
     if wanted.variational:
         prior = cast(DensePrior, priors["style"])
         phases.append(Variational(stack, wanted.variational, prior, encoder_input))
+    if wanted.smoothness and settings.smoothness:
+        adversary = VirtualAdversary(stack, settings.smoothness, streams, dataset)
+        phases.append(Smoothing(stack, wanted.smoothness, adversary))
     if differences.joint:  # then the settings have just these three
         return [Joint(*cast(tuple[Reconstruction, Regularisation, Classification], phases))]
     return phases

@@ -102,7 +102,7 @@ def test_inputs_are_spoilt_as_often_as_asked_and_in_no_other_way() -> None:
 
 def test_each_layer_is_trained_alone_and_then_the_whole(tmp_path: Path) -> None:
     run = run_of("stacked_denoising", tmp_path, layerwise_epochs=1, epochs=4)
-    layerwise = in_order(run.stack, run.settings, run.streams)[0]
+    layerwise = in_order(run.stack, run.settings, run.streams, run.dataset)[0]
     assert isinstance(layerwise, Layerwise)
     assert layerwise.pairs == [
         ("encoder.trunk.0", "decoder.output"),
@@ -127,7 +127,7 @@ def test_each_layer_is_trained_alone_and_then_the_whole(tmp_path: Path) -> None:
 
 def test_a_layers_target_is_what_the_layers_below_make_of_the_clean_image(tmp_path: Path) -> None:
     run = run_of("stacked_denoising", tmp_path)
-    layerwise = in_order(run.stack, run.settings, run.streams)[0]
+    layerwise = in_order(run.stack, run.settings, run.streams, run.dataset)[0]
     assert isinstance(layerwise, Layerwise)
     images = torch.rand(7, 64)
     encoder = run.stack.template.encoder
@@ -147,7 +147,7 @@ def test_the_fitted_gaussian_has_the_codes_moments() -> None:
     assert (drawn[:, 2] == 3).all(), "a unit without spread keeps its value"
 
 
-def test_all_components_leave_no_error_and_none_the_mean_images() -> None:
+def test_all_components_leave_no_error_and_none_the_warned() -> None:
     data = load(experiments().settings_of("smoke", ITEM, "undercomplete"))
     assert component_error(data, 64) == pytest.approx(0, abs=1e-6)
     errors = [component_error(data, size) for size in (1, 2, 8)]

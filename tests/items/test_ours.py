@@ -1,78 +1,171 @@
-"""Our own recipe: what is compared on held-out images, and how the table tells it."""
+"""Items of ours: what they store, what their tables tell, and how minutes are counted."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from replication import ablations_ours, ours_clustering, ours_dimensionality_reduction
 from replication import ours_semi_supervised as ours
 from replication.data.loaders import load
 from replication.evidence import records
-from replication.measures.evaluate import validation_error
+from replication.evidence.records import Record, SeedResult
 from replication.pages.drawing import Drawing
+from replication.pages.minutes import along_minutes, core_minutes
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.run import Execution, Run
-from tests.tools.builders import make_record, make_seed, make_settings
+from tests.tools.builders import make_joint_settings, make_record, make_seed
 from tests.tools.tables import shown_rows
 
-ITEM = "ours_semi_supervised"
+SECONDS = 90.0
 
 
-def run_of(folder: Path, validation: int) -> Run:
-    settings = make_settings(validation_images=validation, epochs=2)
-    return Run("", settings, load(settings), [Seed(0, 0), Seed(1, 1)], folder, Execution())
+def seed_of(number: int, metrics: dict[str, float], **provenance: Any) -> SeedResult:
+    """A seed of two evaluations, whose first errs twice as much."""
+    rows: list[dict[str, Any]] = [
+        {"epoch": epoch, "updates": 10 * epoch, **{k: v * (3 - epoch) for k, v in metrics.items()}}
+        for epoch in (1, 2)
+    ]
+    seed = make_seed(number, metrics=metrics, history=rows)
+    changed = {"seconds": SECONDS, **provenance}
+    return seed.model_copy(update={"provenance": seed.provenance.model_copy(update=changed)})
 
 
-def test_the_validation_error_is_that_of_the_held_out_images(tmp_path: Path) -> None:
-    """By hand, from q(y|x) of each model; not that of the images trained on or tested."""
-    run = run_of(tmp_path, 300)
-    found = validation_error(run.stack, run.dataset)
-    held_out = load(make_settings()).train[-300:]
-    for index in range(2):
-        with torch.no_grad():
-            logits = run.stack.model(index).encoder(held_out.images / 255)["label"]
-        wrong = (logits.argmax(-1) != held_out.labels).double().mean()
-        assert found[index].item() == pytest.approx(100 * wrong.item())
+def stored(item: str, variant: str, seeds: list[SeedResult], results: Path, **made: Any) -> None:
+    settings = experiments().settings_of("quick", item, variant)
+    settings = settings.model_copy(update={"seeds": [s.seed for s in seeds]})
+    names = {"preset": "quick", "item": item, "variant": variant, "settings": settings}
+    arrays = made.pop("arrays", {})
+    path = records.path_of("quick", item, variant, results)
+    records.write(make_record(seeds=seeds, **names), arrays, path)
 
 
-@pytest.mark.parametrize("validation", [0, 300])
-def test_held_out_images_are_measured_where_there_are_any(tmp_path: Path, validation: int) -> None:
-    outcome = ours.train(run_of(tmp_path, validation))
-    assert ("validation_error_percent" in outcome.metrics) == bool(validation)
-    assert "test_error_percent" in outcome.fitted.histories[0][-1]
+def test_minutes_are_those_of_a_core_and_a_seed() -> None:
+    """Two seeds of one stack share its time; two threads count twice."""
+    alone = make_record(seeds=[seed_of(0, {"a": 1.0})])
+    shared = make_record(seeds=[seed_of(0, {"a": 1.0}, stacked=2, threads=2)])
+    assert core_minutes(alone).mean == core_minutes(shared).mean == pytest.approx(SECONDS / 60)
+    half = make_record(seeds=[seed_of(0, {"a": 1.0}, stacked=2)])
+    assert core_minutes(half).mean == pytest.approx(SECONDS / 120)
 
 
-def stored(results: Path, variant: str, values: list[float], validation: int = 300) -> None:
-    """A record with these test errors; on held-out images, if there are any, one point more."""
-    seeds = []
-    for number, value in enumerate(values):
-        metrics = {"test_error_percent": value}
-        if validation:
-            metrics["validation_error_percent"] = value + 1
-        rows = [{"epoch": epoch, "updates": epoch, **metrics} for epoch in (1, 2)]
-        seeds.append(make_seed(number, metrics=metrics, history=rows))
-    settings = make_settings(validation_images=validation)
-    names = {"preset": "quick", "item": ITEM, "variant": variant}
-    path = records.path_of("quick", ITEM, variant, results)
-    records.write(make_record(seeds=seeds, settings=settings, **names), {}, path)
+def test_errors_lie_along_the_minutes_by_updates() -> None:
+    record = make_record(seeds=[seed_of(0, {"a": 1.0}), seed_of(1, {"a": 3.0})])
+    minutes, values = along_minutes(record, "a")
+    assert minutes.tolist() == pytest.approx([SECONDS / 120, SECONDS / 60])
+    assert values.tolist() == [[2.0, 1.0], [6.0, 3.0]]
+    assert not len(along_minutes(record, "b")[0])
 
 
-def test_the_table_tells_what_was_tried_and_what_was_not_run(tmp_path: Path) -> None:
-    stored(tmp_path, "tried_average", [7.0])
-    stored(tmp_path, "mnist_100", [2.0, 4.0], validation=0)
-    drawing = Drawing("quick", ITEM, tmp_path, tmp_path / "figures")
+def test_the_table_tells_the_papers_numbers_ours_and_the_search(tmp_path: Path) -> None:
+    errors = {"test_error_percent": 1.5, "validation_error_percent": 1.7}
+    grid = torch.zeros(8, 10, 784, dtype=torch.uint8).numpy()
+    seeds = [seed_of(n, errors) for n in range(2)]
+    stored("ours_semi_supervised", "mnist_100", seeds, tmp_path, arrays={"grid": grid})
+    stored("ours_semi_supervised", "tried_20_epochs", seeds[:1], tmp_path)
+    drawing = Drawing("quick", "ours_semi_supervised", tmp_path, tmp_path / "figures")
     ours.draw_table(drawing)
     ours.draw_figure(drawing)
-    rows = [[name, *texts.values()] for name, texts in shown_rows(drawing.stem).items()]
-    averaged = next(row for row in rows if "averaged" in row[0])
-    assert averaged[1:] == [str(make_settings().epochs), "8.00 (n=1)", "7.00 (n=1)"]
-    chosen = next(row for row in rows if row[0].startswith("Our recipe"))
-    assert chosen[2:] == ["", "3.00 ± 1.41 (n=2)"], "the chosen recipe trains on all images"
-    assert sum(row[2] == "not run" for row in rows) >= 3
+    rows = shown_rows(drawing.stem)
+    own = rows["100: this recipe (ours)"]
+    assert own["test error"] == "1.50 (n=2)"
+    assert own["core-minutes"] == "1.5"
+    assert own["held-out error"] == "", "it trains on all images"
+    assert rows["100: AAE (the paper's table)"]["test error"].startswith("1.90 ± 0.10")
+    assert rows["all: this recipe (ours)"]["test error"] == "not run"
+    tried = next(cells for name, cells in rows.items() if name.startswith("Tried"))
+    assert tried["held-out error"].startswith("1.70")
     assert drawing.stem.with_suffix(".png").stat().st_size > 10_000
 
 
-def test_what_is_tried_is_tried_at_quick_alone() -> None:
-    assert experiments().runnable(ITEM, "smoke") == ["mnist_100"]
-    assert len(experiments().runnable(ITEM, "quick")) > 4
+def cluster_seed(number: int, error: float, entropy: float, warps: float) -> SeedResult:
+    names = [ours_clustering.ERROR, ours_clustering.BOUND, *ours_clustering.MEASURES]
+    metrics = dict.fromkeys(names, error) | {"label_entropy": entropy, "warps": warps}
+    return seed_of(number, metrics)
+
+
+def test_without_labels_the_seed_is_kept_that_agrees_best_of_the_decided(tmp_path: Path) -> None:
+    seeds = [
+        cluster_seed(0, 9.0, 0.1, 0.9),
+        cluster_seed(1, 3.0, 0.2, 0.4),
+        cluster_seed(2, 6.0, 0.5, 0.1),  # undecided
+    ]
+    stored("ours_clustering", "clusters_16", seeds, tmp_path)
+    stored("ours_clustering", "clusters_30", seeds[2:], tmp_path)
+    drawing = Drawing("quick", "ours_clustering", tmp_path, tmp_path / "figures")
+    record = drawing.record("clusters_16")
+    assert isinstance(record, Record)
+    kept = ours_clustering.chosen(record)
+    assert kept is not None
+    assert kept.seed == 1
+    ours_clustering.draw_table(drawing)
+    rows = shown_rows(drawing.stem)
+    warped = rows["Our clusters, 16, with warps"]
+    assert warped["chosen without labels"] == "3.00"
+    assert warped["worst seed"] == "9.00"
+    assert warped["permutation-invariant"] == "no"
+    assert warped["the paper's AAE, %"].startswith("9.55 ± 2.05")
+    assert rows["Our clusters, 30, with warps"]["chosen without labels"] == "all are undecided"
+    invariant = rows["Our clusters, 16, permutation-invariant"]
+    assert invariant["permutation-invariant"] == "yes"
+    assert invariant["error, %"] == "not run"
+
+
+def run_of(item: str, variant: str, folder: Path, **changes: Any) -> Run:
+    settings = experiments().settings_of("smoke", item, variant).model_copy(update=changes)
+    return Run("", settings, load(settings), [Seed(0, 0)], folder, Execution())
+
+
+@pytest.mark.parametrize("variant", ["labels_100", "ten_dimensional", "unsupervised"])
+def test_the_plane_keeps_the_error_of_its_first_stage(variant: str, workdir: Path) -> None:
+    item = "ours_dimensionality_reduction"
+    run = run_of(item, variant, workdir / "stack", epochs=3, evaluate_every=3)
+    outcome = ours_dimensionality_reduction.train(run)
+    clusters = run.settings.label_dim
+    assert outcome.arrays["codes"].shape == (1, 397, 2)
+    assert outcome.arrays["heads"].shape == (1, clusters, 2)
+    last = outcome.fitted.histories[0][-1]
+    assert outcome.metrics["test_error_percent"].item() == last["test_error_percent"]
+    second = run.settings.second_stage
+    assert second is not None
+    distance = second.cluster_head_distance
+    assert outcome.metrics["least_head_distance"].item() > 0.9 * distance
+    kept = {path.stem for path in workdir.glob("*.safetensors")}
+    assert kept == {"seed_0_labels_0"}
+
+
+def test_ours_and_the_ablations_store_what_is_drawn(workdir: Path) -> None:
+    run = run_of("ours_semi_supervised", "mnist_100", workdir / "a" / "stack", epochs=2)
+    outcome = ours.train(run)
+    assert outcome.arrays["grid"].shape == (1, 8, 10, 64)
+    assert outcome.metrics["smallest_class_percent"].item() > 0
+    run = run_of("ablations_ours", "classifier", workdir / "b" / "stack", epochs=2)
+    assert not run.stack.parameters("decoder")
+    assert "mean_image_per_pixel" not in ablations_ours.train(run).metrics
+
+
+def test_the_ablations_table_is_drawn(tmp_path: Path) -> None:
+    errors = {"test_error_percent": 2.0, "validation_error_percent": 1.9}
+    stored("ablations_ours", "whole", [seed_of(n, errors) for n in range(3)], tmp_path)
+    worse = {name: value + 1 for name, value in errors.items()}
+    stored("ablations_ours", "no_smoothness", [seed_of(n, worse) for n in range(3)], tmp_path)
+    drawing = Drawing("quick", "ablations_ours", tmp_path, tmp_path / "figures")
+    ablations_ours.draw_table(drawing)
+    ablations_ours.draw_figure(drawing)
+    rows = shown_rows(drawing.stem)
+    assert rows["without smoothness"]["difference (95 %)"].startswith("+1.00")
+    assert rows["nothing left out"]["test error, %"] == "2.00 (n=3)"
+    assert rows["without balance"]["test error, %"] == "not run"
+
+
+def test_settings_of_ours_are_told_apart_from_the_papers() -> None:
+    """No preset of the paper, and every recipe with warps says that it has them."""
+    for item in ("ours_semi_supervised", "ours_clustering", "ours_dimensionality_reduction"):
+        assert experiments().runnable(item, "paper") == []
+        for name, variant in experiments().items[item].variants.items():
+            settings = experiments().settings_of("quick", item, name)
+            if settings.warps and item == "ours_clustering":
+                assert "warps" in variant.place
+    assert make_joint_settings().joint is not None

@@ -27,14 +27,15 @@ def training_of(settings: Settings, seeds: list[Seed], bf16: bool = False) -> Tr
     numbers = [s.seed for s in seeds]
     stack = Stack(lambda seed: build(settings, dataset.pixels, seed), numbers, CPU, bf16)
     streams = Streams(numbers, CPU)
-    phases = in_order(stack, settings, streams)
+    phases = in_order(stack, settings, streams, dataset)
     labelled = None
     if settings.labels:
         labels = dataset.train.labels
         chosen = [choose_labelled(labels, settings.labels, s.label_seed) for s in seeds]
         labelled = torch.stack(chosen)
     sizes = (settings.batch_size, streams, settings.given_size)
-    batches = Batches(dataset, labelled, *sizes, settings.differences.labelled_epochs)
+    labelled_too = (settings.differences.labelled_epochs, settings.labelled_batch_size)
+    batches = Batches(dataset, labelled, *sizes, *labelled_too)
     return Training(stack, phases, batches, streams)
 
 

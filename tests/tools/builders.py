@@ -4,7 +4,7 @@ from typing import Any
 
 from replication.evidence.published import Published, Target
 from replication.evidence.records import DataSummary, Provenance, Record, SeedResult
-from replication.settings.experiments import Experiments
+from replication.settings.experiments import Experiments, merge
 from replication.settings.schema import Settings
 
 SETTINGS: dict[str, Any] = {
@@ -120,3 +120,37 @@ def make_published(**changes: Any) -> Published:
         "targets": {"small": make_target(**changes)},
     }
     return Published.model_validate({"items": {"table9": content}})
+
+
+# All costs of a joint loss at once, on the small digits.
+JOINT: dict[str, Any] = {
+    **SETTINGS,
+    "discriminator_hidden_sizes": [8],
+    "batch_norm": "hidden_and_label",
+    "batch_norm_images": 200,
+    "weight_average_updates": 20,
+    "labelled_batch_size": 20,
+    "phases": {},
+    "joint": {
+        "weights": {
+            "reconstruction": {1: 0.1, 3: 0.05},
+            "classification": 1.0,
+            "style_adversary": 0.1,
+            "label_adversary": {0.5: 0.0, 2: 0.1},
+            "smoothness": 1.0,
+            "balance": 1.0,
+            "warps": 0.5,
+        },
+        "autoencoder": {"learning_rate": 0.002},
+        "discriminators": {"learning_rate": 0.001, "betas": [0.5, 0.99]},
+        "schedule": {"warm_up_epochs": 0.5, "decay_from": 0.5},
+        "balance_slack": 0.02,
+    },
+    "smoothness": {"relative_radius": 0.2, "neighbour": 2, "among": 500},
+    "warps": {"rotation_degrees": 10.0, "shear": 0.2, "scale": 0.1, "shift_pixels": 1.0},
+}
+
+
+def make_joint_settings(**changes: Any) -> Settings:
+    """``JOINT`` with ``changes``, merged as those of experiments.yaml are."""
+    return Settings.model_validate(merge(JOINT, changes))

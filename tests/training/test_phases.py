@@ -132,7 +132,7 @@ def test_a_prior_sample_comes_from_the_part_of_its_label() -> None:
     game = training.phases[1]
     assert isinstance(game, Regularisation)
     given = torch.nn.functional.one_hot(torch.arange(11).repeat(1, 300), 11).float()
-    batch = Batch(torch.zeros(1, 3300, 64), given, torch.empty(0), torch.empty(0))
+    batch = Batch(torch.zeros(1, 3300, 64), given, *(torch.empty(0),) * 3, 0.0)
     real = game._prior_samples("style", batch)[0]
     assert torch.equal(real[:, 2:], given[0])
     own = game.priors["style"].class_of(real[:, :2]) == torch.arange(11).repeat(300)

@@ -16,6 +16,7 @@ from torch.utils._pytree import tree_leaves
 
 from replication.data.dataset import Dataset, Split
 from replication.data.loaders import load
+from replication.settings.joint import Smoothness
 from replication.settings.schema import Seed, Settings
 from replication.training.run import Execution, Run
 from replication.training.schedule import in_order
@@ -173,16 +174,20 @@ def tensors(values: Any) -> list[Tensor]:
 def trace(settings: Settings) -> Architecture:
     """One update of a new model of ``settings``, on the CPU, by two random images."""
     # All are labelled, where any are: two images cannot be chosen from evenly.
-    small = {"batch_size": BATCH, "validation_images": 0, "labels": "all" if settings.labels else 0}
+    small: dict[str, Any] = {"batch_size": BATCH, "validation_images": 0, "labelled_batch_size": 0}
+    small["labels"] = "all" if settings.labels else 0
+    if settings.smoothness:  # nor have they a second neighbour
+        small |= {"smoothness": Smoothness(radius=1.0)}
     settings = settings.model_copy(update=small)
     run = Run("", settings, stand_in(settings), [Seed(0, 0)], Path(), Execution())
-    phases = in_order(run.stack, settings, run.streams)
+    phases = in_order(run.stack, settings, run.streams, run.dataset)
     tracer, modules = Tracer(), units_of(run.stack.template)
     for unit, module in modules.items():
         tracer.watch(unit, module)
     batch = next(run.batches().epoch())
-    for name, tensor in vars(batch).items():
-        tracer.add(tensor, Node("", [], size_of(tensor), name))
+    for name, value in vars(batch).items():
+        if isinstance(value, Tensor):
+            tracer.add(value, Node("", [], size_of(value), name))
     returned: dict[str, Node] = {}
     with tracer:
         for phase in phases:
@@ -193,7 +198,9 @@ def trace(settings: Settings) -> Architecture:
         node.name = names[id(node.generator)] if node.generator else node.name
     flows = [flow for unit, node in tracer.entered for flow in flows_into(unit, node)]
     parameters = {unit: {id(p) for p in run.stack.parameters(unit)} for unit in modules}
-    losses = [loss_of(descended, returned, parameters) for descended in tracer.descended]
+    every = {id(p) for p in run.stack.parameters()}  # a gradient by images descends nothing
+    descents = [d for d in tracer.descended if d.parameters & every]
+    losses = [loss_of(descended, returned, parameters) for descended in descents]
     used = {unit: tracer.units[unit] for unit in modules if unit in tracer.units}
     return Architecture(used, list(dict.fromkeys(flows)), losses)
 

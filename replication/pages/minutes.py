@@ -1,0 +1,52 @@
+"""How long training took: core-minutes, in tables and along learning curves."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .tables import Cell, number
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from replication.evidence.records import Record, SeedResult
+
+
+def minutes_of(seed: "SeedResult") -> float:
+    """Core-minutes of one seed: a stack's time is shared among its seeds."""
+    own = seed.provenance
+    return own.seconds * own.threads / own.stacked / 60
+
+
+def core_minutes(record: "Record") -> Cell:
+    """Over the seeds, with one decimal."""
+    return replace(number([minutes_of(seed) for seed in record.seeds], 1), unit="core-minutes")
+
+
+def along_minutes(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """Core-minutes [N] at which ``metric`` was measured, and it [S, N], of the healthy seeds.
+
+    The clock is read at the end alone: each update counts the same.
+    """
+    healthy = [seed for seed in record.seeds if seed.status == "ok"]
+    rows = [[row for row in seed.history if metric in row] for seed in healthy]
+    if not rows or not rows[0]:
+        return np.empty(0), np.empty((0, 0))
+    whole = float(np.mean([minutes_of(seed) for seed in healthy]))
+    shares = [row["updates"] / rows[0][-1]["updates"] for row in rows[0]]
+    return whole * np.array(shares), np.array([[row[metric] for row in own] for own in rows])
+
+
+def draw_minutes(
+    axes: "Axes", record: "Record | None", metric: str, name: str, colour: str, line: str = "-"
+) -> None:
+    """Mean of ``metric`` over the seeds along core-minutes, and their range; nothing without."""
+    if record is None:
+        return
+    minutes, values = along_minutes(record, metric)
+    if not len(minutes):
+        return
+    final = replace(number([float(v) for v in values[:, -1]]), counted=True)
+    axes.plot(minutes, values.mean(0), line, color=colour, lw=1.2, label=f"{name}: {final}")
+    axes.fill_between(minutes, values.min(0), values.max(0), color=colour, alpha=0.2, lw=0)
