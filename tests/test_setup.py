@@ -82,7 +82,7 @@ def test_settings_do_without_torch_and_matplotlib() -> None:
 
 
 def test_every_room_says_what_lives_there_and_exports_nothing() -> None:
-    rooms = [*(ROOT / "replication").rglob("__init__.py")]
+    rooms = [*(ROOT / "replication").glob("*/**/__init__.py")]
     assert len(rooms) > 8
     for path in rooms:
         (docstring,) = ast.parse(path.read_text()).body
