@@ -57,8 +57,12 @@ class Run:
         folder: Path,
         execution: Execution,
         position: tuple[int, int] = (1, 1),
+        kept: Path | None = None,
     ):
-        """``position``: which of how many runs of the command this is, for the time left."""
+        """``position``: which of how many runs of the command this is, for the time left.
+
+        ``kept``: where the weights are kept, or lie already; without it, nowhere.
+        """
         if settings.labels and settings.label_dim != dataset.classes:
             problem = f"label_dim is {settings.label_dim}, {dataset.name} has {dataset.classes}"
             raise UserError(f"{problem} classes", "make them equal")
@@ -76,6 +80,7 @@ class Run:
         self._seconds_before = 0.0  # of the processes that this one goes on from
         self._started = time.monotonic()
         self._folder = folder
+        self._kept = kept
         self.provenance: dict[str, Any] = {}  # with what the seeds are, or were, trained
         self._checkpoints = checkpoint.Checkpoints(folder, execution.checkpoint_seconds)
 
@@ -100,8 +105,8 @@ class Run:
         Where all seeds were trained before and only have to be measured, their weights are read
         instead.
         """
-        kept = self._folder.parent
-        if weights.are_kept(kept, self.seeds):
+        kept = self._kept
+        if kept and weights.are_kept(kept, self.seeds):
             fitted, self.provenance = weights.restore(kept, self.seeds, self.stack, self.streams)
             self._check_data(self.provenance["data"], kept)
             return fitted
@@ -121,7 +126,8 @@ class Run:
             stage = SecondStage(self.stack, s.second_stage, self.streams, self.dataset)
             fitted.add(stage.train())
         self.provenance |= {"seconds": round(self.seconds, 1), "data": self.dataset.sha256}
-        weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
+        if kept:
+            weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
         self.clear()
         return fitted
 

@@ -114,7 +114,16 @@ def train_stack(variant: Variant, seeds: Sequence[Seed], position: tuple[int, in
         made_with = environment(variant.execution)
         started = datetime.now(UTC).isoformat(timespec="seconds")
         dataset = load(variant.settings)
-        run = Run(title, variant.settings, dataset, seeds, folder, variant.execution, position)
+        run = Run(
+            title,
+            variant.settings,
+            dataset,
+            seeds,
+            folder,
+            variant.execution,
+            position,
+            variant.folder,
+        )
         run.provenance = {"started": started, "stacked": len(seeds), **made_with}
         values = variant.settings.model_dump(mode="json")
         names = (variant.item, variant.name, variant.preset)
