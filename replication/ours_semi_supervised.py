@@ -95,8 +95,9 @@ def draw_figure(drawing: Drawing) -> None:
     curves.set(title="Test error along training", xlabel="core-minutes", ylabel="error, %")
     if curves.lines:
         curves.set(xscale="log", yscale="log")
-        for axis in (curves.xaxis, curves.yaxis):
-            axis.set_major_formatter("{x:g}")
+        curves.xaxis.set_major_formatter("{x:g}")
+        curves.yaxis.set_major_formatter("{x:g}")
+        curves.yaxis.set_minor_formatter("{x:g}")
         curves.legend(fontsize=SMALL)
     else:
         not_run(curves)
