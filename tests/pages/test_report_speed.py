@@ -122,9 +122,9 @@ def test_every_machine_is_one_block(bench: Bench) -> None:
 
 def test_what_is_missing_is_said_with_its_command(bench: Bench) -> None:
     section = bench.section()
-    for command in ("bench.step", "bench.rivals", "bench.growth"):
+    for command in ("bench.step", "bench.rivals", "bench.growth", "bench.quality"):
         assert f"<code>python -m {command}</code>" in section
-    assert cells(section, "Time to quality", "Table 2, MNIST (100)") == ["not run"] * 6
+    assert cells(section, "Time to quality", "Table 2, MNIST (100)") == ["not run"] * 8
     assert "<img" not in section
 
 
