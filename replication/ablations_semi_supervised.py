@@ -34,12 +34,15 @@ from .evidence.published import published
 from .pages.ablations import (
     difference,
     learning_curves,
+    legend_of,
     name_of,
     summary,
     values_of,
     warned,
 )
 from .pages.drawing import Drawing
+from .pages.style import LITERAL as BLUE
+from .pages.style import OURS, REFERENCE
 from .pages.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
@@ -120,10 +123,10 @@ def spread(drawing: Drawing) -> list[str]:
 
 def draw_figure(drawing: Drawing) -> None:
     """The learning curves of each variant, before the literal recipe's."""
-    figure, _ = learning_curves(drawing, METRIC, LITERAL, dict.fromkeys(SPREADS, "C0"))
+    figure, _ = learning_curves(drawing, METRIC, LITERAL, SPREADS)
     figure.supylabel("error on test images, %")
-    text = "Learning curves with 100 labels: mean and range over seeds; grey, the literal recipe"
-    figure.suptitle(drawing.caption(text))
+    lines = {"literal recipe": BLUE, "one change": OURS, "literal recipe, to compare": REFERENCE}
+    legend_of(figure, lines)
     drawing.save(figure)
 
 
