@@ -6,12 +6,12 @@ after the same short schedule; at quick on networks of 300 units a layer, the pa
 
 - ``longer``: is it the time that is short?
 - ``scale_1``, ``scale_2``, ``scale_3``: the batch-norm before the softmax has no learned gain and
-  shift; the logits keep that deviation, which is an inverse temperature;
+  shift; the logits keep that standard deviation, which is an inverse temperature;
 - ``style_2``, ``style_10``: what the style can tell of an image, the clusters need not;
 - ``reconstruction``, ``adversaries``: the balance of the two costs;
 - ``saturating``: the minimax as the paper prints it, whose pull on the encoder is weak where the
   discriminators win;
-- ``no_dropout``, ``noise``: what spoils the encoder's input, or the noise of the semi-supervised
+- ``no_dropout``, ``noise``: what corrupts the encoder's input, or the noise of the semi-supervised
   experiments instead.
 
 Beside the errors: the entropy of q(y|x), in nats, and that of its mean over images, along training;

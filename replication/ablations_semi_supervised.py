@@ -5,7 +5,8 @@ labels, one of them 23.5 %, where the paper has 1.90 %; which of the things that
 would explain it? Every row is the literal recipe of Table 2 with one thing changed, after the same
 short schedule, with the same seeds and label draws:
 
-- ``he``: weights start with deviation sqrt(2 / inputs) instead of 0.01, as in conan7882's code;
+- ``he``: weights start with standard deviation sqrt(2 / inputs) instead of 0.01, as in
+  conan7882's code;
 - ``mean_error``: the squared error is averaged over pixels, ``labelled_epochs``: an epoch is a pass
   over the labelled images alone; TU Delft's code has both, as ``mean_and_labelled`` does, and
   fducau's the second;

@@ -7,7 +7,7 @@ apart, and q(y|x) misclassifies 4.20 % of MNIST's test images with 1000 labels (
 100 labels (d), shown by the linear projection that puts the ten heads evenly on a circle.
 
 Our choices, where the paper is silent: the distance eta that the heads keep, and the rate of its
-cost; the style's deviation 1; without labels, the networks and schedule of the clustering
+cost; the style's standard deviation 1; without labels, the networks and schedule of the clustering
 experiments (A.3).
 """
 

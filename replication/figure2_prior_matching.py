@@ -6,10 +6,10 @@ decodes the Gaussian's percentiles along both axes of the code of (a).
 
 Beside the paper's pictures each panel has a number: the sliced Wasserstein distance of the
 aggregated posterior of held-out images to the prior, and the same distance between two prior
-samples of that size, its floor.
+samples of that size, its sampling noise.
 
-Our choices, where the paper is silent: the Gaussian's deviation 5, the shape of the mixture (see
-``GaussianMixture``), the VAE's Bernoulli likelihood and Adam.
+Our choices, where the paper is silent: the Gaussian's standard deviation 5, the shape of the
+mixture (see ``GaussianMixture``), the VAE's Bernoulli likelihood and Adam.
 """
 
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .cli import main
 from .pages.drawing import Drawing
 from .pages.outlines import prior_outlines
-from .pages.style import SMALL, new_figure, not_run, reach_of, scatter_by_class
+from .pages.style import SMALL, TINY, new_figure, not_run, reach_of, scatter_by_class
 from .pages.tables import cell
 
 if TYPE_CHECKING:
@@ -98,8 +98,8 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     reach = reach_of(arrays["codes"], 2.8 if prior.kind == "mixture" else 2.6 * prior.std)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     distance, noise = (cell(record, m) for m in ("prior_distance", "prior_sampling_noise"))
-    text = f"$z_1$\ndistance to prior {distance}; of two prior samples {noise}"
-    axes.set_xlabel(text, fontsize=SMALL)
+    text = f"$z_1$\ndistance to prior {distance} (two prior samples: {noise})"
+    axes.set_xlabel(text, fontsize=TINY)
     axes.set_ylabel("$z_2$", fontsize=SMALL)
 
 
