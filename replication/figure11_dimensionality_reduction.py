@@ -11,14 +11,15 @@ cost; the style's standard deviation 1; without labels, the networks and schedul
 experiments (A.3).
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .cli import main
 from .evidence.published import published
+from .pages.clusters import draw_plane, framed, legend_of_heads
 from .pages.drawing import Drawing
-from .pages.style import new_figure, not_run, scatter_by_class
+from .pages.style import new_figure, not_run
 from .pages.tables import cell
 
 if TYPE_CHECKING:
@@ -34,13 +35,6 @@ PANELS = {
     "labels_100": "(b) 2-D, 100 labels",
     "unsupervised": "(c) 2-D, no labels, 20 clusters",
     "ten_dimensional": "(d) 10-D, 100 labels, projected",
-}
-
-HARDLY = 0.002  # the share of codes that a used head has about it
-# How the cluster heads are marked.
-HEADS: "dict[str, dict[str, Any]]" = {
-    "cluster head": {"marker": "P", "ms": 8, "color": "black", "mec": "white", "ls": ""},
-    "head with hardly a code": {"marker": "x", "ms": 6, "color": "0.55", "ls": ""},
 }
 
 
@@ -97,9 +91,7 @@ def draw_figure(drawing: Drawing) -> None:
     figure = new_figure(8, 8.4)
     for axes, (variant, title) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
         panel(axes, drawing, variant, title)
-    axes = figure.axes[0]
-    marks = [axes.plot([], [], **style, label=text)[0] for text, style in HEADS.items()]
-    figure.legend(handles=marks, loc="outside lower center", ncols=2)
+    legend_of_heads(figure)
     drawing.save(figure)
 
 
@@ -110,30 +102,14 @@ def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     error = cell(record, "test_error_percent", counted=True)
     paper = "" if drawing.preset == "smoke" else f"; paper {target} ({target.source})"
     axes.set_title(f"{title}\ntest error, %: ours {error}{paper}")
-    axes.set(xticks=[], yticks=[])
-    axes.spines[:].set(visible=True, color="0.7")
-    if error.mean is None:
+    framed(axes)
+    if record is None or error.mean is None:
         not_run(axes, str(error))
         return
     arrays = drawing.arrays(variant)
-    codes, heads = arrays["codes"].astype(float), arrays["heads"].astype(float)
-    scatter_by_class(axes, codes, arrays["labels"])
-    shares = np.bincount(nearest_head(codes, heads), minlength=len(heads)) / len(codes)
-    used = shares > HARDLY
-    for style, own in zip(HEADS.values(), (heads[used], heads[~used]), strict=True):
-        axes.plot(*own.T, **style)
-    told = told_by_heads(codes, heads, arrays["labels"])
+    told = told_by_heads(arrays["codes"], arrays["heads"], arrays["labels"])
     text = f"codes whose nearest head is of their class: {told:.1f} %"
-    if record and record.settings.style_dim > 2:
-        axes.set_xlabel(f"{text}\nboth axes are projections, each with its scale")
-        return
-    axes.set_xlabel(text)
-    axes.set(aspect="equal", adjustable="datalim")
-
-
-def nearest_head(codes: np.ndarray, heads: np.ndarray) -> np.ndarray:
-    """Of each of ``codes`` [N, 2] the number of the nearest of ``heads`` [m, 2]."""
-    return np.square(codes[:, None] - heads).sum(-1).argmin(1)
+    draw_plane(axes, arrays, text, projected=record.settings.style_dim > 2)
 
 
 def told_by_heads(codes: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> float:
@@ -141,7 +117,7 @@ def told_by_heads(codes: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> f
 
     A head has the class of most codes around it: how far the plane shows the classes apart.
     """
-    nearest = nearest_head(codes, heads)
+    nearest = np.square(codes[:, None] - heads).sum(-1).argmin(1)
     counts = np.zeros((len(heads), labels.max() + 1), int)
     np.add.at(counts, (nearest, labels), 1)
     return float(100 * counts.max(1).sum() / len(codes))

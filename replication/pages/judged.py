@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
-from replication.evidence.published import Ours, Target, Verdict, published
+from replication.evidence.published import Target, published
 from replication.evidence.records import Record, SeedResult
 from replication.evidence.run_kind import in_brief, run_kind
+from replication.evidence.statistics import Summary
+from replication.evidence.verdicts import Verdict
 from replication.settings.experiments import experiments
 
 from .curves import seed_name
@@ -16,15 +17,23 @@ from .names import name_of
 from .page import Grid, anchor
 
 MEANINGS = {
-    "replicated": "the same as the published number within the margin declared beforehand (two "
-    "one-sided tests, 5 %)",
-    "better": "better than the published number (Welch's test, 5 %)",
-    "worse": "worse than the published number (Welch's test, 5 %); of a reduced run it says that "
-    "the number is not reached with less training, not that the paper is wrong",
-    "undecided": "fewer than three seeds, or no test is conclusive",
-    "unstable": "a seed diverged, or reconstructs no better than the mean image",
-    "not run": "there is no record",
+    "replicated": "A full run: the same within the margin declared beforehand (two one-sided "
+    "tests, 5 %).",
+    "better": "A full run: better by more than the margin (one-sided, 5 %).",
+    "worse": "A full run: worse by more than the margin (one-sided, 5 %).",
+    "different, within the margin": "A full run: a significant difference, no larger than the "
+    "margin.",
+    "already reached": "A reduced run: not worse by more than the margin, with less training than "
+    "the paper's.",
+    "not yet reached": "A reduced run: worse by more than the margin. It says nothing against the "
+    "paper: the training was shorter, or the networks smaller.",
+    "undecided": "No test is conclusive, or there are fewer than three seeds.",
+    "unstable": "A seed diverged, or reconstructs no better than the mean image.",
+    "not comparable": "Trained on a part of the data or on other data: never judged.",
+    "not run": "There is no record.",
 }
+GOOD = ("replicated", "better", "already reached")
+BAD = ("worse", "not yet reached")
 SOURCES = {
     "paper": "read in the paper itself",
     "secondhand": "another source quotes the paper",
@@ -42,10 +51,8 @@ class Kind:
     differences: list[str]
 
 
-def kind_of(stored: Drawing, variant: str, record: Record, epoch: int | None = None) -> Kind:
-    """Of the whole training, or of what comes before ``epoch``."""
-    paper = experiments().settings_of("paper", stored.source, variant)
-    found = run_kind(record, paper, epoch)
+def kind_of(stored: Drawing, variant: str, record: Record) -> Kind:
+    found = run_kind(record, experiments().settings_of("paper", stored.source, variant))
     return Kind(found.kind, in_brief(found.differences))
 
 
@@ -73,7 +80,7 @@ class Outcome:
         return self.stored.record(self.judged.variant)
 
     @property
-    def ours(self) -> Ours | None:
+    def ours(self) -> Summary | None:
         return self.judged.ours
 
     @property
@@ -86,7 +93,7 @@ class Outcome:
 
     @property
     def reason(self) -> str:
-        return self.judged.reason
+        return self.judged.reason[:1].upper() + self.judged.reason[1:]
 
     @property
     def unit(self) -> str:
@@ -106,18 +113,14 @@ class Outcome:
     def when(self) -> str:
         return f"after epoch {self.target.epoch}" if self.target.epoch else "after training"
 
-    @cached_property
-    def kind(self) -> Kind | None:
-        if self.record is None:
-            return None
-        return kind_of(self.stored, self.judged.variant, self.record, self.target.epoch)
+    @property
+    def differences(self) -> str:
+        """In what the run differs from the paper's settings, up to the number's epoch."""
+        return "; ".join(in_brief(self.judged.differences))
 
     def spread(self) -> str:
         """Mean and standard deviation with the number of seeds."""
-        if self.ours is None:
-            return ""
-        deviation = "" if self.ours.deviation is None else f" ± {self.ours.deviation:.2f}"
-        return f"{self.ours.mean:.2f}{deviation} (n = {self.ours.seeds})"
+        return of_seeds(self.ours) if self.ours else ""
 
     def interval(self) -> str:
         if self.ours is None or self.ours.interval is None:
@@ -127,14 +130,11 @@ class Outcome:
 
     def mark(self) -> Mark | None:
         """Its place in the forest plot; None without a number of ours."""
-        if self.ours is None or self.kind is None or self.stored.preset == "smoke":
+        kind = self.judged.kind
+        if self.ours is None or kind is None:
             return None
         text = f"{self.place}: ours {self.spread()}, published {self.published}: {self.verdict}"
-        return scaled(self.ours, self.target, self.sign, self.kind.word, text, self.anchor)
-
-    @property
-    def sign(self) -> int:
-        return 1 if published().items[self.stored.item].lower_is_better else -1
+        return scaled(self.ours, self.judged, kind, text, self.anchor)
 
     @property
     def facts(self) -> list[tuple[str, str]]:
@@ -144,8 +144,13 @@ class Outcome:
         if self.ours:
             text = f"{self.spread()} {self.unit}, {self.when}; 95 % interval {self.interval()}"
             pairs.append(("ours", text))
+            if self.ours.prediction:
+                low, high = self.ours.prediction
+                pairs.append(("one more run of ours", f"{low:.2f} to {high:.2f} (95 %)"))
         pairs.append(("margin", f"±{target.margin:g} {self.unit}. {target.margin_reason}"))
-        pairs.append(("verdict", f"{self.verdict}: {self.reason}"))
+        if self.differences:
+            pairs.append(("differs from the paper in", self.differences))
+        pairs.append(("verdict", f"{self.verdict}. {self.reason}."))
         return pairs
 
     @property
@@ -170,8 +175,14 @@ class Outcome:
         return rows[0].get(self.metric) if rows else None
 
 
-def scaled(ours: Ours, target: Target, sign: int, shape: Shape, text: str, where: str) -> Mark:
+def of_seeds(ours: Summary) -> str:
+    spread = "" if ours.standard_deviation is None else f" ± {ours.standard_deviation:.2f}"
+    return f"{ours.mean:.2f}{spread} (n = {ours.seeds})"
+
+
+def scaled(ours: Summary, judged: Verdict, shape: Shape, text: str, where: str) -> Mark:
     """Our mean minus the published number in margins; what is positive is worse."""
+    target, sign = judged.published, 1 if judged.lower_is_better else -1
 
     def place(value: float) -> float:
         return sign * (value - target.value) / target.margin
@@ -196,6 +207,6 @@ def outcomes_of(stored: Drawing, variant: str) -> list[Outcome]:
 def numbers_of(other_papers: bool) -> Iterator[tuple[str, str]]:
     """(item, name) of every number of the paper that is replicated, or of the other papers."""
     for item, content in published().items.items():
-        if content.of_other_papers == other_papers:
-            for name in content.targets:
+        for name, target in content.targets.items():
+            if target.of_other_papers == other_papers:
                 yield item, name

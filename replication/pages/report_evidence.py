@@ -149,16 +149,17 @@ def commit(seed: SeedResult) -> str:
 
 
 def commands(record: Record) -> list[tuple[str, str]]:
-    """How to train the record again, with the time that it took."""
-    train = f"python -m replication.{record.item} train --preset {record.preset}"
-    train += f" --variant {record.variant}"
+    """How to train the record again, with the time that it took; how to measure it again."""
+    if not record.seeds:
+        return []
+    options = f"--preset {record.preset} --variant {record.variant}"
+    options += f" --precision {record.seeds[0].provenance.precision}"
     seconds = [seed.provenance.seconds for seed in record.seeds]
-    if not seconds:
-        return [(train, "")]
-    each = f"{duration(sum(seconds) / len(seconds))} a seed" if len(seconds) > 1 else ""
-    told = ", ".join(part for part in (f"about {duration(sum(seconds))} in all", each) if part)
-    precision = record.seeds[0].provenance.precision
-    return [(f"{train} --precision {precision}", f"{told}, on {machine(record.seeds[0])}")]
+    each = f", {duration(sum(seconds) / len(seconds))} a seed" if len(seconds) > 1 else ""
+    took = f"About {duration(sum(seconds))} in all{each}, on {machine(record.seeds[0])}."
+    script = f"python -m replication.{record.item}"
+    kept = "Measures the weights that are kept after training, without training again."
+    return [(f"{script} train {options}", took), (f"{script} measure {options}", kept)]
 
 
 def duration(seconds: float) -> str:

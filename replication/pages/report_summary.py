@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from statistics import median
 
 from replication.evidence.published import published
-from replication.evidence.published import summary as of_seeds
 from replication.evidence.records import SeedResult
+from replication.evidence.statistics import summary as summary_of
+from replication.evidence.verdicts import CREDIT, REACHED, not_surviving, score
 from replication.settings.experiments import experiments
 
 from .drawing import Drawing
 from .forest import Mark, Row
-from .judged import MEANINGS, Outcome, numbers_of, outcomes, scaled
+from .judged import BAD, GOOD, MEANINGS, Outcome, numbers_of, of_seeds, outcomes, scaled
+from .page import anchor
 
 # That of the most literal run comes first.
 COMPARED = ("paper", "quick")
@@ -127,21 +129,35 @@ def recipe(stored: Stored, outcome: Outcome) -> Mark | None:
         record = stored[item][preset].record(variant)
         values = record.values(outcome.metric) if record else []
         if values and outcome.target.epoch is None:
-            ours = of_seeds(values)
-            text = f"{outcome.place}: recipe of ours {ours.mean:.2f}, {len(values)} seeds"
-            where = f"{preset}-{item}-{variant}"
-            return scaled(ours, outcome.target, outcome.sign, "ours", text, where)
+            ours = summary_of(values)
+            text = f"{outcome.place}: recipe of ours {of_seeds(ours)}"
+            where = anchor(preset, item, variant)
+            return scaled(ours, outcome.judged, "ours", text, where)
     return None
 
 
 def tallies(numbers: Numbers) -> list[Tally]:
-    """How many numbers of the paper, and of other papers, came out how."""
+    """How many numbers of the paper, and of other papers, came out how; the score."""
     found = []
     for other_papers, whose in ((False, "the paper"), (True, "other papers")):
         every = numbers.every(other_papers)
         words = [outcome.word for outcome in every]
         counts = [(word, words.count(word)) for word in MEANINGS if word in words]
         found.append(Tally(f"Of {len(every)} numbers of {whose}:", counts))
+    verdicts = [outcome.judged for outcome in numbers.every(other_papers=False)]
+    full, _ = score([v for v in verdicts if v.kind == "full"], CREDIT)
+    reached, total = score(verdicts, REACHED)
+    found.append(
+        Tally(
+            f"Score, weighted by claim: full runs earn {full:g} of {total}; reduced runs have "
+            f"reached numbers worth {reached:g}.",
+            [],
+        )
+    )
+    if lost := not_surviving(verdicts):
+        places = ", ".join(v.place for v in lost)
+        text = f"Differences that do not survive a false discovery rate of 5 %: {places}."
+        found.append(Tally(text, []))
     return found
 
 
@@ -155,17 +171,18 @@ def sentences(numbers: Numbers) -> list[str]:
 
 
 def came_out(run: Sequence[Outcome], total: int) -> str:
-    reduced = [o for o in run if o.kind and o.kind.word != "full"]
+    reduced = [o for o in run if o.judged.kind != "full"]
     how = "With the paper's settings,"
     if len(reduced) > len(run) / 2:
         how = f"With {training_share(reduced)} of the paper's training (most runs are reduced),"
-    words = [o.word for o in run]
-    good = sum(word in ("replicated", "better", "already reached") for word in words)
-    bad = sum(word in ("worse", "not yet reached") for word in words)
-    rest = len(run) - good - bad
+    judged = [o for o in run if o.word != "not comparable"]
+    words = [o.word for o in judged]
+    good = sum(word in GOOD for word in words)
+    bad = sum(word in BAD for word in words)
+    rest = len(judged) - good - bad
     return (
-        f"{how} {good} of the {len(run)} numbers that were run (of {total}) match or beat the "
-        f"paper's, {bad} fall short, and {rest} cannot be told with so few seeds."
+        f"{how} {good} of the {len(judged)} numbers that can be compared (of {total}) match or "
+        f"beat the paper's within the margin, {bad} fall short, and {rest} are not decided."
     )
 
 
@@ -229,7 +246,7 @@ def number_row(numbers: Numbers, presets: Sequence[str], item: str, name: str) -
     cells = []
     for preset in presets:
         own = numbers.by_name[item, name, preset]
-        differences = "; ".join(own.kind.differences[:3]) if own.kind else ""
+        differences = f"Differs in: {own.differences}" if own.differences else ""
         reason = ". ".join(text for text in (own.reason, differences) if text)
         cells.append(
             OwnCell(own.spread(), own.interval(), own.anchor, own.word, own.verdict, reason)
