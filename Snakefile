@@ -37,8 +37,25 @@ try:
 except UserError as error:
     raise WorkflowError(str(error))
 
+
+def shown(item, kind, ending):
+    """A drawn file; what is shown of a table or figure is in `snakemake --report`, too."""
+    path, content = f"figures/{{preset}}/{item}.{ending}", EXPERIMENTS.items[item]
+    if ending not in ("csv", "png"):
+        return path
+    group = {"table": "Tables", "figure": "Figures"}.get(kind)
+    beyond = not item.startswith(("table", "figure"))
+    return report(
+        path,
+        caption="replication/pages/templates/caption.rst",
+        category="Beyond the paper" if beyond else group,
+        subcategory="{preset}",
+        labels={"title": content.title, "kind": kind, "claim": content.claim or ""},
+    )
+
+
 DRAWN = [
-    f"figures/{{preset}}/{item}.{ending}"
+    shown(item, kind, ending)
     for item, content in EXPERIMENTS.items.items()
     for kind in content.draws
     for ending in ENDINGS[kind]
@@ -147,14 +164,21 @@ rule report:
             for path in Path().glob(kind)
         ),
         page=[
-            "replication/pages/report.py",
-            "replication/pages/report_speed.py",
-            "replication/pages/report.css",
-            "replication/pages/report.js",
+            *sorted(str(path) for path in Path("replication/pages").glob("*.py")),
+            *sorted(
+                str(path) for path in Path("replication/pages/templates").iterdir()
+            ),
             "replication/speed.yaml",
         ],
     output:
         "results/report.html",
+        report(
+            "figures/forest.png",
+            caption="replication/pages/templates/forest.rst",
+            category="Summary",
+            labels={"title": "All numbers", "kind": "figure", "claim": ""},
+        ),
+        "figures/forest.pdf",
     log:
         "logs/report.log",
     conda:

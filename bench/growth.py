@@ -239,9 +239,10 @@ def exponents(name: str, points: Sequence[Point]) -> dict[str, float]:
 
 
 def figure(growth: Growth) -> "Figure":
-    """A column for each series: time above, memory below, both axes logarithmic."""
+    """A column for each series: time above, memory below, all axes logarithmic."""
     drawn = new_figure(10, 5)
-    axes = drawn.subplots(2, len(SERIES), sharex="col", squeeze=False)
+    axes = drawn.subplots(2, len(SERIES), sharex="col", sharey="row", squeeze=False)
+    values: tuple[list[float], list[float]] = ([], [])
     for (above, below), (name, series) in zip(axes.T, SERIES.items(), strict=True):
         above.set_title(series.title)
         below.set_xlabel(series.axis)
@@ -253,11 +254,15 @@ def figure(growth: Growth) -> "Figure":
         measured = columns(name, points)
         memory = {"memory, MB": measured.pop("memory, MB")}
         sizes = [p.size for p in points]
-        panel(above, sizes, measured)
-        panel(below, sizes, memory)
+        for row, own, lines in zip(values, (above, below), (measured, memory), strict=True):
+            panel(own, sizes, lines)
+            row += [value for line in lines.values() for value in line]
     axes[0, 0].set_ylabel("time, s")
     axes[1, 0].set_ylabel("memory, MB")
-    explained = "dashed: power law of the upper half, its exponent in the legend; grey: linear"
+    for own, row in zip(axes[:, 0], values, strict=True):
+        if row:  # room above for the legends; where little grows, the linear law leaves the panel
+            own.set_ylim(min(row) / 3, max(row) * 100)
+    explained = "dashed: the power law that fits the upper half, in the legend"
     drawn.suptitle(f"{growth.machine.device}, one thread; {explained}")
     return drawn
 
@@ -270,12 +275,11 @@ def panel(axes: "Axes", sizes: Sequence[float], lines: dict[str, list[float]]) -
         scale = np.exp(np.mean(np.log(upper_half(values)) - slope * np.log(ends)))
         fitted = scale * ends**slope
         colour, name = f"C{number}", what.rpartition(", ")[0]
-        axes.plot(sizes, values, "o", color=colour, ms=4, label=f"{name}: {slope:.2f}")
+        axes.plot(sizes, values, "o", color=colour, ms=4, label=f"{name}: $n^{{{slope:.2f}}}$")
         axes.plot(ends, fitted, "--", color=colour, lw=1.2)
-        axes.plot(ends, fitted[0] * ends / ends[0], color="0.8", lw=1, zorder=0)
-    every = [value for values in lines.values() for value in values]
-    # Room above for the legend; where little grows, the linear law leaves the panel.
-    axes.set(xscale="log", yscale="log", ylim=(min(every) / 3, max(every) * 20))
+        linear = None if number else "linear: $n$"
+        axes.plot(ends, fitted[0] * ends / ends[0], color="0.7", lw=1, zorder=0, label=linear)
+    axes.set(xscale="log", yscale="log")
     axes.minorticks_off()
     axes.legend(loc="upper left", frameon=False, handletextpad=0.1, borderpad=0, fontsize=8)
 

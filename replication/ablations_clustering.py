@@ -6,12 +6,12 @@ after the same short schedule; at quick on networks of 300 units a layer, the pa
 
 - ``longer``: is it the time that is short?
 - ``scale_1``, ``scale_2``, ``scale_3``: the batch-norm before the softmax has no learned gain and
-  shift; the logits keep that deviation, which is an inverse temperature;
+  shift; the logits keep that standard deviation, which is an inverse temperature;
 - ``style_2``, ``style_10``: what the style can tell of an image, the clusters need not;
 - ``reconstruction``, ``adversaries``: the balance of the two costs;
 - ``saturating``: the minimax as the paper prints it, whose pull on the encoder is weak where the
   discriminators win;
-- ``no_dropout``, ``noise``: what spoils the encoder's input, or the noise of the semi-supervised
+- ``no_dropout``, ``noise``: what corrupts the encoder's input, or the noise of the semi-supervised
   experiments instead.
 
 Beside the errors: the entropy of q(y|x), in nats, and that of its mean over images, along training;
@@ -26,14 +26,18 @@ import numpy as np
 
 from .cli import main
 from .pages.ablations import (
+    PANELS,
     difference,
     learning_curve,
     learning_curves,
+    legend_of,
     name_of,
     summary,
     warned,
 )
 from .pages.drawing import Drawing
+from .pages.style import LINES, OURS, REFERENCE
+from .pages.style import LITERAL as BLUE
 from .pages.tables import Cell, Row, Table, cell
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ MEASURES = {
     "label_entropy": "entropy of q(y|x)",
     "mean_label_entropy": "of its mean",
 }
-ENTROPIES = {"label_entropy": "C0", "mean_label_entropy": "C2"}
+ENTROPIES = {"label_entropy": LINES[2], "mean_label_entropy": LINES[3]}
 
 
 def train(run: "Run") -> "Outcome":
@@ -100,27 +104,28 @@ def alone(mean: Cell, record: "Record | None") -> list[Cell]:
 
 def draw_figure(drawing: Drawing) -> None:
     """The error along training, and the entropies beside it."""
-    figure, panels = learning_curves(drawing, METRIC, LITERAL, {})
-    for variant, axes in panels.items():
+    figure, panels = learning_curves(drawing, METRIC, LITERAL)
+    for place, (variant, axes) in enumerate(panels.items(), 1):
         if record := drawing.record(variant):
-            draw_entropies(axes, record)
-    figure.supylabel("error on test images, % (red); entropies, nats (right)")
-    text = (
-        "16 clusters: error, mean and range over seeds (red; grey, the literal recipe);\n"
-        "entropy of q(y|x) (blue) and of its mean (green)"
-    )
-    figure.suptitle(drawing.caption(text))
+            draw_entropies(axes, record, labelled=place == min(PANELS, len(panels)))
+    figure.supylabel("error on test images, % (full lines)")
+    lines = {"literal recipe": BLUE, "one change": OURS, "literal recipe, to compare": REFERENCE}
+    legend_of(figure, lines, ENTROPIES)
     drawing.save(figure)
 
 
-def draw_entropies(axes: "Axes", record: "Record") -> None:
+def draw_entropies(axes: "Axes", record: "Record", labelled: bool) -> None:
+    """Along the right axis, which has its label at the end of a row."""
     beside = axes.twinx()
     for name, colour in ENTROPIES.items():
         steps, values = learning_curve(record, name)
         if len(steps):
             beside.plot(steps, values.mean(0), "--", color=colour, lw=1)
     beside.set_ylim(0, np.log(record.settings.label_dim) * 1.05)
-    beside.spines["right"].set_visible(True)
+    beside.spines["right"].set_visible(labelled)
+    beside.tick_params(right=labelled, labelright=labelled)
+    if labelled:
+        beside.set_ylabel("entropy, nats (dashed)")
 
 
 if __name__ == "__main__":

@@ -11,9 +11,10 @@ Test errors are shown and chose nothing; the held-out images stand beside them.
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .pages.ablations import difference, learning_curves, name_of, summary, warned
+from .pages.ablations import difference, learning_curves, legend_of, name_of, summary, warned
 from .pages.drawing import Drawing
 from .pages.minutes import core_minutes
+from .pages.style import LITERAL, OURS, REFERENCE
 from .pages.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
@@ -54,10 +55,10 @@ def draw_table(drawing: Drawing) -> None:
 
 def draw_figure(drawing: Drawing) -> None:
     """The learning curves of each variant, before the whole recipe's."""
-    figure, _ = learning_curves(drawing, TEST, WHOLE, {})
+    figure, _ = learning_curves(drawing, TEST, WHOLE)
     figure.supylabel("error on test images, %")
-    text = "Parts of our recipe left out: mean and range over seeds; grey, the whole recipe"
-    figure.suptitle(drawing.caption(text))
+    lines = {"whole recipe": LITERAL, "one part less": OURS, "whole, to compare": REFERENCE}
+    legend_of(figure, lines)
     drawing.save(figure)
 
 

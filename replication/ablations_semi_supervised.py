@@ -5,7 +5,8 @@ labels, one of them 23.5 %, where the paper has 1.90 %; which of the things that
 would explain it? Every row is the literal recipe of Table 2 with one thing changed, after the same
 short schedule, with the same seeds and label draws:
 
-- ``he``: weights start with deviation sqrt(2 / inputs) instead of 0.01, as in conan7882's code;
+- ``he``: weights start with standard deviation sqrt(2 / inputs) instead of 0.01, as in
+  conan7882's code;
 - ``mean_error``: the squared error is averaged over pixels, ``labelled_epochs``: an epoch is a pass
   over the labelled images alone; TU Delft's code has both, as ``mean_and_labelled`` does, and
   fducau's the second;
@@ -34,12 +35,15 @@ from .evidence.published import published
 from .pages.ablations import (
     difference,
     learning_curves,
+    legend_of,
     name_of,
     summary,
     values_of,
     warned,
 )
 from .pages.drawing import Drawing
+from .pages.style import LITERAL as BLUE
+from .pages.style import OURS, REFERENCE
 from .pages.tables import Cell, Row, Table
 
 if TYPE_CHECKING:
@@ -120,10 +124,10 @@ def spread(drawing: Drawing) -> list[str]:
 
 def draw_figure(drawing: Drawing) -> None:
     """The learning curves of each variant, before the literal recipe's."""
-    figure, _ = learning_curves(drawing, METRIC, LITERAL, dict.fromkeys(SPREADS, "C0"))
+    figure, _ = learning_curves(drawing, METRIC, LITERAL, SPREADS)
     figure.supylabel("error on test images, %")
-    text = "Learning curves with 100 labels: mean and range over seeds; grey, the literal recipe"
-    figure.suptitle(drawing.caption(text))
+    lines = {"literal recipe": BLUE, "one change": OURS, "literal recipe, to compare": REFERENCE}
+    legend_of(figure, lines)
     drawing.save(figure)
 
 

@@ -183,8 +183,7 @@ def notes(drawing: Drawing) -> list[str]:
 def draw_figure(drawing: Drawing) -> None:
     """A panel for each trained variant."""
     variants = {**JUDGED, **TUTORIAL}
-    figure = new_figure(9, 1.35 * len(variants) + 0.6)
-    figure.suptitle(drawing.caption(f"Reconstructions and samples, {data_of(drawing)}"))
+    figure = new_figure(9, 1.35 * len(variants) + 0.3)
     for axes, (variant, name) in zip(figure.subplots(len(variants)), variants.items(), strict=True):
         record = drawing.record(variant)
         if record is None or not record.values("test_reconstruction_per_pixel"):
@@ -192,7 +191,7 @@ def draw_figure(drawing: Drawing) -> None:
             axes.set_title(name)
             continue
         error = cell(record, "test_reconstruction_per_pixel")
-        axes.set_title(f"{name}: squared error of a pixel {error} / 1000")
+        axes.set_title(f"{name}: squared error per pixel x 1000: {error}")
         panel(axes, drawing.arrays(variant))
     drawing.save(figure)
 
@@ -208,8 +207,12 @@ def panel(axes: "Axes", arrays: dict[str, np.ndarray]) -> None:
     height, width = left.shape[3] + 1, left.shape[4] + 1
     axes.set_yticks([height / 2, 1.5 * height], ["x", "G(E(x))"])
     middle = left.shape[1] * width + gap_of(right) + SAMPLED * width / 2
-    text = "samples G(F(z))" if samples is not None else "no samples: it has no prior"
-    axes.set_xticks([left.shape[1] * width / 2, middle], ["test images", text])
+    names = {left.shape[1] * width / 2: "test images"}
+    if samples is not None:
+        names[middle] = "samples G(F(z))"
+    else:
+        axes.text(middle, height, "no prior, so no samples", ha="center", va="center", color="0.4")
+    axes.set_xticks([*names], [*names.values()])
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
 

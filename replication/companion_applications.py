@@ -182,15 +182,16 @@ def counts(drawing: Drawing, variants: "Iterable[str]") -> str:
 
 def draw_figure(drawing: Drawing) -> None:
     """Samples of both autoencoders and generated images above; a chart for each other use below."""
-    figure = new_figure(11, 7.8)
-    above, below = figure.subplots(2, 3)
-    for axes, (variant, name) in zip(above, GENERATION.items(), strict=False):
+    figure = new_figure(11, 7.4)
+    above, below = figure.subfigures(2, height_ratios=[1, 1.1], squeeze=False)[:, 0]
+    samples = above.subplots(1, 3, width_ratios=[8, 8, 10])  # as many images wide
+    for axes, (variant, name) in zip(samples, GENERATION.items(), strict=False):
         draw_samples(axes, drawing, variant, name)
-    draw_generated(above[2], drawing)
-    draw_anomalies(below[0], drawing)
-    draw_augmentation(below[1], drawing)
-    draw_features(below[2], drawing)
-    figure.suptitle(drawing.caption("What adversarial autoencoders are used for"))
+    draw_generated(samples[2], drawing)
+    charts = below.subplots(1, 3)
+    draw_anomalies(charts[0], drawing)
+    draw_augmentation(charts[1], drawing)
+    draw_features(charts[2], drawing)
     drawing.save(figure)
 
 

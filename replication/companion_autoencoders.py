@@ -163,21 +163,15 @@ def published_notes() -> list[str]:
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """Code spaces and what is decoded of them above; denoised images below."""
-    figure = new_figure(11, 10.5)
-    grid = figure.add_gridspec(3, 6, height_ratios=[1, 1, 0.62])
+    """Code spaces and what is decoded of them above; corrupted and denoised images below."""
+    figure = new_figure(11, 9.2)
+    above, below = figure.subfigures(2, height_ratios=[3.6, 1], squeeze=False)[:, 0]
+    planes = above.subplots(2, len(PLANES), height_ratios=[1, 1])
     for column, (variant, name) in enumerate(PLANES.items()):
-        own = slice(2 * column, 2 * column + 2)
-        draw_plane(figure.add_subplot(grid[0, own]), drawing, variant, name)
-        draw_decoded(figure.add_subplot(grid[1, own]), drawing, variant)
-    for column, (variant, name) in enumerate(DENOISED.items()):
-        own = slice(3 * column, 3 * column + 3)
-        draw_denoised(figure.add_subplot(grid[2, own]), drawing, variant, name)
-    handles, digits = figure.axes[0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, digits, loc="outside lower center", ncols=10, markerscale=4)
-    title = "Codes of two numbers, what is decoded of them, and denoised test images"
-    figure.suptitle(drawing.caption(title))
+        draw_plane(planes[0, column], drawing, variant, name)
+        draw_decoded(planes[1, column], drawing, variant)
+    for axes, (variant, name) in zip(below.subplots(1, 2), DENOISED.items(), strict=True):
+        draw_denoised(axes, drawing, variant, name)
     drawing.save(figure)
 
 
@@ -192,16 +186,13 @@ def draw_plane(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
     (left, bottom), (right, top) = arrays["grid"].min(0), arrays["grid"].max(0)
     frame = np.array([(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)])
     axes.plot(*frame.T, color="black", lw=0.8)
-    inset = axes.inset_axes((0.8, 0.8, 0.2, 0.2))
-    show(inset, squares(arrays["origin"][None, None]))
-    inset.set(xticks=[], yticks=[])
-    inset.set_xlabel("code (0, 0)", backgroundcolor="white")  # the frame may pass below it
+    axes.set_xlabel("$z_1$ (frame: what is decoded below)")
+    axes.set_ylabel("$z_2$")
 
 
 def draw_decoded(axes: "Axes", drawing: Drawing, variant: str) -> None:
-    """What the decoder makes of an even grid over the frame."""
-    axes.axis("off")
-    axes.set_title("decoded, evenly over the frame")
+    """What is decoded of an even grid over the frame, and of the code (0, 0)."""
+    axes.set(title="decoded, evenly over the frame", xticks=[], yticks=[])
     arrays = arrays_of(drawing, variant)
     if "plane" not in arrays:
         not_run(axes)
@@ -209,17 +200,26 @@ def draw_decoded(axes: "Axes", drawing: Drawing, variant: str) -> None:
     images = squares(arrays["plane"])  # [steps^2, 1, side, side]
     steps = math.isqrt(len(images))
     show(axes, images.reshape(steps, steps, *images.shape[1:]))
+    axes.spines[:].set_visible(False)
+    origin = axes.inset_axes((1.02, 0.0, 0.16, 0.16))
+    show(origin, squares(arrays["origin"][None, None]))
+    origin.set(xticks=[], yticks=[], title="(0, 0)")
 
 
 def draw_denoised(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
-    """Test images, the same corrupted, and their reconstructions, in three rows."""
-    axes.axis("off")
-    axes.set_title(f"{name}: image, corrupted, reconstruction")
+    """Test images, the same corrupted, and the autoencoder's reconstructions, in three rows."""
+    axes.set(title=name, xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)
     arrays = arrays_of(drawing, variant)
     if "answers" not in arrays:
         not_run(axes)
         return
-    show(axes, squares(arrays["answers"]))
+    images = squares(arrays["answers"])
+    show(axes, images)
+    tile = images.shape[-2] + 1
+    rows = ("input", "corrupted", "reconstruction")
+    axes.set_yticks([tile * (row + 0.5) for row in range(len(rows))], rows)
+    axes.tick_params(length=0)
 
 
 def arrays_of(drawing: Drawing, variant: str) -> dict[str, np.ndarray]:

@@ -22,7 +22,7 @@ import numpy as np
 from .cli import main
 from .evidence.published import published
 from .pages.drawing import Drawing
-from .pages.style import new_figure, not_run
+from .pages.style import LINES, SMALL, new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
@@ -161,66 +161,75 @@ def draw_figure(drawing: Drawing) -> None:
 
     models = Drawing(drawing.preset, TABLE, drawing.results)
     figure = new_figure(9, 4)
-    by_count, by_deviation = figure.subplots(1, 2)
-    for colour, (variant, name) in enumerate(MODELS.items()):
+    by_count, by_bandwidth = figure.subplots(1, 2)
+    styles = iter(zip(LINES, ("-", "-", "--", ":", "-."), strict=False))
+    for variant, name in MODELS.items():
+        style = next(styles)
         if record := models.record(variant):
-            draw_counts(by_count, record, name, f"C{colour}")
-            draw_curve(by_deviation, models, variant, first_count(models, variant), f"C{colour}")
+            draw_counts(by_count, record, name, style)
+            draw_curve(by_bandwidth, models, variant, first_count(models, variant), style)
     if record := drawing.record(VARIANT):
-        for colour, (name, text) in enumerate(CONTROLS.items(), len(MODELS)):
-            number, values = (
-                record.values(f"samples_{name}"),
-                record.values(f"log_likelihood_{name}"),
-            )
-            by_count.plot(number, values, "s", ms=5, color=f"C{colour}", label=text)
-            draw_curve(by_deviation, drawing, VARIANT, name, f"C{colour}")
+        for name, text in CONTROLS.items():
+            style = next(styles)
+            found = [record.values(f"{m}_{name}") for m in ("samples", "log_likelihood")]
+            by_count.plot(*found, "s", ms=5, color=style[0], ls=style[1], label=text)
+            draw_curve(by_bandwidth, drawing, VARIANT, name, style)
     if drawing.preset != "smoke":
         draw_published(by_count)
-    labels = {"xlabel": "samples", "ylabel": "log-likelihood of test images, nats"}
-    by_count.set(xscale="log", title="Against the number of samples", **labels)
-    labels = {"xlabel": "bandwidth of the window", "ylabel": "log-likelihood of held-out images"}
-    by_deviation.set(xscale="log", title="Against the bandwidth (fewest samples)", **labels)
-    by_deviation.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    by_deviation.xaxis.set_major_formatter("{x:g}")
-    by_deviation.xaxis.set_minor_formatter(NullFormatter())
-    if by_deviation.lines:  # far from its best bandwidth an estimate falls without end
-        highest = max(np.max(line.get_ydata()) for line in by_deviation.lines)
-        by_deviation.set_ylim(bottom=max(by_deviation.get_ylim()[0], highest - 3 * abs(highest)))
-    for axes in (by_count, by_deviation):
+    labels = {"xlabel": "number of samples", "ylabel": "log-likelihood of test images, nats"}
+    by_count.set(xscale="log", title="(a) against the number of samples", **labels)
+    labels = {"xlabel": "bandwidth of the window", "ylabel": "log-likelihood, held out, nats"}
+    by_bandwidth.set(xscale="log", title="(b) against the bandwidth (fewest samples)", **labels)
+    by_bandwidth.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    by_bandwidth.xaxis.set_major_formatter("{x:g}")
+    by_bandwidth.xaxis.set_minor_formatter(NullFormatter())
+    if by_bandwidth.lines:  # far from its best bandwidth an estimate falls without end
+        highest = max(np.max(line.get_ydata()) for line in by_bandwidth.lines)
+        lowest = max(by_bandwidth.get_ylim()[0], highest - 3 * abs(highest))
+        by_bandwidth.set_ylim(bottom=lowest)
+    for axes in (by_count, by_bandwidth):
         if not axes.lines:
             not_run(axes)
     if by_count.lines:
-        figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=7)
-    figure.suptitle(drawing.caption("What the Parzen-window estimate depends on"))
+        figure.legend(loc="outside lower center", ncols=3)
     drawing.save(figure)
 
 
-def draw_counts(axes: "Axes", record: "Record", name: str, colour: str) -> None:
+Style = tuple[str, str]  # colour and dashes
+
+
+def draw_counts(axes: "Axes", record: "Record", name: str, style: Style) -> None:
     """Mean and range over seeds for each number of samples."""
     assert record.settings.parzen is not None
     counts = [c for c in record.settings.parzen.samples if record.values(f"log_likelihood_{c}")]
     if not counts:
         return
     values = np.array([record.values(f"log_likelihood_{c}") for c in counts])
-    axes.plot(counts, values.mean(1), "o-", ms=4, color=colour, label=f"{name} (ours)")
+    colour, dashes = style
+    axes.plot(counts, values.mean(1), "o", ms=4, ls=dashes, color=colour, label=f"{name} (ours)")
     axes.fill_between(counts, values.min(1), values.max(1), color=colour, alpha=0.25, lw=0)
 
 
-def draw_curve(axes: "Axes", drawing: Drawing, variant: str, name: str, colour: str) -> None:
+def draw_curve(axes: "Axes", drawing: Drawing, variant: str, name: str, style: Style) -> None:
     """The held-out images' log-likelihood along the bandwidths, of the first seed; its best one."""
     parzen, curve = drawing.settings(variant).parzen, drawing.arrays(variant).get(f"curve_{name}")
     if parzen is None or curve is None:
         return
-    bandwidths = parzen.bandwidths()
-    axes.plot(bandwidths, curve, "-", color=colour, lw=1.2)
+    bandwidths, (colour, dashes) = parzen.bandwidths(), style
+    axes.plot(bandwidths, curve, ls=dashes, color=colour, lw=1.5)
     axes.plot(bandwidths[int(curve.argmax())], curve.max(), "o", ms=4, color=colour)
 
 
 def draw_published(axes: "Axes") -> None:
-    """What the paper has for 10,000 and 10 million samples."""
+    """What the paper has for 10,000 samples; for 10 million beyond the axis, unless ours reach."""
     targets = published().items[TABLE].targets
-    values = {10**4: targets["mnist"].value, 10**7: targets["mnist_10m"].value}
-    axes.plot([*values], [*values.values()], "*", ms=9, color="black", label="AAE (paper)")
+    few, many = targets["mnist"].value, targets["mnist_10m"].value
+    axes.plot([10**4], [few], "*", ms=9, color="black", ls="", label="AAE (paper)")
+    if axes.get_xlim()[1] >= 10**7:
+        axes.plot([10**7], [many], "*", ms=9, color="black", ls="")
+        return
+    text = f"paper, 10 million samples: {many:g} nats →"
+    axes.annotate(text, (1, 1), xycoords="axes fraction", ha="right", va="top", fontsize=SMALL)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:
-    draw_diagram(drawing, "labels_100", "Dimensionality reduction with cluster heads (Figure 10)")
+    draw_diagram(drawing, "labels_100")
 
 
 if __name__ == "__main__":

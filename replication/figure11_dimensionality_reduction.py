@@ -7,7 +7,7 @@ apart, and q(y|x) misclassifies 4.20 % of MNIST's test images with 1000 labels (
 100 labels (d), shown by the linear projection that puts the ten heads evenly on a circle.
 
 Our choices, where the paper is silent: the distance eta that the heads keep, and the rate of its
-cost; the style's deviation 1; without labels, the networks and schedule of the clustering
+cost; the style's standard deviation 1; without labels, the networks and schedule of the clustering
 experiments (A.3).
 """
 
@@ -17,9 +17,10 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
+from .pages.clusters import draw_plane, framed, legend_of_heads
 from .pages.drawing import Drawing
-from .pages.style import new_figure, not_run, scatter_by_class
-from .pages.tables import number
+from .pages.style import new_figure, not_run
+from .pages.tables import cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -88,13 +89,9 @@ def onto_circle(heads: np.ndarray) -> np.ndarray:
 def draw_figure(drawing: Drawing) -> None:
     """The four panels, with our error and the published one."""
     figure = new_figure(8, 8.4)
-    axes = figure.subplots(2, 2)
-    for own, (variant, title) in zip(axes.flat, PANELS.items(), strict=True):
-        panel(own, drawing, variant, title)
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, names, loc="outside lower center", ncols=10, markerscale=4)
-    figure.suptitle(drawing.caption("Held-out images and cluster heads (Figure 11)"))
+    for axes, (variant, title) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+        panel(axes, drawing, variant, title)
+    legend_of_heads(figure)
     drawing.save(figure)
 
 
@@ -102,19 +99,17 @@ def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     """Representations coloured by digit, the heads as crosses."""
     target = published().items[ITEM].targets[variant]
     record = drawing.record(variant)
-    errors = record.values("test_error_percent") if record else []
-    ours = f"{number(errors)} (n={len(errors)})" if errors else "not run"
-    paper = "" if drawing.preset == "smoke" else f", paper {target} ({target.source})"
-    axes.set_title(f"{title}\nerror, %: ours {ours}{paper}")
-    if not errors:
-        not_run(axes)
+    error = cell(record, "test_error_percent", counted=True)
+    paper = "" if drawing.preset == "smoke" else f"; paper {target} ({target.source})"
+    axes.set_title(f"{title}\ntest error, %: ours {error}{paper}")
+    framed(axes)
+    if record is None or error.mean is None:
+        not_run(axes, str(error))
         return
     arrays = drawing.arrays(variant)
-    scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    axes.plot(*arrays["heads"].T, "+", color="black", markersize=7, markeredgewidth=1.2)
     told = told_by_heads(arrays["codes"], arrays["heads"], arrays["labels"])
-    axes.set_xlabel(f"drawn codes whose nearest head is of their class: {told:.1f} %")
-    axes.set(aspect="equal", adjustable="datalim", xticks=[], yticks=[])
+    text = f"codes whose nearest head is of their class: {told:.1f} %"
+    draw_plane(axes, arrays, text, projected=record.settings.style_dim > 2)
 
 
 def told_by_heads(codes: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> float:

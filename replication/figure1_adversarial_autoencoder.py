@@ -10,7 +10,7 @@ from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:
-    draw_diagram(drawing, "aae_gaussian", "Adversarial autoencoder (Figure 1)")
+    draw_diagram(drawing, "aae_gaussian")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ decodes the Gaussian's percentiles along both axes of the code of (a).
 
 Beside the paper's pictures each panel has a number: the sliced Wasserstein distance of the
 aggregated posterior of held-out images to the prior, and the same distance between two prior
-samples of that size, its floor.
+samples of that size, its sampling noise.
 
-Our choices, where the paper is silent: the Gaussian's deviation 5, the shape of the mixture (see
-``GaussianMixture``), the VAE's Bernoulli likelihood and Adam.
+Our choices, where the paper is silent: the Gaussian's standard deviation 5, the shape of the
+mixture (see ``GaussianMixture``), the VAE's Bernoulli likelihood and Adam.
 """
 
 from typing import TYPE_CHECKING
@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from .cli import main
 from .pages.drawing import Drawing
 from .pages.outlines import prior_outlines
-from .pages.style import new_figure, not_run, scatter_by_class
-from .pages.tables import number
+from .pages.style import SMALL, TINY, new_figure, not_run, reach_of, scatter_by_class
+from .pages.tables import cell
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -75,14 +75,11 @@ def train(run: "Run") -> "Outcome":
 
 def draw_figure(drawing: Drawing) -> None:
     """Panels (a) to (d) as scatter plots, (e) as a grid of images."""
-    figure = new_figure(11, 6.2)
-    axes = figure.subplot_mosaic([["a", "b", "e"], ["c", "d", "e"]], width_ratios=[1, 1, 2])
+    figure = new_figure(11, 6.1)
+    axes = figure.subplot_mosaic([["a", "b", "e"], ["c", "d", "e"]], width_ratios=[1, 1, 1.75])
     for axis, (variant, title) in zip("abcd", PANELS.items(), strict=True):
         scatter(axes[axis], drawing, variant, title)
     manifold(axes["e"], drawing)
-    handles, _ = axes["a"].get_legend_handles_labels()
-    figure.legend(handles=handles, loc="outside lower left", ncols=11, markerscale=3)
-    figure.suptitle(drawing.caption("Codes of held-out images, coloured by digit (Figure 2)"))
     drawing.save(figure)
 
 
@@ -94,26 +91,29 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
         not_run(axes)
         return
     arrays = drawing.arrays(variant)
-    scatter_by_class(axes, arrays["codes"], arrays["labels"])
     prior = record.settings.style_prior
     for outline in prior_outlines(prior):
         axes.plot(*outline, color="black", linewidth=0.6, alpha=0.7)
-    reach = 3.2 if prior.kind == "mixture" else 3.5 * prior.std
+    scatter_by_class(axes, arrays["codes"], arrays["labels"])
+    reach = reach_of(arrays["codes"], 2.8 if prior.kind == "mixture" else 2.6 * prior.std)
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
-    distance, floor = (record.values(m) for m in ("prior_distance", "prior_sampling_noise"))
-    text = f"distance to prior {number(distance)}, floor {number(floor)}"
-    axes.set_xlabel(text, fontsize=8)
+    distance, noise = (cell(record, m) for m in ("prior_distance", "prior_sampling_noise"))
+    text = f"$z_1$\ndistance to prior {distance} (two prior samples: {noise})"
+    axes.set_xlabel(text, fontsize=TINY)
+    axes.set_ylabel("$z_2$", fontsize=SMALL)
 
 
 def manifold(axes: "Axes", drawing: Drawing) -> None:
     """The images decoded from the percentiles of the Gaussian, as one picture."""
-    axes.set_title("(e) images over the Gaussian's percentiles, decoder of (a)")
+    axes.set_title("(e) decoder of (a), over the Gaussian's percentiles")
     if drawing.record("aae_gaussian") is None:
         not_run(axes)
         return
     sheet = drawing.arrays("aae_gaussian")["manifold"]
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.axis("off")
+    axes.set(xticks=[], yticks=[])
+    axes.set_xlabel("percentiles of $z_1$, rising to the right", fontsize=SMALL)
+    axes.set_ylabel("percentiles of $z_2$, rising to the top", fontsize=SMALL)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:
-    draw_diagram(drawing, "mixture", "Label information in the regularisation (Figure 3)")
+    draw_diagram(drawing, "mixture")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ Our choices, where the paper is silent: the shapes of the mixture and of the rol
 those of Figure 2 at the paper preset, Adam's at the others.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,8 +23,8 @@ import numpy as np
 from .cli import main
 from .pages.drawing import Drawing
 from .pages.outlines import prior_outlines
-from .pages.style import new_figure, not_run, scatter_by_class
-from .pages.tables import number
+from .pages.style import DIGITS, SMALL, new_figure, not_run, scatter_by_class
+from .pages.tables import Cell, cell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from torch import Tensor
 
+    from .evidence.records import Record
     from .models.priors import ClassPrior, GaussianMixture
     from .settings.schema import Seed
     from .training.run import Outcome, Run
@@ -160,16 +162,14 @@ def decoded(run: "Run", codes: "Tensor", rows: int, columns: int) -> "Tensor":
 
 def draw_figure(drawing: Drawing) -> None:
     """Panels (a) and (c) as scatter plots; (b) and (d) as grids of images."""
-    figure = new_figure(12, 7.4)
-    axes = figure.subplots(2, 2, width_ratios=[1, 1.8])
+    figure = new_figure(11, 6.7)
+    axes = figure.subplots(2, 2, width_ratios=[1, 2.1])
     scatter(axes[0, 0], drawing, "mixture", "(a) codes under the mixture of ten")
     scatter(axes[1, 0], drawing, "swiss_roll", "(c) codes under the swiss roll")
-    title = "(b) images over the percentiles of the components of 0, 1 and 2"
+    title = "(b) decoded over the percentiles of the components of 0, 1 and 2"
     pictures(axes[0, 1], drawing, "mixture", "components", title)
-    title = "(d) images along the roll, from its middle outwards, row by row"
+    title = "(d) decoded along the roll, from its middle outwards, row by row"
     pictures(axes[1, 1], drawing, "swiss_roll", "walk", title)
-    text = "Codes of held-out images, with labels in the regularisation (Figure 4)"
-    figure.suptitle(drawing.caption(text))
     drawing.save(figure)
 
 
@@ -181,19 +181,22 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
         not_run(axes)
         return
     for digit, outline in enumerate(prior_outlines(record.settings.style_prior)):
-        axes.plot(*outline, color=f"C{digit}", linewidth=1, alpha=0.6)
+        axes.plot(*outline, color=DIGITS[digit], linewidth=1, alpha=0.6)
     arrays = drawing.arrays(variant)
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    axes.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal")
-    handles, digits = axes.get_legend_handles_labels()
-    shares = [np.mean(record.values(f"class_{digit}_own_part_percent")) for digit in digits]
-    names = [f"{digit}: {share:.0f} %" for digit, share in zip(digits, shares, strict=True)]
-    legend = axes.legend(handles, names, loc="center left", bbox_to_anchor=(1, 0.5), markerscale=3)
-    legend.set_title("in own part")
-    own, chance, ceiling, distance, floor = (number(record.values(m)) for m in NUMBERS)
-    text = f"in own part {own} %, chance {chance}, prior samples {ceiling}"
-    text += f"\ndistance to prior {distance}, floor {floor}"
-    axes.set_xlabel(text, fontsize=8, loc="left")
+    axes.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", anchor="N")
+    own, chance, ceiling, distance, noise = (rounded(record, m) for m in NUMBERS)
+    shares = [record.values(f"class_{k}_own_part_percent") for k in range(len(DIGITS))]
+    least = min(range(len(DIGITS)), key=lambda k: float(np.mean(shares[k])))
+    text = f"in their own part: {own} % of codes (by chance {chance} %,\n"
+    text += f"prior samples {ceiling} %); least, of digit {least}: {np.mean(shares[least]):.0f} %\n"
+    text += f"distance to prior {distance}; of two prior samples {noise}"
+    axes.set_xlabel(text, fontsize=SMALL)
+
+
+def rounded(record: "Record", metric: str) -> Cell:
+    """Shares have no decimals: most are of a single seed."""
+    return replace(cell(record, metric), digits=0 if metric.endswith("percent") else 3)
 
 
 def pictures(axes: "Axes", drawing: Drawing, variant: str, name: str, title: str) -> None:
@@ -208,6 +211,7 @@ def pictures(axes: "Axes", drawing: Drawing, variant: str, name: str, title: str
         gap = np.full((sheet.shape[1], sheet.shape[1] // 30), 255, dtype=sheet.dtype)
         sheet = np.concatenate([p for own in sheet for p in (gap, own)][1:], 1)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_anchor("N")
     axes.axis("off")
 
 

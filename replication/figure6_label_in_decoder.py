@@ -10,7 +10,7 @@ from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:
-    draw_diagram(drawing, "mnist", "The label is given to the decoder (Figure 6)")
+    draw_diagram(drawing, "mnist")
 
 
 if __name__ == "__main__":

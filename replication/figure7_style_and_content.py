@@ -23,7 +23,7 @@ from .cli import main
 from .pages.drawing import Drawing, seeds_of
 from .pages.image_grids import WHITE, gap_of, side_by_side
 from .pages.names import name_of
-from .pages.style import new_figure, not_run
+from .pages.style import SMALL, new_figure, not_run
 from .pages.tables import Row, Table, cell
 from .pages.titles import title_of
 
@@ -126,19 +126,18 @@ def sheets(run: "Run", drawn: "Tensor") -> "dict[str, Tensor]":
 
 def draw_figure(drawing: Drawing) -> None:
     """A panel for each data set."""
-    figure = new_figure(9, 7)
-    figure.suptitle(drawing.caption("Each row has one style, each column one label (Figure 7)"))
+    figure = new_figure(9, 6.9)
     for axes, variant, letter in zip(figure.subplots(1, 2), VARIANTS, "ab", strict=True):
         record = drawing.record(variant)
-        title = f"({letter}) {data_of(drawing, variant)}"
+        title = f"({letter}) {data_of(drawing, variant)}; above: the label given"
         if record is None or not record.values("asked_label_read_percent"):
             not_run(axes, "not run" if record is None else "diverged")
             axes.set_title(title)
             continue
         arrays = drawing.arrays(variant)
         panel(axes, arrays["sources"], arrays["decoded"], arrays["sampled"])
-        axes.set_title(title, pad=18)  # above the labels
-        axes.set_xlabel(in_words(record), fontsize=8)
+        axes.set_title(title, pad=8)  # above the labels
+        axes.set_xlabel(in_words(record), fontsize=SMALL)
     drawing.save(figure)
 
 
@@ -148,7 +147,7 @@ def panel(axes: "Axes", sources: np.ndarray, decoded: np.ndarray, sampled: np.nd
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     tile, gap = decoded.shape[-1] + 1, gap_of(decoded)
     columns = [0, *(tile + gap + tile * k for k in range(decoded.shape[1]))]
-    names = ["image", *map(str, range(decoded.shape[1]))]
+    names = ["test\nimage", *map(str, range(decoded.shape[1]))]
     axes.set_xticks([left + tile / 2 - 1 for left in columns], names)
     above = len(decoded) * tile
     middles = [above / 2, above + gap + len(sampled) * tile / 2]

@@ -10,7 +10,7 @@ from .pages.drawing import Drawing
 
 
 def draw_figure(drawing: Drawing) -> None:
-    draw_diagram(drawing, "mnist_100", "Semi-supervised adversarial autoencoder (Figure 8)")
+    draw_diagram(drawing, "mnist_100")
 
 
 if __name__ == "__main__":

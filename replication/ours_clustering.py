@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 
 from .cli import main
 from .evidence.published import published
+from .pages.clusters import draw_clusters
 from .pages.drawing import Drawing
-from .pages.image_grids import BLACK, side_by_side, squares
 from .pages.minutes import core_minutes
 from .pages.style import new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, published_cell
@@ -125,20 +125,14 @@ def chosen(record: "Record") -> "SeedResult | None":
 
 def draw_figure(drawing: Drawing) -> None:
     """As Figure 9: each row a cluster, its head apart from random test images in it."""
-    figure = new_figure(7, 4.4)
-    figure.suptitle(drawing.caption("16 clusters of ours, with warps: heads, test members"))
-    axes = figure.subplots(1, 2)
-    if drawing.record(SHOWN) is None:
-        for own in axes:
-            not_run(own)
-        drawing.save(figure)
+    record = drawing.record(SHOWN)
+    if record is not None and any(seed.status == "ok" for seed in record.seeds):
+        arrays = drawing.arrays(SHOWN)
+        drawing.save(draw_clusters(arrays["heads"], arrays["members"]))
         return
-    arrays = drawing.arrays(SHOWN)
-    sheet = side_by_side(squares(arrays["heads"])[:, None], squares(arrays["members"]), BLACK)
-    for half, own in enumerate(axes):
-        rows = slice(half * len(sheet) // 2, (half + 1) * len(sheet) // 2)
-        own.imshow(sheet[rows], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        own.axis("off")
+    figure = new_figure(7, 2.9)
+    for axes in figure.subplots(1, 2):
+        not_run(axes, "diverged" if record else "not run")
     drawing.save(figure)
 
 

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 from .cli import main
 from .evidence.published import published
 from .measures.plane import onto_circle, told_by_heads
+from .pages.clusters import draw_plane, framed, legend_of_heads
 from .pages.drawing import Drawing
-from .pages.style import new_figure, not_run, scatter_by_class
+from .pages.style import new_figure, not_run
 from .pages.tables import cell
 
 if TYPE_CHECKING:
@@ -80,15 +81,10 @@ def train(run: "Run") -> "Outcome":
 
 def draw_figure(drawing: Drawing) -> None:
     """The four panels, with our error and the published one."""
-    figure = new_figure(8, 8.6)
-    axes = figure.subplots(2, 2)
-    for own, (variant, title) in zip(axes.flat, PANELS.items(), strict=True):
-        panel(own, drawing, variant, title)
-    handles, names = axes[0, 0].get_legend_handles_labels()
-    if handles:
-        figure.legend(handles, names, loc="outside lower center", ncols=10, markerscale=4)
-    text = "A plane of ours in two stages, not the paper's: test images and cluster heads"
-    figure.suptitle(drawing.caption(text))
+    figure = new_figure(8, 8.4)
+    for axes, (variant, title) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+        panel(axes, drawing, variant, title)
+    legend_of_heads(figure)
     drawing.save(figure)
 
 
@@ -98,16 +94,17 @@ def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     record = drawing.record(variant)
     paper = "" if drawing.preset == "smoke" else f"; the paper {target} ({target.source})"
     ours = cell(record, "test_error_percent", counted=True)
-    axes.set_title(f"{title}\nerror, %: ours {ours}{paper}")
-    if record is None or not record.values("test_error_percent"):
-        not_run(axes)
+    axes.set_title(f"{title}\ntest error, %: ours {ours}{paper}")
+    framed(axes)
+    if record is None or ours.mean is None:
+        not_run(axes, str(ours))
         return
     arrays = drawing.arrays(variant)
-    scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    axes.plot(*arrays["heads"].T, "+", color="black", markersize=7, markeredgewidth=1.2)
-    drawn = told_by_heads(arrays["codes"], arrays["heads"], arrays["labels"])
-    axes.set_xlabel(f"drawn codes whose nearest head is of their class: {drawn:.1f} %")
-    axes.set(aspect="equal", adjustable="datalim", xticks=[], yticks=[])
+    told = told_by_heads(arrays["codes"], arrays["heads"], arrays["labels"])
+    stage = record.settings.second_stage
+    projected = stage is not None and stage.style_dim > 2
+    text = f"drawn codes whose nearest head is of their class: {told:.1f} %"
+    draw_plane(axes, arrays, text, projected)
 
 
 if __name__ == "__main__":

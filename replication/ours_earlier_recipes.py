@@ -19,7 +19,7 @@ from .cli import main
 from .evidence.published import published
 from .evidence.records import Record
 from .pages.drawing import Drawing
-from .pages.style import new_figure, not_run
+from .pages.style import LINES, new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def number_of(epochs: int | None) -> str | Cell:
 
 def draw_figure(drawing: Drawing) -> None:
     """Error along epochs: of the recipes tried, and of the chosen one beside the paper's."""
-    figure = new_figure(9, 4)
+    figure = new_figure(9, 4.8)
     tried, chosen = figure.subplots(1, 2)
     for variant, described in drawing.description.variants.items():
         record = drawing.record(variant)
@@ -86,18 +86,25 @@ def draw_figure(drawing: Drawing) -> None:
     literal = Drawing(drawing.preset, PAPER, drawing.results).record("mnist_100")
     if literal:
         curve(chosen, literal, TEST, "Table 2's recipe")
-    for axes, title in ((tried, "Tried: held-out images"), (chosen, "Chosen: test images")):
+    for axes, title in ((tried, "(a) tried: held-out images"), (chosen, "(b) chosen: test images")):
         axes.set(title=title, xlabel="epoch", ylabel="error, %")
         if axes.lines:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_formatter("{x:g}")
-            axes.yaxis.set_minor_formatter("{x:g}")
-            axes.legend(frameon=False, fontsize=7, loc="lower left")
-            axes.set_ylim(bottom=axes.get_ylim()[0] / 2)  # room for the legend
+            in_decades(axes)
+            axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), handlelength=3)
         else:
             not_run(axes)
-    figure.suptitle(drawing.caption("MNIST with 100 labels, recipes of ours"))
     drawing.save(figure)
+
+
+def in_decades(axes: "Axes") -> None:
+    """A logarithmic axis of errors with few labels, and whole epochs."""
+    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def curve(axes: "Axes", record: Record, metric: str, name: str) -> None:
@@ -105,7 +112,9 @@ def curve(axes: "Axes", record: Record, metric: str, name: str) -> None:
     histories = [[(row["epoch"], row[metric]) for row in s.history] for s in record.seeds]
     length = min(len(history) for history in histories)  # a seed that diverged is shorter
     epochs, values = np.moveaxis(np.array([h[:length] for h in histories]), 2, 0)
-    (line,) = axes.plot(epochs[0], values.mean(0), label=f"{name} (n={len(values)})", linewidth=1)
+    dashes = ("-", "--")[len(axes.lines) // len(LINES) % 2]
+    text = f"{name} (n={len(values)})"
+    (line,) = axes.plot(epochs[0], values.mean(0), label=text, lw=1.3, ls=dashes)
     axes.fill_between(
         epochs[0], values.min(0), values.max(0), color=line.get_color(), alpha=0.2, linewidth=0
     )

@@ -106,7 +106,6 @@ def draw_figure(drawing: Drawing) -> None:
     else:
         not_run(curves)
     draw_grid(grid, drawing)
-    figure.suptitle(drawing.caption("MNIST by a recipe of ours, not the paper's"))
     drawing.save(figure)
 
 

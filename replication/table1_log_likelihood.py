@@ -1,14 +1,14 @@
 """Table 1: Parzen-window log-likelihood of test images (section 3, appendix A.1), in nats.
 
-The claim: with an 8-D Gaussian code of deviation 5, MNIST's test images have a log-likelihood of
-340 ± 2 under a Parzen window over 10,000 samples, and 427 over 10 million; with a 15-D one of
-deviation 10, the Toronto Face Database's (TFD) have 2252 ± 16 and 2522.
+The claim: with an 8-D Gaussian code of standard deviation 5, MNIST's test images have a
+log-likelihood of 340 ± 2 under a Parzen window over 10,000 samples, and 427 over 10 million; with a
+15-D one of standard deviation 10, the Toronto Face Database's (TFD) have 2252 ± 16 and 2522.
 
 TFD is not public: who has it can train ``tfd``. The Olivetti faces stand in for it, by the same
 settings and beside the paper's columns: of other faces, and more pixels, their number is
 comparable with none of the paper's.
 
-The window's deviation is the best of a grid on held-out images that are left out of training; a
+The window's bandwidth is the best of a grid on held-out images that are left out of training; a
 best value at the end of the grid is an error. The published ± is the standard error over test
 images; the spread over seeds is shown beside it. A VAE with the same networks is the control. The
 measure is a poor one in many dimensions, as the paper says itself.

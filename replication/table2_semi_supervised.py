@@ -4,7 +4,7 @@ The claim: with 100 labels the adversarial autoencoder of Figure 8 misclassifies
 MNIST's test images, with 1000 labels 1.60 ± 0.08 %, with all labels 0.85 ± 0.02 %; and of SVHN's,
 with 1000 labels, 17.70 ± 0.30 %.
 
-Ours: see the table that ``draw_table`` writes. Our deviations: the ``quick`` preset stops the
+Ours: see the table that ``draw_table`` writes. What differs: the ``quick`` preset stops the
 paper's schedule early, and trains on SVHN without its "extra" digits; the supervised baseline
 ("NN") is the encoder alone, in the third phase. Our choice, where A.2.2 is not known: on SVHN the
 layers have the sizes that they have on MNIST.

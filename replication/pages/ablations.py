@@ -1,6 +1,6 @@
 """Variants of one recipe beside each other: errors, differences and learning curves."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -10,7 +10,8 @@ import numpy as np
 from replication.evidence.statistics import paired_difference
 
 from .drawing import Drawing
-from .style import new_figure
+from .names import name_of as metric_name
+from .style import LITERAL, OURS, REFERENCE, new_figure
 from .tables import Cell, cell
 
 if TYPE_CHECKING:
@@ -78,11 +79,12 @@ def warned(drawing: Drawing) -> list[str]:
 
 
 def learning_curves(
-    drawing: Drawing, metric: str, literal: str, colours: Mapping[str, str]
+    drawing: Drawing, metric: str, literal: str, again: Collection[str] = ()
 ) -> "tuple[Figure, dict[str, Axes]]":
-    """A panel for each variant of the preset; the ``literal`` one's curve is grey behind them.
+    """A panel for each variant of the preset; the ``literal`` recipe's curve is grey behind them.
 
-    ``colours`` of variants that differ from C3. The panels by variant, to draw more into.
+    Its own, and those of its repetitions ``again``, are blue. The panels by variant, to draw more
+    into.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -100,19 +102,21 @@ def learning_curves(
             axis.set_major_locator(LogLocator(subs=labelled))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
-        title = fill(name_of(drawing, variant), 36)
-        axes.set_title(title)
         if reference is not None and variant != literal:
-            draw_curve(axes, reference, metric, "0.6")
-        record = drawing.record(variant)
-        if record is None:
-            axes.text(0.5, 0.5, "not run", ha="center", va="center", transform=axes.transAxes)
+            draw_curve(axes, reference, metric, REFERENCE)
+        record, told = drawing.record(variant), summary(drawing, variant, metric)
+        axes.set_title(f"{fill(name_of(drawing, variant), 40)}\n{told}")
+        if record is None or told.mean is None:
+            axes.text(0.05, 0.08, str(told), transform=axes.transAxes, fontweight="bold")
         else:
-            axes.set_title(f"{title}\n{summary(drawing, variant, metric)}")
-            draw_curve(axes, record, metric, colours.get(variant, "C3"))
-    for axes in every[len(variants) :]:
-        axes.axis("off")
-    figure.supxlabel("updates")
+            own = LITERAL if variant == literal or variant in again else OURS
+            draw_curve(axes, record, metric, own)
+    for place, axes in enumerate(every):
+        if place + PANELS >= len(variants):  # the lowest of its column
+            axes.tick_params(labelbottom=True)
+            axes.set_xlabel("updates")
+        if place >= len(variants):
+            axes.axis("off")
     return figure, panels
 
 
@@ -130,3 +134,16 @@ def learning_curve(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarra
     rows = [[row for row in history if metric in row] for history in histories]
     steps = [row["updates"] for row in rows[0]] if rows else []
     return np.array(steps), np.array([[row[metric] for row in own] for own in rows])
+
+
+def legend_of(
+    figure: "Figure", lines: Mapping[str, str], metrics: Mapping[str, str] | None = None
+) -> None:
+    """Below the panels: what the colours of ``lines`` are, and the dashed ones of ``metrics``."""
+    from matplotlib.lines import Line2D
+
+    handles = [Line2D([], [], color=c, lw=2, label=name) for name, c in lines.items()]
+    dashed = (metrics or {}).items()
+    handles += [Line2D([], [], color=c, ls="--", label=metric_name(m).text) for m, c in dashed]
+    text = "mean (line) and range (band) over seeds:"
+    figure.legend(handles=handles, title=text, loc="outside lower center", ncols=len(handles))

@@ -1,12 +1,12 @@
 """The uses of adversarial autoencoders: what their tables and the panels of their figure show."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .drawing import Drawing
 from .image_grids import WHITE, squares, tiled
-from .style import not_run
+from .style import LINES, SMALL, TINY, not_run
 from .tables import cell
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ SCORES = {
 RIVALS = {"pca": "principal components", "forest": "isolation forest"}
 AREAS = {"auroc": "AUROC", "auprc": "AUPRC"}
 SPACES = {"codes": "codes", "components": "principal components", "pixels": "pixels"}
+BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}  # a legend's place
 CLASSIFIERS = {"logistic": "logistic regression", "nearest": "nearest neighbours"}
 
 
@@ -62,7 +63,7 @@ def picture(axes: "Axes", images: np.ndarray, title: str, below: str) -> None:
     sheet = tiled(squares(images), WHITE)[..., 0]
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set(xticks=[], yticks=[], title=title)
-    axes.set_xlabel(below, fontsize=8)
+    axes.set_xlabel(below, fontsize=SMALL)
     axes.spines[:].set_visible(False)
 
 
@@ -72,9 +73,9 @@ def draw_samples(axes: "Axes", drawing: Drawing, variant: str, name: str) -> Non
     if not drawable(axes, record, title):
         return
     text = (
-        f"FID {cell(record, 'fid')}, training images {cell(record, 'fid_sampling_noise')}\n"
-        f"inception score {cell(record, 'inception_score')}, "
-        f"test images {cell(record, 'inception_score_ceiling')}"
+        f"FID {cell(record, 'fid')}; of training images {cell(record, 'fid_sampling_noise')}\n"
+        f"inception score {cell(record, 'inception_score')}; "
+        f"of test images {cell(record, 'inception_score_ceiling')}"
     )
     images = drawing.arrays(variant)["samples"]
     picture(axes, images.reshape(8, 8, -1), title, text)
@@ -113,15 +114,15 @@ def draw_anomalies(axes: "Axes", drawing: Drawing) -> None:
         axes.plot([*run], found, marker, ms=5, fillstyle=fill, label=name)
     axes.axhline(50, color="black", lw=0.8, ls="--", label="chance")
     axes.set(title=title, xlabel="digit left out", ylabel="AUROC, %", xticks=[*run])
-    axes.set(ylim=(-35, 103), yticks=range(0, 101, 25))  # room for the legend
-    axes.legend(frameon=False, fontsize=7, ncols=2, loc="lower center")
+    axes.set(ylim=(0, 103), yticks=range(0, 101, 25))
+    axes.legend(ncols=2, fontsize=TINY, **BELOW)
 
 
 def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
     """Every seed's test errors, and their means."""
     names = {
         "error_percent_labels": "labels alone",
-        "error_percent_duplicated": "duplicated",
+        "error_percent_duplicated": "with copies",
         "error_percent_generated": "with generated",
         "test_error_percent": "the AAE itself",
     }
@@ -135,41 +136,36 @@ def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
         for place, metric in enumerate(names):
             values = record.values(metric)
             places = [place + 0.2 * colour - 0.1] * len(values)
-            axes.plot(places, values, "o", ms=4, alpha=0.5, color=f"C{colour}")
+            axes.plot(places, values, "o", ms=4, alpha=0.5, color=LINES[colour])
             if values:
-                axes.plot(places[:1], [np.mean(values)], "_", ms=18, color=f"C{colour}")
-        axes.plot([], [], "o", color=f"C{colour}", label=f"{AUGMENTATION[variant]} labels")
-    axes.set_xticks(range(len(names)), [*names.values()], fontsize=7)
+                axes.plot(places[:1], [np.mean(values)], "_", ms=18, color=LINES[colour])
+        axes.plot([], [], "o", color=LINES[colour], label=f"{AUGMENTATION[variant]} labels")
+    axes.set_xticks(range(len(names)), [*names.values()], fontsize=TINY, rotation=15)
     axes.set(title=title, ylabel="test error, %", ylim=(0, None))
-    axes.legend(frameon=False, fontsize=7, loc="lower left")
+    axes.legend(ncols=2, **BELOW)
 
 
 def draw_features(axes: "Axes", drawing: Drawing) -> None:
     """Test error against the number of labels: mean and range over seeds."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     record, title = drawing.record("features"), "Features: classifiers of codes"
     if not drawable(axes, record, title):
         return
     assert record is not None
-    for colour, (space, name) in enumerate(SPACES.items()):
-        for classifier, line in zip(CLASSIFIERS, ("-", "--"), strict=True):
+    dashes = {"logistic": "-", "nearest": "--"}
+    for colour, (space, name) in zip(LINES, SPACES.items(), strict=False):
+        for classifier, line in dashes.items():
             metrics = [f"error_percent_{classifier}_{space}_{n}" for n in sizes(drawing)]
             values = np.array([record.values(metric) for metric in metrics])
-            text = f"{name}, {CLASSIFIERS[classifier]}"
-            axes.plot(
-                sizes(drawing),
-                values.mean(1),
-                "o",
-                ls=line,
-                ms=3,
-                lw=1,
-                color=f"C{colour}",
-                label=text,
-            )
-            axes.fill_between(
-                sizes(drawing), values.min(1), values.max(1), color=f"C{colour}", alpha=0.2, lw=0
-            )
+            axes.plot(sizes(drawing), values.mean(1), "o", ls=line, ms=3, lw=1, color=colour)
+            low, high = values.min(1), values.max(1)
+            axes.fill_between(sizes(drawing), low, high, color=colour, alpha=0.2, lw=0)
+        axes.plot([], [], "o", color=colour, label=name)
+    for classifier, line in dashes.items():
+        axes.plot([], [], ls=line, color="black", label=CLASSIFIERS[classifier])
     axes.set(title=title, xscale="log", yscale="log", xlabel="labels", ylabel="test error, %")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter("{x:g}")
-    axes.tick_params(axis="y", which="minor", labelsize=7)
-    axes.legend(frameon=False, fontsize=6)
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.legend(ncols=2, fontsize=TINY, handlelength=3, **BELOW)

@@ -1,4 +1,4 @@
-"""Learning curves as inline SVG."""
+"""Learning curves: where the lines of a chart go, which a template draws as SVG."""
 
 import math
 from collections.abc import Sequence
@@ -6,10 +6,17 @@ from dataclasses import dataclass
 
 from replication.evidence.records import Record
 
-from .html import Html, element
+from .names import name_of
 
-# The first of these that was measured is drawn.
-CURVES = ("test_error_percent", "reconstruction", "negative_elbo")
+# The first of these that was measured is drawn; where none was, the first loss.
+ERRORS = (
+    "test_error_percent",
+    "validation_error_percent",
+    "test_own_part_percent",
+    "test_reconstruction_per_pixel",
+    "negative_elbo",
+)
+MOST_POINTS = 200  # more points than pixels would only make the page heavy
 
 
 @dataclass(frozen=True)
@@ -41,64 +48,89 @@ class Axis:
         return [i * step for i in steps]
 
 
-def curves(record: Record) -> Html:
-    """A chart of the first of CURVES that was measured, a line for each seed."""
-    rows = [row for seed in record.seeds for row in seed.history]
-    metric = next((m for m in CURVES if any(m in row for row in rows)), None)
+@dataclass(frozen=True)
+class Line:
+    """A seed's curve: its points in pixels, and what they stand for."""
+
+    name: str
+    points: list[tuple[str, str]]
+    epochs: list[str]
+    values: list[str]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Lines of one metric along the epochs; ticks are (pixel, text)."""
+
+    title: str
+    metric: str
+    across: Axis
+    up: Axis
+    lines: list[Line]
+    across_ticks: list[tuple[str, str]]
+    up_ticks: list[tuple[str, str]]
+
+
+def chart_of(record: Record) -> Chart | None:
+    """A line for each seed, of the metric that ``charted`` chooses; None without a history."""
+    metric = charted(record)
     if metric is None:
-        return element("p", "Nothing was measured along the way.")
-    lines = {}
-    for seed in record.seeds:
-        own = [(float(row["epoch"]), float(row[metric])) for row in seed.history if metric in row]
-        labels = "" if seed.label_seed == seed.seed else f", labels {seed.label_seed}"
-        every = len(own) // 300 + 1  # more points than pixels would only make the page heavy
-        if own:
-            lines[f"seed {seed.seed}{labels}"] = [*own[:-1:every], own[-1]]
-    left, right = reach([x for line in lines.values() for x, _ in line])
-    low, high = reach([y for line in lines.values() for _, y in line])
+        return None
+    name = name_of(metric)
+    curves = {
+        seed_name(seed.seed, seed.label_seed): thinned(
+            [
+                (float(row["epoch"]), name.scale * float(row[metric]))
+                for row in seed.history
+                if metric in row
+            ]
+        )
+        for seed in record.seeds
+    }
+    curves = {seed: curve for seed, curve in curves.items() if curve}
+    left, right = reach([x for curve in curves.values() for x, _ in curve])
+    low, high = reach([y for curve in curves.values() for _, y in curve])
     logarithmic = low > 0 and high / low > 20
     across, up = Axis(left, right, 60, 460), Axis(low, high, 225, 15, logarithmic)
-    name = metric.replace("_", " ") + (" (logarithmic)" if logarithmic else "")
-    own_lines = [polyline(n, label, lines[label], across, up) for n, label in enumerate(lines)]
-    text = f"{name} by epoch, {len(lines)} seeds, {record.variant}"
-    parts = [*grid(across, up, name), *own_lines]
-    svg = element("svg", *parts, viewBox="0 0 570 265", role="img", aria_label=text)
-    return element("div", svg, class_="scroll")
+    lines = [
+        Line(
+            seed,
+            [(f"{across.at(x):.1f}", f"{up.at(y):.1f}") for x, y in curve],
+            [f"{x:g}" for x, _ in curve],
+            [f"{y:.5g}" for _, y in curve],
+        )
+        for seed, curve in curves.items()
+    ]
+    return Chart(
+        f"{name.full} by epoch, {len(lines)} seeds, {record.variant}",
+        name.full + (" (logarithmic)" if logarithmic else ""),
+        across,
+        up,
+        lines,
+        [(f"{across.at(tick):.1f}", f"{tick:g}") for tick in across.ticks(least=1.0)],
+        [(f"{up.at(tick):.1f}", f"{tick:g}") for tick in up.ticks()],
+    )
+
+
+def charted(record: Record) -> str | None:
+    """The metric that tells most of the training, of those in the record's histories."""
+    stored = dict.fromkeys(name for seed in record.seeds for row in seed.history for name in row)
+    losses = [name for name in stored if name not in ("epoch", "updates")]
+    return next((m for m in (*ERRORS, *losses) if m in stored), None)
+
+
+def seed_name(seed: int, label_seed: int) -> str:
+    """What tells a run of a record from the others."""
+    return f"seed {seed}" + ("" if label_seed == seed else f", labels {label_seed}")
+
+
+def thinned(curve: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Evenly, and the last point always."""
+    every = len(curve) // MOST_POINTS + 1
+    return [*curve[:-1:every], curve[-1]] if curve else []
 
 
 def reach(values: Sequence[float]) -> tuple[float, float]:
     """Lowest and highest, never equal."""
     low, high = min(values), max(values)
     return (low, high) if low < high else (low - 0.5, high + 0.5)
-
-
-def grid(across: Axis, up: Axis, name: str) -> list[Html]:
-    """Both axes' ticks, their labels and names."""
-    parts = []
-    for tick in up.ticks():
-        y = f"{up.at(tick):.1f}"
-        parts.append(element("line", x1=across.start, x2=across.end, y1=y, y2=y, class_="grid"))
-        parts.append(element("text", f"{tick:g}", x=across.start - 6, y=y, dy=4, text_anchor="end"))
-    for tick in across.ticks(least=1.0):
-        x = f"{across.at(tick):.1f}"
-        parts.append(element("text", f"{tick:g}", x=x, y=up.start + 16, text_anchor="middle"))
-    middle = (across.start + across.end) / 2
-    turned = f"rotate(-90) translate({-(up.start + up.end) / 2} 14)"
-    return [
-        *parts,
-        element("text", "epoch", x=middle, y=up.start + 34, text_anchor="middle"),
-        element("text", name, transform=turned, text_anchor="middle"),
-    ]
-
-
-def polyline(n: int, label: str, line: list[tuple[float, float]], across: Axis, up: Axis) -> Html:
-    """A seed's line, a dot where it ends, and its name in the margin."""
-    places = [f"{across.at(x):.1f},{up.at(y):.1f}" for x, y in line]
-    x, y = places[-1].split(",")
-    return element(
-        "g",
-        element("polyline", points=" ".join(places)),
-        element("circle", cx=x, cy=y, r=2.5),
-        element("text", label, x=across.end + 14, y=up.end + 10 + 16 * n, class_="seed"),
-        class_=f"seed-{n % 10}",
-    )

@@ -83,7 +83,9 @@ class Drawing:
 
     def title(self, text: str) -> str:
         """``text``; what is of the smoke preset says so."""
-        return f"SMOKE (small, not comparable): {text}" if self.preset == "smoke" else text
+        if self.preset != "smoke":
+            return text
+        return f"SMOKE (small, not comparable){': ' if text else ''}{text}"
 
     def caption(self, text: str) -> str:
         """``title``; what is drawn of runs with other settings or code than today's says so."""
@@ -96,7 +98,12 @@ class Drawing:
         return f"{text}\nSTALE ({which}): settings or code have changed since"
 
     def save(self, figure: "Figure") -> None:
-        """Write ``figure`` as .png and .pdf beside the item's other drawings."""
+        """Write ``figure`` as .png and .pdf beside the item's other drawings.
+
+        It has no title, which the page gives it; but what limits it is written on it.
+        """
+        if limits := self.caption("").strip():
+            figure.suptitle(limits, color="#b00020")
         save_figure(figure, self.stem)
 
 

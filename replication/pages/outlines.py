@@ -12,7 +12,7 @@ def prior_outlines(prior: StylePrior) -> list[Line]:
     if prior.kind == "swiss_roll":
         return [_roll(np.linspace(k / 10, (k + 1) / 10, 50)) for k in range(10)]
     turn = np.linspace(0, 2 * np.pi, 100)
-    reach = np.sqrt(-2 * np.log(0.05))  # of a 2-D Gaussian, in deviations
+    reach = np.sqrt(-2 * np.log(0.05))  # of a 2-D Gaussian, in standard deviations
     x, y = reach * np.cos(turn), reach * np.sin(turn)
     if prior.kind == "gaussian":
         return [(prior.std * x, prior.std * y)]

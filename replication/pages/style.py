@@ -75,31 +75,51 @@ def save_figure(figure: "Figure", stem: Path) -> None:
 
 def scatter_by_class(axes: "Axes", codes: np.ndarray, labels: np.ndarray) -> None:
     """2-D ``codes`` [N, 2] as points, a colour for each of ten classes [N], its digit upon it."""
+    codes = codes.astype(float)
     size = 200 / len(codes) ** 0.5  # 10,000 points stay apart, 400 stay visible
     for digit, colour in enumerate(DIGITS):
-        own = codes[labels == digit].astype(float)
         style = {"ms": size**0.5, "mew": 0, "color": colour, "rasterized": True}
-        axes.plot(*own.T, ".", label=digit, **style)
-    for digit in range(len(DIGITS)):
-        if (labels == digit).any():
-            x, y = densest(codes[labels == digit].astype(float))
-            outlined(axes, x, y, str(digit))
+        axes.plot(*codes[labels == digit].T, ".", label=digit, **style)
+    for digit, (x, y) in label_places(codes, labels).items():
+        outlined(axes, x, y, str(digit), DIGITS[digit])
 
 
-def outlined(axes: "Axes", x: float, y: float, text: str) -> None:
-    """Black ``text`` that stays readable upon anything."""
-    from matplotlib.patheffects import withStroke
-
-    halo = [withStroke(linewidth=2.2, foreground="white")]
+def outlined(axes: "Axes", x: float, y: float, text: str, colour: str) -> None:
+    """Black ``text`` on a white disc with a rim of ``colour``: readable upon anything."""
+    disc = {"boxstyle": "circle,pad=0.15", "fc": "white", "ec": colour, "lw": 1.5, "alpha": 0.9}
     place: dict[str, Any] = {"ha": "center", "va": "center", "fontweight": "bold"}
-    axes.text(x, y, text, path_effects=halo, clip_on=True, **place)
+    axes.text(x, y, text, bbox=disc, fontsize=SMALL, clip_on=True, zorder=5, **place)
 
 
-def densest(points: np.ndarray) -> np.ndarray:
-    """The one of ``points`` [N, 2] around which most others lie: a place within the cloud."""
-    some = points[:: len(points) // 400 + 1]
-    distances = np.sort(np.square(some[:, None] - some).sum(-1), axis=1)
-    return some[distances[:, len(some) // 4].argmin()]
+def label_places(codes: np.ndarray, labels: np.ndarray) -> dict[int, np.ndarray]:
+    """For each class one of its ``codes`` [N, 2], where it is most by itself and dense.
+
+    Apart from the places of the classes before it, as far as that can be had.
+    """
+    some = slice(None, None, len(codes) // 2000 + 1)
+    points, classes = codes[some], labels[some]
+    near = max(5, len(points) // 50)
+    span = np.quantile(points, 0.98, axis=0) - np.quantile(points, 0.02, axis=0)
+    points = points / np.where(span > 0, span, 1)
+    places: dict[int, np.ndarray] = {}
+    taken = np.empty((0, 2))
+    for digit in np.unique(classes):
+        own = np.flatnonzero(classes == digit)
+        distances = np.square(points[own, None] - points).sum(-1)
+        nearest = np.argpartition(distances, near, axis=1)[:, :near]
+        purity = (classes[nearest] == digit).mean(1)
+        radius = np.sqrt(np.take_along_axis(distances, nearest, 1).max(1))
+        apart = np.square(points[own, None] - taken).sum(-1)
+        crowded = np.exp(-apart / 0.07**2).sum(1)
+        best = (purity - radius - crowded).argmax()
+        places[int(digit)] = codes[some][own[best]]
+        taken = np.vstack([taken, points[own[best]]])
+    return places
+
+
+def reach_of(codes: np.ndarray, least: float) -> float:
+    """How far an axis goes on both sides of zero: nearly all ``codes``, and ``least``."""
+    return max(least, 1.03 * float(np.quantile(np.abs(codes.astype(float)), 0.999)))
 
 
 def not_run(axes: "Axes", text: str = "not run") -> None:

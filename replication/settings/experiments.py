@@ -77,6 +77,12 @@ class Item(Strict):
     """A table or figure of the paper (or a companion), with the kinds of file that it draws."""
 
     title: str
+    # What is claimed of it, by the paper where it is the paper's; and what is seen, for those who
+    # cannot see it and below the figure.
+    claim: str | None = None
+    alt: str | None = None
+    # Drawn from the settings alone: the same whatever was run.
+    from_settings: bool = False
     draws: Annotated[list[Literal["table", "figure"]], Field(min_length=1)]
     # An item without runs of its own is drawn from those of another.
     borrows: str | None = None

@@ -96,13 +96,13 @@ def test_the_legends_tell_the_exponents_and_a_missing_series_says_so() -> None:
     legends = [a.get_legend() for a in axes]
     told = [[t.get_text() for t in legend.get_texts()] if legend else [] for legend in legends]
     assert told[:5] == [
-        ["an update: 1.00"],
-        ["an update: 1.00"],
-        ["an update: 1.00", "an epoch: 1.00"],
-        ["an update: 1.00"],
+        ["an update: $n^{1.00}$", "linear: $n$"],
+        ["an update: $n^{1.00}$", "linear: $n$"],
+        ["an update: $n^{1.00}$", "linear: $n$", "an epoch: $n^{1.00}$"],
+        ["an update: $n^{1.00}$", "linear: $n$"],
         [],
     ]
-    assert told[5] == ["memory: 0.50"]
+    assert told[5] == ["memory: $n^{0.50}$", "linear: $n$"]
     assert axes[4].texts[0].get_text() == "not run"
 
 

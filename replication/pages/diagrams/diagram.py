@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from replication.pages.drawing import Drawing
-from replication.pages.style import new_figure
+from replication.pages.style import new_figure, save_figure
 
 from .layout import LINE, MARGIN, SYMBOLS, WIDTH, Arrow, Box, Diagram, Layout
 
@@ -26,17 +26,18 @@ INK, FAINT = "#222222", "#666666"
 FILLS = {"network": "#eaf0f8", "adversary": "#f8eee6", "code": "#fdf8df", "symbol": "#ffffff"}
 
 
-def draw_diagram(drawing: Drawing, variant: str, title: str) -> None:
+def draw_diagram(drawing: Drawing, variant: str) -> None:
     """Trace one update of ``variant`` as today's settings have it, and draw its architecture."""
     from .trace import trace
 
     settings = drawing.settings(variant)
     architecture = trace(settings)
-    drawing.save(figure_of(architecture, settings.style_prior, drawing.title(title)))
+    # Of settings, not of records: nothing here can be stale.
+    save_figure(figure_of(architecture, settings.style_prior, drawing.title("")), drawing.stem)
 
 
 def figure_of(architecture: "Architecture", prior: "StylePrior", title: str) -> "Figure":
-    """The diagram, 7 inches wide."""
+    """The diagram, 7 inches wide; ``title`` says what limits it, if anything does."""
     diagram = Layout(architecture, prior).diagram()
     figure = new_figure(WIDTH, diagram.height)
     figure.set_layout_engine("none")
@@ -52,7 +53,7 @@ def figure_of(architecture: "Architecture", prior: "StylePrior", title: str) -> 
         draw_marks(axes, trained, box.x, box.bottom + 0.13)
     draw_losses(axes, diagram, marks)
     draw_legend(axes, architecture, marks)
-    axes.text(WIDTH / 2, diagram.height - 0.2, title, fontsize=9, **CENTRED)
+    axes.text(WIDTH / 2, diagram.height - 0.15, title, fontsize=8, color="#b00020", **CENTRED)
     return figure
 
 
@@ -171,8 +172,11 @@ def draw_losses(axes: "Axes", diagram: Diagram, marks: list[Mark]) -> None:
 def draw_legend(axes: "Axes", architecture: "Architecture", marks: list[Mark]) -> None:
     """A line for each loss: its phase, what it is computed from, what it trains."""
     columns = (MARGIN + 0.22, 1.3, 2.35, 4.0)
-    top = LINE * (len(marks) + 0.5) + 0.06
-    head = ("loss", "phase", "computed from", "trains (numbers in the boxes)")
+    top = LINE * (len(marks) + 1.5) + 0.06
+    bars = "Upright bars: hidden layers with their number of units (ReLU)."
+    signs = "  A discriminator is shown samples of the prior (+) and codes (−)."
+    axes.text(MARGIN, 0.11, bars + (signs if draws_samples(architecture) else ""), fontsize=6.5)
+    head = ("loss", "phase", "computed from", "trains: its number stands in these boxes")
     axes.plot([MARGIN, WIDTH - MARGIN], [top - LINE / 2] * 2, color=FAINT, lw=0.5)
     for x, text in zip(columns, head, strict=True):
         axes.text(x, top, text, fontsize=7, va="center", color=FAINT)
@@ -180,10 +184,24 @@ def draw_legend(axes: "Axes", architecture: "Architecture", marks: list[Mark]) -
         y = top - LINE * (i + 1.05)
         draw_marks(axes, [mark], MARGIN + 0.08, y)
         sources = " and ".join(spoken(name) for name in sorted(mark.loss.sources))
+        sources += shown_to(mark.loss)
         phase = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mark.loss.phase).lower()
         cells = (mark.loss.name.replace("_", " "), phase, sources, trained(mark, architecture))
         for x, text in zip(columns, cells, strict=True):
             axes.text(x, y - 0.035, text, fontsize=7)  # on one baseline, formulae too
+
+
+def draws_samples(architecture: "Architecture") -> bool:
+    """There is a discriminator."""
+    return any(unit.endswith(".logit") for unit in architecture.units)
+
+
+def shown_to(loss: "Loss") -> str:
+    """What the discriminators see whose outputs make the loss: of both kinds, or codes alone."""
+    if not any(name.endswith(".logit") for name in loss.sources):
+        return ""
+    learn = any(unit.endswith(".logit") for unit in loss.trains)
+    return " of + and −" if learn else " of −"
 
 
 def spoken(name: str) -> str:

@@ -105,7 +105,7 @@ class Layout:
         self.codes = [u for u in self.units if ".heads." in u]
         self.codes += self.sources_into("decoder", {*self.codes, *self.heads})
         self.columns = self._columns()
-        self.legend = LINE * (len(architecture.losses) + 1) + 0.2
+        self.legend = LINE * (len(architecture.losses) + 2) + 0.2
 
     def _columns(self) -> list[float]:
         """The centres of the columns; the gaps between them are equal."""
@@ -131,7 +131,7 @@ class Layout:
         for part in above:
             self._adversary(part, centre + height / 2 + GAP + ADVERSARY_HEIGHT / 2, 1)
         top = centre + height / 2 + len(above) * (ADVERSARY_HEIGHT + GAP)
-        return Diagram(self.boxes, list(self._arrows()), top + 0.42)
+        return Diagram(self.boxes, list(self._arrows()), top + 0.3)
 
     def _autoencoder(self, y: float, height: float) -> None:
         self._network("encoder", self.columns[1], y, height)
@@ -180,17 +180,24 @@ class Layout:
             note = "softmax" if "softmax" in through else "linear"
         elif name.startswith("prior of "):
             note = self._prior_note(name)
+        elif name == "given" and self._without_label():
+            note = "or none"
         answer = name.endswith((".output", ".logit"))
         units = (name,) if name in self.units and not answer else ()
         kind = "code" if units else "symbol"
         height = CODE if units else height
         self.boxes[name] = Box(x, y, width, height, kind, title, note, (), units)
 
+    def _without_label(self) -> bool:
+        """The label that is given to a discriminator has one class more, for images without one."""
+        targets = {box_of(flow.target) for flow in self.flows if flow.source == "given"}
+        return bool(targets & {*self.adversaries})
+
     def _prior_note(self, name: str) -> str:
         if name != "prior of style":
             return "categorical"
         if self.prior.kind == "gaussian":
-            return f"Gaussian, deviation {self.prior.std:g}"
+            return f"Gaussian, s.d. {self.prior.std:g}"
         return {"mixture": "mixture of ten"}.get(self.prior.kind, self.prior.kind).replace("_", " ")
 
     # Arrows

@@ -1,0 +1,171 @@
+"""The evidence for a number: what was run, what each seed gave, and how to run it again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from replication.evidence import records
+from replication.evidence.records import Record, SeedResult
+
+from .curves import Chart, chart_of, seed_name
+from .drawing import Drawing
+from .judged import Outcome, kind_of, outcomes_of
+from .names import name_of
+from .page import Grid, Told, anchor
+from .tables import number
+from .titles import title_of
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All of a record, folded."""
+
+    anchor: str
+    title: str
+    summary: str
+    kind: str
+    outcomes: list[Outcome]
+    facts: list[tuple[str, str]]
+    chart: Chart | None
+    seeds: Grid
+    shared: list[tuple[str, str]]
+    provenance: Grid | None
+    commands: list[tuple[str, str]]
+    settings: str
+
+
+def evidence(stored: Drawing, variant: str, record: Record) -> Evidence:
+    """The record of a variant, with every published number that it is compared with."""
+    outcomes = outcomes_of(stored, variant)
+    values = record.settings.model_dump(exclude_none=True, exclude_defaults=True)
+    place = stored.description.variants[variant].place
+    shared, apart = provenance(record)
+    return Evidence(
+        anchor=anchor(stored.preset, stored.item, variant),
+        title=place,
+        summary=summary(record, outcomes),
+        kind=kind_text(stored, variant, record),
+        outcomes=outcomes,
+        facts=facts(stored, variant, record),
+        chart=chart_of(record),
+        seeds=seed_table(record),
+        shared=shared,
+        provenance=apart,
+        commands=commands(record),
+        settings=yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=90),
+    )
+
+
+def kind_text(stored: Drawing, variant: str, record: Record) -> str:
+    """What kind of run it is, and in what it differs from the paper's settings."""
+    if stored.preset == "smoke":
+        return "A smoke run: small digits and short training, never compared with the paper."
+    kind = kind_of(stored, variant, record)
+    if not kind.differences:
+        return "A full run: it has the paper's settings."
+    article = {"reduced": "A reduced run", "full": "A full run"}.get(kind.word, "Not comparable")
+    return f"{article}; differences from the paper's settings: {'; '.join(kind.differences)}."
+
+
+def summary(record: Record, outcomes: Sequence[Outcome]) -> str:
+    """Our mean of what the record is there for, with its unit."""
+    metric = outcomes[0].metric if outcomes else main_metric(record)
+    if metric is None:
+        return ""
+    name = name_of(metric)
+    found = [name.scale * s.metrics[metric] for s in record.seeds if metric in s.metrics]
+    return f"{name.full}: {number(found, name.digits)} (n = {len(found)})" if found else name.full
+
+
+def main_metric(record: Record) -> str | None:
+    """The test error, or what comes first."""
+    metrics = [name for seed in record.seeds for name in seed.metrics]
+    return "test_error_percent" if "test_error_percent" in metrics else next(iter(metrics), None)
+
+
+def facts(stored: Drawing, variant: str, record: Record) -> list[tuple[str, str]]:
+    """Where the record is, what it was trained on, and what identifies it."""
+    data = record.dataset
+    size = f"{data.train:,} training images" + (f", {data.limit}" if data.limit else "")
+    stale = "yes: settings or training code have changed since"
+    path = records.path_of(record.preset, record.item, variant, stored.results)
+    return [
+        ("data", f"{title_of(data.name)}: {size}, {data.test:,} test images"),
+        ("stale", stale if stored.stale(variant) else "no"),
+        ("record", path.as_posix()),
+        ("sha256 of the data", data.sha256),
+        ("hash of the training settings", record.training_hash),
+        ("hash of the training code", record.code_hash),
+    ]
+
+
+def seed_table(record: Record) -> Grid:
+    """Metrics down, seeds across, the mean last."""
+    metrics = list(dict.fromkeys(name for seed in record.seeds for name in seed.metrics))
+    names = [seed_name(seed.seed, seed.label_seed) for seed in record.seeds]
+    columns = ["metric", *names, "mean ± s.d."]
+    return Grid(
+        f"Seeds of {record.variant}", columns, [metric_row(record, metric) for metric in metrics]
+    )
+
+
+def metric_row(record: Record, metric: str) -> list[str | Told]:
+    name = name_of(metric)
+    found = [name.scale * s.metrics[metric] for s in record.seeds if metric in s.metrics]
+    cells = [
+        name.value(seed.metrics[metric]) if metric in seed.metrics else "—" for seed in record.seeds
+    ]
+    return [name.full, *cells, str(number(found, name.digits))]
+
+
+def provenance(record: Record) -> tuple[list[tuple[str, str]], Grid | None]:
+    """With what and how fast it was trained: what all seeds share, and a table of the rest."""
+    rows: dict[str, list[str]] = {
+        "state": [seed.status for seed in record.seeds],
+        "warnings": ["; ".join(seed.warnings) or "none" for seed in record.seeds],
+        "machine": [machine(seed) for seed in record.seeds],
+        "commit": [commit(seed) for seed in record.seeds],
+        "updates": [f"{seed.provenance.updates:,}" for seed in record.seeds],
+        "seconds": [f"{seed.provenance.seconds:,.0f}" for seed in record.seeds],
+        "started": [seed.provenance.started[:19].replace("T", " ") for seed in record.seeds],
+        "W&B run": [seed.provenance.wandb_id or "—" for seed in record.seeds],
+    }
+    shared = [(name, cells[0]) for name, cells in rows.items() if len(set(cells)) == 1]
+    apart = [[name, *cells] for name, cells in rows.items() if len(set(cells)) > 1]
+    columns = ["how it was run", *(seed_name(s.seed, s.label_seed) for s in record.seeds)]
+    grid = Grid(f"Provenance of {record.variant}", columns, apart) if apart else None
+    return shared, grid
+
+
+def machine(seed: SeedResult) -> str:
+    made = seed.provenance
+    return f"{made.device}, {made.threads} thread(s), {made.precision}, torch {made.torch}"
+
+
+def commit(seed: SeedResult) -> str:
+    made = seed.provenance
+    return (made.commit[:12] or "—") + (" (dirty)" if made.dirty else "")
+
+
+def commands(record: Record) -> list[tuple[str, str]]:
+    """How to train the record again, with the time that it took; how to measure it again."""
+    if not record.seeds:
+        return []
+    options = f"--preset {record.preset} --variant {record.variant}"
+    options += f" --precision {record.seeds[0].provenance.precision}"
+    seconds = [seed.provenance.seconds for seed in record.seeds]
+    each = f", {duration(sum(seconds) / len(seconds))} a seed" if len(seconds) > 1 else ""
+    took = f"About {duration(sum(seconds))} in all{each}, on {machine(record.seeds[0])}."
+    script = f"python -m replication.{record.item}"
+    kept = "Measures the weights that are kept after training, without training again."
+    return [(f"{script} train {options}", took), (f"{script} measure {options}", kept)]
+
+
+def duration(seconds: float) -> str:
+    """As people say it."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

@@ -1,0 +1,273 @@
+"""The report's first screen (sentences, forest plot, tallies), and the table of all numbers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from replication.evidence.published import published
+from replication.evidence.records import SeedResult
+from replication.evidence.statistics import summary as summary_of
+from replication.evidence.verdicts import CREDIT, REACHED, not_surviving, score
+from replication.settings.experiments import experiments
+
+from .drawing import Drawing
+from .forest import Mark, Row
+from .judged import BAD, GOOD, MEANINGS, Outcome, numbers_of, of_seeds, outcomes, scaled
+from .page import anchor
+
+# That of the most literal run comes first.
+COMPARED = ("paper", "quick")
+OURS = "ours_"
+Stored = Mapping[str, Mapping[str, Drawing]]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many numbers came out how."""
+
+    text: str
+    counts: list[tuple[str, int]]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What the first screen shows."""
+
+    sentences: list[str]
+    forest: list[Row]
+    forest_of_others: list[Row]
+    tallies: list[Tally]
+
+
+@dataclass(frozen=True)
+class OwnCell:
+    """Our number at a preset, and the verdict."""
+
+    ours: str
+    interval: str
+    anchor: str
+    word: str
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class NumberRow:
+    """A published number, with ours at each preset that was run."""
+
+    item: str
+    place: str
+    published: str
+    source: str
+    cite: str
+    cells: list[OwnCell]
+
+
+@dataclass(frozen=True)
+class NumberTable:
+    """All published numbers; of a preset without a record there is a sentence alone."""
+
+    presets: list[str]
+    rows: list[NumberRow]
+    not_run: list[str]
+
+
+class Numbers:
+    """Every published number with its outcome at each preset that compares."""
+
+    def __init__(self, stored: Stored):
+        self.stored = stored
+        self.by_name = {
+            (item, outcome.judged.target, preset): outcome
+            for item in published().items
+            for preset in COMPARED
+            for outcome in outcomes(stored[item][preset])
+        }
+        self.presets = [p for p in COMPARED if any(self.at(p, False)) or any(self.at(p, True))]
+
+    def at(self, preset: str, other_papers: bool) -> Iterator[Outcome]:
+        """The numbers that have one of ours at ``preset``."""
+        for item, name in numbers_of(other_papers):
+            outcome = self.by_name[item, name, preset]
+            if outcome.ours is not None:
+                yield outcome
+
+    def best(self, item: str, name: str) -> Outcome:
+        """That of the most literal run, or what says that there is none."""
+        found = [self.by_name[item, name, preset] for preset in COMPARED]
+        return next((o for o in found if o.ours is not None), found[-1])
+
+    def every(self, other_papers: bool) -> list[Outcome]:
+        return [self.best(*number) for number in numbers_of(other_papers)]
+
+
+def summary(stored: Stored) -> Summary:
+    numbers = Numbers(stored)
+    return Summary(
+        sentences=sentences(numbers),
+        forest=[row(numbers, *number) for number in numbers_of(False)],
+        forest_of_others=[row(numbers, *number) for number in numbers_of(True)],
+        tallies=tallies(numbers),
+    )
+
+
+def row(numbers: Numbers, item: str, name: str) -> Row:
+    best = numbers.best(item, name)
+    marks = [m for p in numbers.presets if (m := numbers.by_name[item, name, p].mark())]
+    if (own := recipe(numbers.stored, best)) is not None:
+        marks.append(own)
+    return Row(best.place, best.anchor, marks, best.word)
+
+
+def recipe(stored: Stored, outcome: Outcome) -> Mark | None:
+    """Of the recipe of ours for the number: an item "ours_..." of the same subject."""
+    _, _, subject = outcome.stored.item.partition("_")
+    item, variant = f"{OURS}{subject}", outcome.judged.variant
+    if item not in stored or variant not in experiments().items[item].variants:
+        return None
+    for preset in COMPARED:
+        record = stored[item][preset].record(variant)
+        values = record.values(outcome.metric) if record else []
+        if values and outcome.target.epoch is None:
+            ours = summary_of(values)
+            text = f"{outcome.place}: recipe of ours {of_seeds(ours)}"
+            where = anchor(preset, item, variant)
+            return scaled(ours, outcome.judged, "ours", text, where)
+    return None
+
+
+def tallies(numbers: Numbers) -> list[Tally]:
+    """How many numbers of the paper, and of other papers, came out how; the score."""
+    found = []
+    for other_papers, whose in ((False, "the paper"), (True, "other papers")):
+        every = numbers.every(other_papers)
+        words = [outcome.word for outcome in every]
+        counts = [(word, words.count(word)) for word in MEANINGS if word in words]
+        found.append(Tally(f"Of {len(every)} numbers of {whose}:", counts))
+    verdicts = [outcome.judged for outcome in numbers.every(other_papers=False)]
+    full, _ = score([v for v in verdicts if v.kind == "full"], CREDIT)
+    reached, total = score(verdicts, REACHED)
+    found.append(
+        Tally(
+            f"Score, weighted by claim: full runs earn {full:g} of {total}; reduced runs have "
+            f"reached numbers worth {reached:g}.",
+            [],
+        )
+    )
+    if lost := not_surviving(verdicts):
+        places = ", ".join(v.place for v in lost)
+        text = f"Differences that do not survive a false discovery rate of 5 %: {places}."
+        found.append(Tally(text, []))
+    return found
+
+
+def sentences(numbers: Numbers) -> list[str]:
+    """What was run and came out; what is near and what is far; what limits both."""
+    every = numbers.every(other_papers=False)
+    run = [o for o in every if o.ours is not None]
+    if not run:
+        return [f"None of the paper's {len(every)} numbers has been run yet."]
+    return [came_out(run, len(every)), near_and_far(run), limits(numbers, every)]
+
+
+def came_out(run: Sequence[Outcome], total: int) -> str:
+    reduced = [o for o in run if o.judged.kind != "full"]
+    how = "With the paper's settings,"
+    if len(reduced) > len(run) / 2:
+        how = f"With {training_share(reduced)} of the paper's training (most runs are reduced),"
+    judged = [o for o in run if o.word != "not comparable"]
+    words = [o.word for o in judged]
+    good = sum(word in GOOD for word in words)
+    bad = sum(word in BAD for word in words)
+    rest = len(judged) - good - bad
+    return (
+        f"{how} {good} of the {len(judged)} numbers that can be compared (of {total}) match or "
+        f"beat the paper's within the margin, {bad} fall short, and {rest} are not decided."
+    )
+
+
+def training_share(run: Sequence[Outcome]) -> str:
+    """The median share of the paper's epochs, in words."""
+    shares = []
+    for outcome in run:
+        record = outcome.record
+        assert record is not None
+        paper = experiments().settings_of("paper", record.item, record.variant)
+        shares.append(record.settings.epochs / (outcome.target.epoch or paper.epochs))
+    middle = min(1.0, median(shares))
+    return f"about {100 * middle:.1g} %" if middle < 0.095 else f"{100 * middle:.0f} %"
+
+
+def near_and_far(run: Sequence[Outcome]) -> str:
+    """The closest and the farthest of what the paper itself is about, by margins."""
+    placed = [(abs(m.value), o) for o in run if (m := o.mark()) and m.shape != "not comparable"]
+    if len(placed) < 2:
+        return "Too little was run to say what is near."
+    placed.sort(key=lambda pair: pair[0])
+    near, far = placed[0][1], placed[-1][1]
+    return f"Closest is {told(near)}; farthest is {told(far)}."
+
+
+def told(outcome: Outcome) -> str:
+    assert outcome.ours is not None
+    unit = f" {outcome.unit}" if outcome.unit else ""
+    return f"{outcome.place} ({outcome.ours.mean:.2f}{unit}, paper {outcome.target.value:g}{unit})"
+
+
+def limits(numbers: Numbers, every: Sequence[Outcome]) -> str:
+    unread = [o for o in every if o.target.source != "paper"]
+    source = ""
+    if unread:
+        whole = "All" if len(unread) == len(every) else f"{len(unread)}"
+        source = (
+            f"{whole} published numbers are quoted from other sources, since the paper itself "
+            "could not be consulted. "
+        )
+    if "paper" not in numbers.presets:
+        return source + "The paper's full schedule (preset paper) has not been run."
+    full = sum(1 for _ in numbers.at("paper", False))
+    return source + f"Of the paper's full schedule {full} of {len(every)} numbers have been run."
+
+
+def number_table(stored: Stored) -> NumberTable:
+    numbers = Numbers(stored)
+    presets = [p for p in reversed(COMPARED) if p in numbers.presets]
+    rows = [
+        number_row(numbers, presets, *number)
+        for other_papers in (False, True)
+        for number in numbers_of(other_papers)
+    ]
+    absent = [f"Preset {p}: not run." for p in COMPARED if p not in presets]
+    return NumberTable(presets, rows, absent)
+
+
+def number_row(numbers: Numbers, presets: Sequence[str], item: str, name: str) -> NumberRow:
+    best = numbers.best(item, name)
+    cells = []
+    for preset in presets:
+        own = numbers.by_name[item, name, preset]
+        differences = f"Differs in: {own.differences}" if own.differences else ""
+        reason = ". ".join(text for text in (own.reason, differences) if text)
+        cells.append(
+            OwnCell(own.spread(), own.interval(), own.anchor, own.word, own.verdict, reason)
+        )
+    target = best.target
+    return NumberRow(item, best.place, best.published, target.source, target.cite, cells)
+
+
+def seeds_stored(stored: Stored) -> Iterator[tuple[str, SeedResult]]:
+    """Every seed of every record, with its preset."""
+    for item, by_preset in stored.items():
+        for preset, drawing in by_preset.items():
+            for variant in experiments().items[item].variants:
+                if (record := drawing.record(variant)) is not None:
+                    yield from ((preset, seed) for seed in record.seeds)
+
+
+def newest(stored: Stored) -> str:
+    """The day of the newest run."""
+    return max((s.provenance.started[:10] for _, s in seeds_stored(stored)), default="no day")
+
+
+def presets_that_ran(stored: Stored) -> list[str]:
+    return list(dict.fromkeys(preset for preset, _ in seeds_stored(stored)))

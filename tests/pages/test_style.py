@@ -1,0 +1,101 @@
+"""The figures' style: colours that everyone tells apart, labels that stand on their cloud."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from replication.pages.style import (
+    DIGITS,
+    PRINT_DPI,
+    SCREEN_DPI,
+    label_places,
+    new_figure,
+    reach_of,
+    save_figure,
+    scatter_by_class,
+)
+
+# Machado, Oliveira and Fernandes (2009), of full severity, on linear RGB.
+SEEN = {
+    "normal": np.eye(3),
+    "deuteranopia": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+    "protanopia": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+}
+TO_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+
+
+def least_distance(colours: list[str], seen: np.ndarray) -> float:
+    """The least CIE 1976 difference (in L*a*b*, D65) of two of the colours."""
+    rgb = np.array([to_rgb(colour) for colour in colours])
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    xyz = np.clip(linear @ seen.T, 0, 1) @ TO_XYZ.T / [0.95047, 1, 1.08883]
+    f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    lab = np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
+    distances = np.linalg.norm(lab[:, None] - lab, axis=-1)
+    return float(distances[np.triu_indices(len(colours), 1)].min())
+
+
+def test_the_digits_colours_are_told_apart_by_everyone() -> None:
+    for name, seen in SEEN.items():
+        assert least_distance([*DIGITS], seen) > 20, name
+    usual = [f"C{k}" for k in range(10)]  # what a distance of 20 is better than
+    assert least_distance(usual, SEEN["deuteranopia"]) < 10
+
+
+def clouds(centres: list[tuple[float, float]], count: int = 300) -> tuple[np.ndarray, np.ndarray]:
+    stream = np.random.default_rng(0)
+    labels = np.repeat(np.arange(len(centres)), count)
+    return stream.normal(centres, 0.3, (count, len(centres), 2)).swapaxes(0, 1).reshape(
+        -1, 2
+    ), labels
+
+
+def test_a_label_stands_in_its_cloud() -> None:
+    centres = [(0.0, 0.0), (3.0, 0.0), (0.0, 3.0)]
+    places = label_places(*clouds(centres))
+    for digit, centre in enumerate(centres):
+        assert np.linalg.norm(places[digit] - centre) < 0.6
+
+
+def test_labels_of_clouds_upon_each_other_stand_apart() -> None:
+    places = label_places(*clouds([(0.0, 0.0), (0.0, 0.0)]))
+    assert np.linalg.norm(places[0] - places[1]) > 0.1
+
+
+def test_the_frame_holds_nearly_all_and_what_must_be_in_it() -> None:
+    codes = np.linspace(-5, 5, 2000).reshape(-1, 2)
+    assert 4.9 < reach_of(codes, 1.0) < 5.3
+    assert reach_of(codes, 9.0) == 9.0
+
+
+def test_screens_and_print_have_their_resolution(tmp_path: Path) -> None:
+    codes, labels = clouds([(0.0, 0.0), (3.0, 0.0)])
+    for name in ("one", "again"):
+        figure = new_figure(2, 1)
+        scatter_by_class(figure.subplots(), codes, labels)
+        save_figure(figure, tmp_path / name)
+    assert Image.open(tmp_path / "one.png").size == (2 * SCREEN_DPI, SCREEN_DPI)
+    assert PRINT_DPI >= 300
+    for ending in (".png", ".pdf"):
+        first, second = ((tmp_path / name).with_suffix(ending) for name in ("one", "again"))
+        assert first.read_bytes() == second.read_bytes()
