@@ -114,7 +114,7 @@ class Shown:
             claim=content.claim or "",
             alt=content.alt or content.title,
             parts=parts,
-            not_run=[f"Preset {preset}: not run." for preset in absent],
+            not_run=[f"Preset {preset}: not run." for preset in absent] if parts else ["Not run."],
         )
 
     def parts(self) -> list[Part]:
