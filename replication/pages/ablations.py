@@ -90,7 +90,7 @@ def learning_curves(
 
     described = drawing.description.variants
     variants = [v for v in described if drawing.preset in described[v].presets]
-    rows = -(-len(variants) // PANELS)
+    rows = max(1, -(-len(variants) // PANELS))
     figure = new_figure(11, 2.4 * rows + 0.8)
     every = list(figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat)
     panels = dict(zip(variants, every, strict=False))

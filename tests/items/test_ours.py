@@ -115,7 +115,8 @@ def test_without_labels_the_seed_is_kept_that_agrees_best_of_the_decided(tmp_pat
 
 def run_of(item: str, variant: str, folder: Path, **changes: Any) -> Run:
     settings = experiments().settings_of("smoke", item, variant).model_copy(update=changes)
-    return Run("", settings, load(settings), [Seed(0, 0)], folder, Execution())
+    execution = Execution()
+    return Run("", settings, load(settings), [Seed(0, 0)], folder, execution, kept=folder.parent)
 
 
 @pytest.mark.parametrize("variant", ["labels_100", "ten_dimensional", "unsupervised"])
