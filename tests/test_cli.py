@@ -259,7 +259,8 @@ def test_what_was_not_run_is_drawn_as_not_run(
             for ending in config.ENDINGS[kind]:
                 assert (figures / f"{item}.{ending}").stat().st_size > 0
                 assert f"figures/paper/{item}.{ending}" in told
-            if kind == "table":
+            # An item that is not meant to run at this preset has an empty table.
+            if kind == "table" and experiments().runnable(content.borrows or item, "paper"):
                 assert "not run" in (figures / f"{item}.md").read_text()
     for item in published().items:
         assert (workdir / "results" / "paper" / "verdicts" / f"{item}.json").exists()
