@@ -53,8 +53,19 @@ class Variant:
 
         One for each of what bits depend on: settings, code, precision, threads, kind of device.
         """
-        hashes = f"{self.settings.training_hash()}-{code_hash(self.script)}"
-        return CHECKPOINTS / self.item / self.name / f"{hashes}-{self.execution.name}"
+        return self._folder_of(code_hash(self.script))
+
+    def _folder_of(self, code: str) -> Path:
+        identity = f"{self.settings.training_hash()}-{code}-{self.execution.name}"
+        return CHECKPOINTS / self.item / self.name / identity
+
+    def kept(self, seeds: Sequence[Seed]) -> Path:
+        """Where the weights of ``seeds`` lie: also those of older code with the same results.
+
+        So that a new measure, which is new code, needs no training.
+        """
+        known = [self._folder_of(code) for code in sorted(current_code(self.item))]
+        return next((f for f in [self.folder, *known] if are_kept(f, seeds)), self.folder)
 
     def finished(self, seed: Seed) -> Path:
         """The result of ``seed``, measured as the settings say now."""
@@ -98,7 +109,7 @@ def train(variant: Variant, seeds: Sequence[Seed], stacked: bool) -> None:
 def measure(variant: Variant, seeds: Sequence[Seed]) -> None:
     """Measure trained ``seeds`` again, without training; a UserError where weights are missing."""
     for seed in seeds:
-        if not are_kept(variant.folder, [seed]):
+        if not are_kept(variant.kept([seed]), [seed]):
             problem = f"there are no weights of seed {seed.seed} in {variant.folder}"
             raise UserError(problem, "train it first: weights are not part of the repository")
     train(variant, seeds, stacked=False)
@@ -122,7 +133,7 @@ def train_stack(variant: Variant, seeds: Sequence[Seed], position: tuple[int, in
             folder,
             variant.execution,
             position,
-            variant.folder,
+            variant.kept(seeds),
         )
         run.provenance = {"started": started, "stacked": len(seeds), **made_with}
         values = variant.settings.model_dump(mode="json")

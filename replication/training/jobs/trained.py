@@ -37,7 +37,7 @@ def seed_of(variant: Variant, number: int) -> Seed:
 def modules(variant: Variant, number: int, pixels: int) -> nn.ModuleDict:
     """The parts of a trained model, in evaluation mode, for images of ``pixels`` values."""
     seed = seed_of(variant, number)
-    path = weights_of(variant.folder, seed)
+    path = weights_of(variant.kept([seed]), seed)
     if not path.exists():
         problem = f"there are no weights of seed {number} in {variant.folder}"
         raise UserError(problem, "train it first: weights are not part of the repository")
