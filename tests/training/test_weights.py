@@ -183,6 +183,7 @@ def test_weights_of_older_code_with_the_same_results_are_measured(
 ) -> None:
     """A new measure is new code: where the lineage knows the old one, nothing is trained."""
     monkeypatch.setattr(job, "code_hash", lambda script: "f" * 16)
+    monkeypatch.setattr(job, "current_code", lambda item: {"f" * 16})
     with pytest.raises(UserError, match="no weights of seed 0"):
         run("measure")
     monkeypatch.setattr(job, "current_code", lambda item: {"f" * 16, trained["code_hash"]})
