@@ -15,7 +15,8 @@ from replication.pages.drawing import Drawing
 from replication.pages.minutes import along_minutes, core_minutes
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.run import Execution, Run
+from replication.training.fit import Kept, Monitor
+from replication.training.run import Run
 from tests.tools.builders import make_joint_settings, make_record, make_seed
 from tests.tools.tables import shown_rows
 
@@ -113,16 +114,23 @@ def test_without_labels_the_seed_is_kept_that_agrees_best_of_the_decided(tmp_pat
     assert invariant["error, %"] == "not run"
 
 
-def run_of(item: str, variant: str, folder: Path, **changes: Any) -> Run:
+class Noting(Monitor):
+    """Notes what is to be kept."""
+
+    def keep(self, kept: Kept) -> None:
+        self.kept = kept
+
+
+def run_of(item: str, variant: str, **changes: Any) -> tuple[Run, Noting]:
     settings = experiments().settings_of("smoke", item, variant).model_copy(update=changes)
-    execution = Execution()
-    return Run("", settings, load(settings), [Seed(0, 0)], folder, execution, kept=folder.parent)
+    monitor = Noting()
+    return Run(settings, load(settings), [Seed(0, 0)], monitor=monitor), monitor
 
 
 @pytest.mark.parametrize("variant", ["labels_100", "ten_dimensional", "unsupervised"])
 def test_the_plane_keeps_the_error_of_its_first_stage(variant: str, workdir: Path) -> None:
     item = "ours_dimensionality_reduction"
-    run = run_of(item, variant, workdir / "stack", epochs=3, evaluate_every=3)
+    run, monitor = run_of(item, variant, epochs=3, evaluate_every=3)
     outcome = ours_dimensionality_reduction.train(run)
     clusters = run.settings.label_dim
     assert outcome.arrays["codes"].shape == (1, 397, 2)
@@ -133,16 +141,17 @@ def test_the_plane_keeps_the_error_of_its_first_stage(variant: str, workdir: Pat
     assert second is not None
     distance = second.cluster_head_distance
     assert outcome.metrics["least_head_distance"].item() > 0.9 * distance
-    kept = {path.stem for path in workdir.glob("*.safetensors")}
-    assert kept == {"seed_0_labels_0"}
+    for name, weight in run.stack.state_dict().items():
+        assert torch.equal(monitor.kept.weights[name], weight)
+    assert any(name.startswith("plane.") for name in monitor.kept.weights)
 
 
 def test_ours_and_the_ablations_store_what_is_drawn(workdir: Path) -> None:
-    run = run_of("ours_semi_supervised", "mnist_100", workdir / "a" / "stack", epochs=2)
+    run, _ = run_of("ours_semi_supervised", "mnist_100", epochs=2)
     outcome = ours.train(run)
     assert outcome.arrays["grid"].shape == (1, 8, 10, 64)
     assert outcome.metrics["smallest_class_percent"].item() > 0
-    run = run_of("ablations_ours", "classifier", workdir / "b" / "stack", epochs=2)
+    run, _ = run_of("ablations_ours", "classifier", epochs=2)
     assert not run.stack.parameters("decoder")
     assert "mean_image_per_pixel" not in ablations_ours.train(run).metrics
 
