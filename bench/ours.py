@@ -5,11 +5,7 @@
 Prints one line after the last update. Nothing is evaluated, tracked or stored.
 """
 
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import redirect_stderr
-from io import StringIO
-from pathlib import Path
 
 import torch
 
@@ -54,9 +50,7 @@ def training_of(
     """Our training of the variant, ``seeds`` of it stacked, on its own data or ``dataset``."""
     chosen = [Seed(s, s) for s in seeds]
     execution = Execution(device=str(device), precision=precision)
-    folder = Path(tempfile.gettempdir())  # nothing is written: no checkpoint is asked for
-    with redirect_stderr(StringIO()):
-        run = Run("bench", settings, dataset or load(settings), chosen, folder, execution)
+    run = Run(settings, dataset or load(settings), chosen, execution)
     phases = in_order(run.stack, settings, run.streams, run.dataset)
     return Training(run.stack, phases, run.batches(), run.streams)
 

@@ -12,7 +12,8 @@ def load(
     """The trained modules of ``"item/variant"``: ``encoder``, ``decoder``, discriminators.
 
     In evaluation mode, on the CPU, from the weights that training kept below ``.checkpoints/`` of
-    the current folder. ``precision`` is that of training. A UserError says what is missing.
+    the current folder. ``precision`` is that of training, if there are several. A UserError says
+    what is missing.
     """
     from replication.training.jobs.trained import modules_of_name
 

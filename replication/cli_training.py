@@ -16,7 +16,7 @@ from .settings.experiments import experiments, known
 from .settings.schema import Seed, Settings
 
 if TYPE_CHECKING:
-    from .training.jobs.job import Variant
+    from .training.jobs.variant import Variant
 
 
 def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[str]) -> None:
@@ -33,19 +33,23 @@ def _add_training_options(train: argparse.ArgumentParser, variants: list[str]) -
     train.add_argument("--stack", action="store_true", help="stack the seeds on a CPU too")
     seconds = "seconds between checkpoints (120)"
     train.add_argument("--checkpoint-seconds", type=float, default=120.0, help=seconds)
+    train.add_argument("--plain", action="store_true", help="lines, not one that is renewed")
     train.set_defaults(command=_train)
 
 
 def _add_execution(command: argparse.ArgumentParser, variants: list[str]) -> None:
     """What says which trained weights are meant, and how they are, or were, made."""
     command.add_argument("--variant", required=True, help=", ".join(variants))
-    command.add_argument("--device", default="cpu", help="a torch device, such as cuda:0 (cpu)")
-    command.add_argument("--threads", type=_positive, default=1, help="of each worker (1)")
+    device = "a torch device, such as cuda:0 (as it was begun, or cpu)"
+    command.add_argument("--device", default="auto", help=device)
+    threads = "of each worker (as it was begun, or 1)"
+    command.add_argument("--threads", type=_positive, help=threads)
     command.add_argument(
         "--precision",
         choices=["auto", "float32", "bf16-products"],
         default="auto",
-        help="of the products; auto takes bf16 where it is faster and does no harm (auto)",
+        help="of the products; auto: as it was begun or recorded, or bf16 where it is faster and"
+        " does no harm (auto)",
     )
 
 
@@ -74,104 +78,121 @@ def _add_uses_of_weights(
 def _train(item: str, options: argparse.Namespace) -> None:
     settings = experiments().settings_of(options.preset, item, options.variant)
     seeds = _chosen(settings, options.seeds)
-    path = records.path_of(options.preset, item, options.variant, options.results)
+    path = _path(item, options)
     _check_writable(path)
+    variant = described_variant(item, options, seeds)
     from .training.jobs import job, provenance  # torch takes seconds to import
 
-    provenance.check_device(options.device)
-    precision = _precision(options, path, settings)
-    execution = provenance.Execution(
-        options.device, options.threads, precision, options.checkpoint_seconds
-    )
-    script = import_module(f"replication.{item}")
-    variant = job.Variant(script, options.preset, options.variant, execution)
+    device = variant.execution.device
+    provenance.check_device(device)
     pending = variant.pending(seeds, path)
-    on_cpu = options.device.startswith("cpu")
+    on_cpu = device.startswith("cpu")
     if options.workers > 1 and len(pending) > 1 and on_cpu:
-        _train_in_workers(item, options, pending, precision)
+        _train_in_workers(variant, options, pending)
     else:
-        job.train(variant, pending, stacked=options.stack or not on_cpu)
-    if not job.assemble(variant, path):
+        pace = job.Pace(options.checkpoint_seconds, live=False if options.plain else None)
+        job.train(variant, pending, options.stack or not on_cpu, pace)
+    before = records.read(path) if path.exists() else None
+    if not job.assemble(variant, path, trained=bool(pending)):
         done = ", ".join(str(s.seed) for s in seeds)
         print(f"{item} {options.variant}: seed {done} done, others are missing")
-    elif pending:
-        print(path)
+    elif before == (after := records.read(path)):
+        print(f"already trained: {path} ({_told(after)})")
     else:
-        print(f"already trained: {path}")
+        print(f"stored {path} ({_told(after)})")
+
+
+def _told(record: records.Record) -> str:
+    """What a record is, in a few words: seeds, precision, device."""
+    seeds = ", ".join(str(seed.seed) for seed in record.seeds)
+    made = [(s.provenance.precision, s.provenance.device) for s in record.seeds]
+    diverged = sum(seed.status == "diverged" for seed in record.seeds)
+    words = [f"seed{'s' * (len(record.seeds) > 1)} {seeds}"]
+    words += [" and ".join(dict.fromkeys(names)) for names in zip(*made, strict=True)]
+    return "; ".join([*words, *([f"{diverged} diverged"] if diverged else [])])
 
 
 def _measure(item: str, options: argparse.Namespace) -> None:
     """As ``_train``, of weights that are kept."""
+    settings = experiments().settings_of(options.preset, item, options.variant)
+    seeds, path = _chosen(settings, options.seeds), _path(item, options)
+    variant = described_variant(item, options, seeds)
     from .training.jobs import job
 
-    variant, path = trained_variant(item, options), _path(item, options)
-    job.measure(variant, _chosen(variant.settings, options.seeds))
-    job.assemble(variant, path)
-    print(path)
+    job.measure(variant, seeds)
+    if job.assemble(variant, path, again=True):
+        print(f"stored {path} ({_told(records.read(path))})")
+    else:
+        print(f"{item} {options.variant}: measured, but other seeds are not")
 
 
 def _sample(item: str, options: argparse.Namespace) -> None:
+    variant = described_variant(item, options)
     from .training.jobs import trained
 
-    trained.sample(trained_variant(item, options), options.seed, options.count, options.output)
+    trained.sample(variant, options.seed, options.count, options.output)
     print(options.output)
 
 
 def _encode(item: str, options: argparse.Namespace) -> None:
+    variant = described_variant(item, options)
     from .training.jobs import trained
 
-    trained.encode(trained_variant(item, options), options.seed, options.split, options.output)
+    trained.encode(variant, options.seed, options.split, options.output)
     print(options.output)
 
 
-def trained_variant(item: str, options: argparse.Namespace) -> "Variant":
-    """The variant that ``options`` name, with the precision that it was trained in."""
-    from .training.jobs import job, provenance
+def described_variant(
+    item: str, options: argparse.Namespace, seeds: list[Seed] | None = None
+) -> "Variant":
+    """The variant that ``options`` name, computed as they say or as ``seeds`` were begun.
 
-    settings = experiments().settings_of(options.preset, item, options.variant)
-    precision = _precision(options, _path(item, options), settings)
-    execution = provenance.Execution(options.device, options.threads, precision)
-    script = import_module(f"replication.{item}")
-    return job.Variant(script, options.preset, options.variant, execution)
+    A UserError where another precision is asked for than that of the record.
+    """
+    from .training.jobs.executions import Asked, chosen
+    from .training.jobs.variant import Variant
+
+    path, precision = _path(item, options), options.precision
+    variant = Variant(import_module(f"replication.{item}"), options.preset, options.variant)
+    asked = Asked(
+        None if options.device == "auto" else options.device,
+        options.threads,
+        None if precision == "auto" else precision,
+    )
+    recorded = _recorded_precision(path, variant.settings)
+    if asked.precision and recorded not in (None, asked.precision):
+        problem = f"{path} is a record in {recorded}, not in {precision}"
+        raise UserError(problem, "move it away to train it anew, or leave --precision out")
+    done = variant.recorded(path)
+    every = seeds or variant.settings.runs
+    return chosen(variant, [s for s in every if s not in done] or every, asked, recorded)
 
 
 def _path(item: str, options: argparse.Namespace) -> Path:
     return records.path_of(options.preset, item, options.variant, options.results)
 
 
-def _precision(options: argparse.Namespace, path: Path, settings: Settings) -> str:
-    """That of the products; ``auto`` is that of the record, where there is one of these settings.
-
-    A UserError where the record has another than the one that is asked for.
-    """
-    from .training.jobs.provenance import precision_of
-
-    wanted = precision_of(options.precision, options.device, settings)
+def _recorded_precision(path: Path, settings: Settings) -> str | None:
+    """That of the record of these settings, if there is one, and one precision in it."""
     if not path.exists():
-        return wanted
+        return None
     record = records.read(path)
-    known_ones = {seed.provenance.precision for seed in record.seeds}
-    if record.training_hash != settings.training_hash() or len(known_ones) > 1:
-        return wanted
-    (recorded,) = known_ones
-    if options.precision not in ("auto", recorded):
-        problem = f"{path} is a record in {recorded}, not in {options.precision}"
-        raise UserError(problem, "move it away to train it anew, or leave --precision out")
-    return recorded
+    found = {seed.provenance.precision for seed in record.seeds}
+    alike = record.training_hash == settings.training_hash()
+    return found.pop() if alike and len(found) == 1 else None
 
 
-def _train_in_workers(
-    item: str, options: argparse.Namespace, seeds: list[Seed], precision: str
-) -> None:
+def _train_in_workers(variant: "Variant", options: argparse.Namespace, seeds: list[Seed]) -> None:
     """Every seed in a process of its own, ``options.workers`` at a time.
 
     Runs that share their seed, and differ in their label seed, share its process.
     """
     numbers = list(dict.fromkeys(seed.seed for seed in seeds))
-    command = [sys.executable, "-m", f"replication.{item}", "train"]
-    for name in ("preset", "results", "variant", "device", "threads"):
+    command = [sys.executable, "-m", f"replication.{variant.item}", "train", "--plain"]
+    for name in ("preset", "results", "variant"):
         command += [f"--{name}", str(getattr(options, name))]
-    command += ["--precision", precision]
+    for name in ("device", "threads", "precision"):
+        command += [f"--{name}", str(getattr(variant.execution, name))]
     command += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
     running: list[subprocess.Popen] = []
 

@@ -8,10 +8,10 @@ TFD is not public: who has it can train ``tfd``. The Olivetti faces stand in for
 settings and beside the paper's columns: of other faces, and more pixels, their number is
 comparable with none of the paper's.
 
-The window's bandwidth is the best of a grid on held-out images that are left out of training; a
-best value at the end of the grid is an error. The published ± is the standard error over test
-images; the spread over seeds is shown beside it. A VAE with the same networks is the control. The
-measure is a poor one in many dimensions, as the paper says itself.
+The window's bandwidth is the best for held-out images that are left out of training. The
+published ± is the standard error over test images; the spread over seeds is shown beside it. A VAE
+with the same networks is the control. The measure is a poor one in many dimensions, as the paper
+says itself.
 """
 
 from dataclasses import replace

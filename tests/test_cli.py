@@ -13,7 +13,8 @@ from replication.evidence import records
 from replication.evidence.published import published
 from replication.settings import experiments as config
 from replication.settings.experiments import Experiments, experiments
-from replication.training.jobs import job, provenance
+from replication.training.jobs import provenance
+from replication.training.jobs import variant as variants
 from tests.tools.builders import make_settings
 from tests.tools.wandb_offline import read_runs
 
@@ -37,7 +38,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch, **smoke: object) -> None:
     content["items"][ITEM]["smoke"] |= smoke
     changed = Experiments.model_validate(content)
     monkeypatch.setattr(cli, "experiments", lambda: changed)
-    monkeypatch.setattr(job, "experiments", lambda: changed)
+    monkeypatch.setattr(variants, "experiments", lambda: changed)
 
 
 def test_a_variant_is_trained_and_its_record_has_all_that_identifies_it(
@@ -164,7 +165,7 @@ def test_results_folder_that_cannot_be_written(
 
 
 def test_two_processes_at_once(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    variant = job.Variant(cli.import_module(f"replication.{ITEM}"), "smoke", "mnist_100")
+    variant = variants.Variant(cli.import_module(f"replication.{ITEM}"), "smoke", "mnist_100")
     with locked(variant.folder / "stack_0-0" / "lock", "testing"):
         line = exits(capsys, 2, "train", "--variant", "mnist_100")
     assert "another process" in line
@@ -226,7 +227,7 @@ def test_fewer_clusters_than_classes(
     content = experiments().model_dump()
     content["items"]["table3_clustering"]["smoke"] |= {"label_dim": 9}
     changed = Experiments.model_validate(content)
-    monkeypatch.setattr(job, "experiments", lambda: changed)
+    monkeypatch.setattr(variants, "experiments", lambda: changed)
     with pytest.raises(SystemExit) as error:
         cli.main("table3_clustering.py", ["train", "--variant", "clusters_16"])
     assert error.value.code == 2
@@ -240,7 +241,7 @@ def test_another_number_of_classes_than_the_data_have(
     content = experiments().model_dump()
     content["items"][ITEM]["smoke"] |= {"label_dim": 9}
     changed = Experiments.model_validate(content)
-    monkeypatch.setattr(job, "experiments", lambda: changed)
+    monkeypatch.setattr(variants, "experiments", lambda: changed)
     with pytest.raises(SystemExit) as error:
         cli.main(SCRIPT, ["train", "--variant", "mnist_100"])
     assert error.value.code == 2

@@ -15,7 +15,7 @@ from types import ModuleType
 
 PACKAGE = Path(__file__).parents[1]
 # How a result is kept, shown and reported: rooms and modules of the package.
-UNCOUNTED = ("base.errors", "base.files", "evidence", "pages", "training.jobs")
+UNCOUNTED = ("base.errors", "base.files", "base.sealed", "evidence", "pages", "training.jobs")
 
 
 @cache  # the first call counts: files edited during a run do not change what is running
@@ -37,7 +37,22 @@ def modules_of(script: ast.Module, package: str = PACKAGE.name) -> list[str]:
     pending = {m for d in definitions for node in ast.walk(d) for m in imported(node, package)}
     for node in script.body:
         pending |= imported(node, package, used)
-    found: set[str] = set()
+    return closure(pending)
+
+
+@cache
+def weights_code() -> str:
+    """Sixteen hexadecimal digits for the code that trained weights depend on, whatever the item.
+
+    What is measured of them does not count: other measures do not ask for another training.
+    """
+    parts = [normalised(source(module)) for module in closure({"training.run"})]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def closure(pending: set[str]) -> list[str]:
+    """The modules of ``pending`` and all that they import, sorted; uncounted ones left out."""
+    pending, found = set(pending), set[str]()
     while pending:
         module = pending.pop()
         if module in found or is_uncounted(module):

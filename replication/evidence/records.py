@@ -9,10 +9,10 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
@@ -38,8 +38,16 @@ class Machine(Strict):
     threads: Positive
 
 
+class Process(Machine):
+    """One of several processes that had a hand in a seed."""
+
+    work: Literal["training", "measuring"]
+    started: str
+    precision: str
+
+
 class Provenance(Machine):
-    """With what, where and how fast a seed was trained."""
+    """With what, where and how fast a seed was trained; the machine is that of its end."""
 
     started: str
     seconds: float
@@ -50,6 +58,8 @@ class Provenance(Machine):
     stacked: int  # how many seeds shared the stack
     precision: str
     wandb_id: str | None
+    # In their order, where there was more than one: training was cut, or it was measured again.
+    processes: Annotated[list[Process], Field(default_factory=list)]
 
 
 class SeedResult(Strict):

@@ -7,6 +7,7 @@ samples and on the bandwidth: it compares models that were measured alike, and s
 """
 
 import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ TILE = 2**22
 # exp of a lower exponent underflows, which is slow on a CPU (13 to 40 ns, not 1); e^-80 instead of
 # 0 is too little to be seen beside the nearest sample's 1.
 LOWEST = -80.0
+# How often the grid of bandwidths is widened: 3 times 20 steps of 10 % are a factor of 300.
+WIDENINGS = 3
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,10 @@ class Estimate:
     """One cell of Table 1.
 
     ``mean`` log-likelihood of ``points`` test images in nats, and its ``standard_error`` over
-    those images: the bandwidth of their log-likelihoods / sqrt(points), which is how the
+    those images: the standard deviation of their log-likelihoods / sqrt(points), which is how the
     published ± is read. It says nothing of the spread over seeds or over samples. ``bandwidth``
     is that of the kernels, in the images' unit, and ``samples`` their number. ``curve`` is the mean
-    log-likelihood of the held-out images under each bandwidth that was tried.
+    log-likelihood of the held-out images under each bandwidth of the grid.
     """
 
     mean: float
@@ -44,56 +47,83 @@ class Estimate:
 
 
 def estimate(
-    samples_factory: Callable[[], Iterable[Tensor]],
+    samples: Callable[[], Iterable[Tensor]],
     held_out: Tensor,
     test: Tensor,
     candidates: Sequence[float],
 ) -> Estimate:
     """The log-likelihood of ``test`` [N, D] with the bandwidth chosen on ``held_out`` [M, D].
 
-    ``samples_factory`` is called once for each of the two passes and has to give the same blocks
-    [B, D] both times: make its generator anew from the seed inside of it. Errors are those of
-    ``choose_bandwidth`` and ``log_likelihood``; fewer than two test images, or passes over
-    different numbers of samples, are a ValueError.
+    ``samples`` is called for each pass and has to give the same blocks [B, D] every time: make its
+    generator anew from the seed inside of it. Errors are those of ``choose_bandwidth`` and
+    ``log_likelihood``; fewer than two test images, or passes over different numbers of samples,
+    are a ValueError.
     """
     if len(test) < 2:
         raise ValueError(f"a standard error needs two test images or more, not {len(test)}")
-    counts = [0, 0]
+    counts: list[int] = []
 
-    def counted(which: int) -> Iterator[Tensor]:
-        for block in samples_factory():
-            counts[which] += len(block)
+    def counted() -> Iterator[Tensor]:
+        counts.append(0)
+        for block in samples():
+            counts[-1] += len(block)
             yield block
 
-    bandwidth, curve = choose_bandwidth(counted(0), held_out, candidates)
-    logs = log_likelihood(counted(1), test, bandwidth)
-    if counts[0] != counts[1]:
-        raise ValueError(f"the passes had {counts[0]} and {counts[1]} samples")
+    bandwidth, curve = choose_bandwidth(counted, held_out, candidates)
+    logs = log_likelihood(counted(), test, bandwidth)
+    if len({*counts}) > 1:
+        raise ValueError(f"the passes had {' and '.join(map(str, counts))} samples")
     standard_error = logs.std().item() / math.sqrt(len(test))
     return Estimate(logs.mean().item(), standard_error, bandwidth, counts[0], len(test), curve)
 
 
 def choose_bandwidth(
-    samples: Iterable[Tensor], held_out: Tensor, candidates: Sequence[float]
+    samples: Callable[[], Iterable[Tensor]], held_out: Tensor, candidates: Sequence[float]
 ) -> tuple[float, list[float]]:
-    """The candidate under which ``held_out`` [M, D] has the highest mean log-likelihood.
+    """The bandwidth under which ``held_out`` [M, D] has the highest mean log-likelihood.
 
-    Beside it, that mean for each candidate.
+    Beside it, that mean for each candidate. The optimum is that of the parabola, in the logarithm
+    of the bandwidth, through the best candidate and its two neighbours.
 
-    ``samples`` are blocks [B, D], read once for all candidates. Three or more ``candidates``,
-    positive and ascending, are wanted, a ValueError otherwise. The best one at an end of the grid
-    is a UserError: the optimum then lies outside, or at least is not known to lie within.
+    ``samples`` gives blocks [B, D], all candidates' in one pass. Three or more ``candidates``,
+    positive and ascending, are wanted, a ValueError otherwise. Where the best one is at an end of
+    the grid, another pass looks further, in as many steps again, and one line on standard error
+    says so; a UserError where that did not help ``WIDENINGS`` times.
     """
     grid = torch.tensor(list(candidates), dtype=torch.float64)
     if len(grid) < 3 or not (grid[1:] > grid[:-1]).all():
         raise ValueError(f"want three ascending bandwidths or more, not {list(candidates)}")
-    means = log_likelihood(samples, held_out, grid).mean(1)
-    best = int(means.argmax())
-    if best in (0, len(grid) - 1):
-        ends = f"[{candidates[0]:g}, {candidates[-1]:g}]"
-        problem = f"the best bandwidth {candidates[best]:g} is at the end of the grid {ends}"
-        raise UserError(problem, "widen the grid")
-    return float(candidates[best]), means.tolist()
+    means = curve = log_likelihood(samples(), held_out, grid).mean(1)
+    steps = torch.arange(1, len(grid) + 1, dtype=torch.float64)
+    for _ in range(WIDENINGS):
+        best = int(means.argmax())
+        if 0 < best < len(grid) - 1:
+            around = slice(best - 1, best + 2)
+            return _peak(grid[around].log(), means[around]), curve.tolist()
+        text = f"the best bandwidth {grid[best]:g} is at the end of {_ends(grid)}; looking further"
+        print(f"note: {text}", file=sys.stderr)
+        if best:
+            more = grid[-1] * (grid[-1] / grid[-2]) ** steps
+        else:
+            more = (grid[0] * (grid[0] / grid[1]) ** steps).flip(0)
+        further = log_likelihood(samples(), held_out, more).mean(1)
+        grid = torch.cat([grid, more] if best else [more, grid])
+        means = torch.cat([means, further] if best else [further, means])
+    problem = f"widened {WIDENINGS} times, {_ends(grid)} still has its best bandwidth at the end"
+    raise UserError(problem, "look whether the samples are copies of the held-out images")
+
+
+def _ends(grid: Tensor) -> str:
+    return f"the grid [{grid[0]:g}, {grid[-1]:g}]"
+
+
+def _peak(places: Tensor, heights: Tensor) -> float:
+    """exp of the place of the top of the parabola through three points, the middle one highest."""
+    before, after = places[1] - places[0], places[2] - places[1]
+    left, right = (heights[1] - heights[0]) * after, (heights[1] - heights[2]) * before
+    if left + right == 0:  # all three are equally high
+        return places[1].exp().item()
+    return (places[1] + (left * after - right * before) / (2 * (left + right))).exp().item()
 
 
 @torch.no_grad()

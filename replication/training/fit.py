@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,22 +24,28 @@ from .weight_average import Average
 Row = dict[str, float | int]
 
 
-class Monitor(Protocol):
-    """What the loop tells, and asks, the outside world."""
+class Monitor:
+    """What training tells, and asks, the outside world; this one listens to nothing."""
+
+    def trained(self) -> "Kept | None":
+        """What was kept of a training that had ended, if there was one."""
+        return None
 
     def resume(self) -> dict[str, Any] | None:
         """The state of the last checkpoint, if there is one."""
-        ...
+        return None
 
     def checkpoint(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
         """Called after each epoch; stores ``state()`` if it is time."""
-        ...
 
-    def step(self, epoch: int, step: int, steps: int) -> None: ...
+    def step(self, epoch: int, step: int, steps: int) -> None:
+        """Called after each update."""
 
     def epoch(self, rows: list[Row | None], recorded: bool) -> None:
         """Called after each epoch with each seed's row, ``recorded`` if the history has it."""
-        ...
+
+    def keep(self, kept: "Kept") -> None:
+        """Called once, when training has ended and nothing is measured yet."""
 
 
 class Batches:
@@ -138,6 +144,15 @@ class Fitted:
             for history, value in zip(self.histories, values.tolist(), strict=True):
                 if history:
                     history[-1][name] = value
+
+
+@dataclass
+class Kept:
+    """What measures need: all parameters and buffers [S, ...], the streams' states, S each."""
+
+    weights: dict[str, Tensor]
+    streams: dict[str, list[Tensor]]
+    fitted: Fitted
 
 
 class Training:

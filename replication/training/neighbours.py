@@ -6,10 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from replication.base import sealed
 from replication.base.errors import UserError
 from replication.data.dataset import Dataset
-
-from .jobs import checkpoint
 
 FOLDER = Path(".checkpoints") / "neighbours"
 BLOCK = 1000  # images at a time: 1,000 x 60,000 distances are 240 MB
@@ -30,10 +29,10 @@ def neighbour_distances(dataset: Dataset, neighbour: int, among: int | None) -> 
     name = _fingerprint(images, dataset.scaling.mean, dataset.scaling.std)
     path = FOLDER / f"{name}-{neighbour}-{count}.pt"
     if path.exists():
-        stored: Tensor = checkpoint.load(path)
+        stored: Tensor = sealed.load(path)
         return stored.to(images.device)
     distances = kth_distances(dataset.scaling.to_network(images), neighbour, count)
-    checkpoint.save(path, distances.cpu())
+    sealed.save(path, distances.cpu())
     return distances
 
 

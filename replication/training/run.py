@@ -1,10 +1,8 @@
 """A stack of seeds in training: what an item's ``train`` is given, and what it gives back."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -18,14 +16,27 @@ from replication.models.stack import Stack
 from replication.settings.schema import Seed, Settings
 
 from .batch_statistics import FreshStatistics
-from .fit import Batches, Fitted, Row, Training, fit
-from .jobs import checkpoint, weights
-from .jobs.progress import Progress
-from .jobs.provenance import Execution
-from .jobs.tracking import Tracker
+from .fit import Batches, Fitted, Kept, Monitor, Training, fit
 from .schedule import in_order
 from .second_stage import SecondStage
 from .weight_average import Average
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Where, and in what arithmetic, a run is computed: the last bits of a result depend on it."""
+
+    device: str = "cpu"
+    threads: int = 1
+    precision: str = "float32"
+
+    @property
+    def name(self) -> str:
+        """What bits depend on, for a folder's name: the precision; threads and device if other."""
+        kind = self.device.partition(":")[0]
+        if kind != "cpu":
+            return f"{self.precision}-{kind}"
+        return self.precision + (f"-{self.threads}threads" if self.threads > 1 else "")
 
 
 @dataclass
@@ -45,45 +56,31 @@ class Outcome:
 class Run:
     """A stack of seeds in training: what an item's ``train`` is given.
 
-    It builds the stack, its streams and batches from the settings, and is the loop's monitor.
+    It builds the stack, its streams and batches from the settings. A UserError where the label code
+    does not fit the classes of ``dataset``. Without a ``monitor`` nothing is told or stored.
     """
 
     def __init__(
         self,
-        name: str,
         settings: Settings,
         dataset: Dataset,
         seeds: Sequence[Seed],
-        folder: Path,
-        execution: Execution,
-        position: tuple[int, int] = (1, 1),
-        kept: Path | None = None,
+        execution: Execution | None = None,
+        monitor: Monitor | None = None,
     ):
-        """``position``: which of how many runs of the command this is, for the time left.
-
-        ``kept``: where the weights are kept, or lie already; without it, nowhere.
-        """
+        execution = execution or Execution()
         if settings.labels and settings.label_dim != dataset.classes:
             problem = f"label_dim is {settings.label_dim}, {dataset.name} has {dataset.classes}"
             raise UserError(f"{problem} classes", "make them equal")
-        self.name = name
         self.settings = settings
         self.device = torch.device(execution.device)
         self.dataset = dataset.to(self.device)
         self.seeds = list(seeds)
+        self.monitor = monitor or Monitor()
         numbers = [s.seed for s in seeds]
         bf16 = execution.precision == "bf16-products"
         self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device, bf16)
         self.streams = Streams(numbers, self.device)
-        self.progress = Progress(name, settings.epochs, *position)
-        self.trackers: list[Tracker] = []
-        self._seconds_before = 0.0  # of the processes that this one goes on from
-        self._core_seconds_before = 0.0
-        self._started, self._cores_started = time.monotonic(), time.process_time()
-        self._folder = folder
-        self._kept = kept
-        self.provenance: dict[str, Any] = {}  # with what the seeds are, or were, trained
-        self._checkpoints = checkpoint.Checkpoints(folder, execution.checkpoint_seconds)
 
     @property
     def epsilon_size(self) -> int:
@@ -103,14 +100,18 @@ class Run:
     def fit(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         """Train with the settings' phases and schedule.
 
-        Where all seeds were trained before and only have to be measured, their weights are read
-        instead.
+        Where that was done before and only measuring is left, what was kept of it comes back.
         """
-        kept = self._kept
-        if kept and weights.are_kept(kept, self.seeds):
-            fitted, self.provenance = weights.restore(kept, self.seeds, self.stack, self.streams)
-            self._check_data(self.provenance["data"], kept)
-            return fitted
+        if (kept := self.monitor.trained()) is not None:
+            self.stack.load_state_dict(kept.weights)
+            self.streams.load_state_dict(kept.streams)
+            return kept.fitted
+        fitted = self._train(evaluate)
+        state = self.stack.state_dict(), self.streams.state_dict()
+        self.monitor.keep(Kept(*state, fitted))
+        return fitted
+
+    def _train(self, evaluate: Callable[[], dict[str, Tensor]]) -> Fitted:
         s = self.settings
         phases = in_order(self.stack, s, self.streams, self.dataset)
         average = (
@@ -122,61 +123,8 @@ class Run:
             statistics = FreshStatistics(self.stack, images, self.dataset.scaling)
         own = (self.batches(), self.streams, average, statistics)
         training = Training(self.stack, phases, *own)
-        fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self)
+        fitted = fit(training, s.epochs, s.evaluate_every, evaluate, self.monitor)
         if s.second_stage:  # one that is cut here starts again, and gives the same bits
             stage = SecondStage(self.stack, s.second_stage, self.streams, self.dataset)
             fitted.add(stage.train())
-        self.provenance |= {"seconds": round(self.seconds, 1), "data": self.dataset.sha256}
-        if self.device.type == "cpu":
-            self.provenance["core_seconds"] = round(self.core_seconds, 1)
-        if kept:
-            weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
-        self.clear()
         return fitted
-
-    @property
-    def seconds(self) -> float:
-        """What training has taken so far."""
-        return self._seconds_before + time.monotonic() - self._started
-
-    @property
-    def core_seconds(self) -> float:
-        """The same of the processor alone: what else the machine did is not in it."""
-        return self._core_seconds_before + time.process_time() - self._cores_started
-
-    # The loop's monitor
-
-    def resume(self) -> dict[str, Any] | None:
-        state = self._checkpoints.newest()
-        if state is not None:
-            self._check_data(state.get("data"), self._folder)
-            self._seconds_before = state["seconds"]
-            self._core_seconds_before = state["core_seconds"]
-            for tracker, history in zip(self.trackers, state["histories"], strict=False):
-                for row in history:
-                    tracker.log(row)
-        return state
-
-    def checkpoint(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
-        aside = {"seconds": self.seconds, "core_seconds": self.core_seconds}
-        data = self.dataset.sha256
-        self._checkpoints.store(epoch, lambda: {**state(), **aside, "data": data})
-
-    def _check_data(self, trained_on: str | None, folder: Path) -> None:
-        """A UserError if what lies in ``folder`` was trained on other images."""
-        if trained_on != self.dataset.sha256:
-            problem = f"{folder} was begun with other data than {self.dataset.name} is now"
-            raise UserError(problem, "give the data of then, or move that folder away")
-
-    def step(self, epoch: int, step: int, steps: int) -> None:
-        self.progress.step(epoch, step, steps)
-
-    def epoch(self, rows: list[Row | None], recorded: bool) -> None:
-        self.progress.epoch(rows)
-        for tracker, row in zip(self.trackers, rows, strict=False):
-            if row is not None and recorded:
-                tracker.log(row)
-
-    def clear(self) -> None:
-        """Forget the checkpoints of a finished stack."""
-        self._checkpoints.clear()

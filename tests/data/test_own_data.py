@@ -21,7 +21,7 @@ from replication.pages.drawing import Drawing
 from replication.pages.style import new_figure
 from replication.pages.tables import read_tables
 from replication.settings.experiments import Experiments, experiments
-from replication.training.jobs import job
+from replication.training.jobs import variant as variants
 from tests.tools.builders import make_record, make_seed
 from tests.tools.tables import shown_rows
 
@@ -52,7 +52,7 @@ def root(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         for preset in ("quick", "paper"):
             content["items"][item]["variants"][variant][preset] |= SMALL | changes
     changed = Experiments.model_validate(content)
-    for module in (cli, job, drawing, published):
+    for module in (cli, variants, drawing, published):
         monkeypatch.setattr(module, "experiments", lambda: changed)
     (workdir / "mine").mkdir()
     monkeypatch.setenv("REPLICATION_DATA", str(workdir / "mine"))
@@ -169,7 +169,7 @@ def test_a_variant_of_own_images_is_trained_and_recorded(
     content = cli.experiments().model_dump()
     content["items"][SVHN_ITEM]["variants"]["nn_100"]["smoke"] |= SMALL | data
     changed = Experiments.model_validate(content)
-    for module in (cli, job, drawing, published):
+    for module in (cli, variants, drawing, published):
         monkeypatch.setattr(module, "experiments", lambda: changed)
     exits(capsys, 0, SVHN_ITEM, "train", "--preset", "smoke", "--variant", "nn_100")
     record = records.read(records.path_of("smoke", SVHN_ITEM, "nn_100"))

@@ -23,7 +23,7 @@ from replication.training.fit import Fitted
 from replication.training.inputs import EncoderInput
 from replication.training.layerwise import Layerwise
 from replication.training.penalties import activity_divergence, squared_jacobian
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 from replication.training.schedule import in_order
 from tests.tools.builders import make_settings
 from tests.tools.tables import shown_rows
@@ -34,7 +34,7 @@ CPU = torch.device("cpu")
 
 def run_of(variant: str, folder: Path, **changes: Any) -> Run:
     settings = experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
-    return Run(ITEM, settings, load(settings), [Seed(0, 0)], folder, Execution())
+    return Run(settings, load(settings), [Seed(0, 0)])
 
 
 def test_the_divergence_of_activities_is_that_of_coins() -> None:
@@ -159,7 +159,7 @@ def test_a_seed_that_diverged_takes_no_other_along(
 ) -> None:
     settings = experiments().settings_of("smoke", ITEM, "stacked_denoising")
     settings = settings.model_copy(update={"layerwise_epochs": 0, "epochs": 1, "evaluate_every": 1})
-    run = Run(ITEM, settings, load(settings), [Seed(0, 0), Seed(1, 1)], tmp_path, Execution())
+    run = Run(settings, load(settings), [Seed(0, 0), Seed(1, 1)])
     train_both = run.fit
 
     def one_diverges(evaluate: Callable[[], dict[str, torch.Tensor]]) -> Fitted:

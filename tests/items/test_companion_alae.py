@@ -17,7 +17,7 @@ from replication.pages.drawing import Drawing
 from replication.pages.style import new_figure
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.run import Execution, Outcome, Run
+from replication.training.run import Outcome, Run
 from tests.tools.tables import shown_rows
 
 ITEM = "companion_alae"
@@ -87,7 +87,7 @@ def outcome(folder: Path, seeds: int = 1, **changes: object) -> tuple[Run, Outco
     settings = experiments().settings_of("smoke", ITEM, "alae")
     settings = settings.model_copy(update={"epochs": 1, **changes})
     numbers = [Seed(s, s) for s in range(seeds)]
-    run = Run(ITEM, settings, load(settings), numbers, folder, Execution())
+    run = Run(settings, load(settings), numbers)
     return run, companion.train(run)
 
 

@@ -13,7 +13,7 @@ from replication.pages.drawing import Drawing
 from replication.pages.tables import read_tables
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
-from replication.training.run import Execution, Outcome, Run
+from replication.training.run import Outcome, Run
 from tests.tools.builders import make_record, make_seed
 from tests.tools.tables import shown_rows
 
@@ -37,8 +37,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Setting
         application = settings.application.model_copy(update=less)
         changes = {"epochs": 1, "evaluate_every": 1, "application": application}
         settings = settings.model_copy(update=changes)
-        seeds, folder = [Seed(0, 0), Seed(1, 1)], tmp_path_factory.mktemp(variant)
-        run = Run("test", settings, load(settings), seeds, folder, Execution())
+        seeds = [Seed(0, 0), Seed(1, 1)]
+        run = Run(settings, load(settings), seeds)
         found[variant] = settings, companion.train(run)
     return found
 

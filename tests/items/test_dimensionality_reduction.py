@@ -11,7 +11,7 @@ from replication import figure11_dimensionality_reduction as figure11
 from replication.data.loaders import load
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(3, 10))
@@ -37,7 +37,7 @@ def test_what_is_stored_is_two_dimensional_and_beats_chance(variant: str, tmp_pa
     """After six epochs; without labels the clusters are hardly formed by then."""
     settings = experiments().settings_of("smoke", figure11.ITEM, variant)
     settings = settings.model_copy(update={"epochs": 6})
-    run = Run("", settings, load(settings), [Seed(0, 0)], tmp_path, Execution())
+    run = Run(settings, load(settings), [Seed(0, 0)])
     outcome = figure11.train(run)
     clusters = settings.label_dim
     assert outcome.arrays["codes"].shape == (1, 397, 2)

@@ -16,7 +16,7 @@ from replication.pages.outlines import prior_outlines
 from replication.settings.experiments import experiments
 from replication.settings.models import StylePrior
 from replication.settings.schema import Seed
-from replication.training.run import Execution, Outcome, Run
+from replication.training.run import Outcome, Run
 from tests.tools.builders import make_settings
 
 ITEM = "figure4_label_regularisation"
@@ -90,7 +90,7 @@ def test_outlines_are_those_of_the_priors() -> None:
 
 def run_of(folder: Path, variant: str = "mixture", **changes: object) -> Run:
     settings = experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
-    return Run(ITEM, settings, load(settings), [Seed(0, 0)], folder, Execution())
+    return Run(settings, load(settings), [Seed(0, 0)])
 
 
 @pytest.fixture(scope="module", params=["mixture", "swiss_roll"])

@@ -15,7 +15,8 @@ from replication.pages.drawing import Drawing
 from replication.pages.minutes import along_minutes, core_minutes
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.run import Execution, Run
+from replication.training.fit import Kept, Monitor
+from replication.training.run import Run
 from tests.tools.builders import make_joint_settings, make_record, make_seed
 from tests.tools.tables import shown_rows
 
@@ -47,8 +48,6 @@ def test_minutes_are_those_of_a_core_and_a_seed() -> None:
     alone = make_record(seeds=[seed_of(0, {"a": 1.0})])
     shared = make_record(seeds=[seed_of(0, {"a": 1.0}, stacked=2, threads=2)])
     assert core_minutes(alone).mean == core_minutes(shared).mean == pytest.approx(SECONDS / 60)
-    busy = make_record(seeds=[seed_of(0, {"a": 1.0}, seconds=500.0, core_seconds=SECONDS)])
-    assert core_minutes(busy).mean == pytest.approx(SECONDS / 60), "other work is not counted"
     half = make_record(seeds=[seed_of(0, {"a": 1.0}, stacked=2)])
     assert core_minutes(half).mean == pytest.approx(SECONDS / 120)
 
@@ -115,16 +114,23 @@ def test_without_labels_the_seed_is_kept_that_agrees_best_of_the_decided(tmp_pat
     assert invariant["error, %"] == "not run"
 
 
-def run_of(item: str, variant: str, folder: Path, **changes: Any) -> Run:
+class Noting(Monitor):
+    """Notes what is to be kept."""
+
+    def keep(self, kept: Kept) -> None:
+        self.kept = kept
+
+
+def run_of(item: str, variant: str, **changes: Any) -> tuple[Run, Noting]:
     settings = experiments().settings_of("smoke", item, variant).model_copy(update=changes)
-    data, seeds = load(settings), [Seed(0, 0)]
-    return Run("", settings, data, seeds, folder / "stack", Execution(), kept=folder)
+    monitor = Noting()
+    return Run(settings, load(settings), [Seed(0, 0)], monitor=monitor), monitor
 
 
 @pytest.mark.parametrize("variant", ["labels_100", "ten_dimensional", "unsupervised"])
 def test_the_plane_keeps_the_error_of_its_first_stage(variant: str, workdir: Path) -> None:
     item = "ours_dimensionality_reduction"
-    run = run_of(item, variant, workdir, epochs=3, evaluate_every=3)
+    run, monitor = run_of(item, variant, epochs=3, evaluate_every=3)
     outcome = ours_dimensionality_reduction.train(run)
     clusters = run.settings.label_dim
     assert outcome.arrays["codes"].shape == (1, 397, 2)
@@ -135,18 +141,17 @@ def test_the_plane_keeps_the_error_of_its_first_stage(variant: str, workdir: Pat
     assert second is not None
     distance = second.cluster_head_distance
     assert outcome.metrics["least_head_distance"].item() > 0.9 * distance
-    again = run_of(item, variant, workdir, epochs=3, evaluate_every=3)
-    repeated = ours_dimensionality_reduction.train(again)
-    assert torch.equal(repeated.arrays["codes"], outcome.arrays["codes"]), "from kept weights"
-    assert "core_seconds" in again.provenance
+    for name, weight in run.stack.state_dict().items():
+        assert torch.equal(monitor.kept.weights[name], weight)
+    assert any(name.startswith("plane.") for name in monitor.kept.weights)
 
 
 def test_ours_and_the_ablations_store_what_is_drawn(workdir: Path) -> None:
-    run = run_of("ours_semi_supervised", "mnist_100", workdir / "a", epochs=2)
+    run, _ = run_of("ours_semi_supervised", "mnist_100", epochs=2)
     outcome = ours.train(run)
     assert outcome.arrays["grid"].shape == (1, 8, 10, 64)
     assert outcome.metrics["smallest_class_percent"].item() > 0
-    run = run_of("ablations_ours", "classifier", workdir / "b", epochs=2)
+    run, _ = run_of("ablations_ours", "classifier", epochs=2)
     assert not run.stack.parameters("decoder")
     assert "mean_image_per_pixel" not in ablations_ours.train(run).metrics
 

@@ -12,7 +12,7 @@ from replication.measures.evaluate import validation_error
 from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 from tests.tools.builders import make_record, make_seed, make_settings
 from tests.tools.tables import shown_rows
 
@@ -21,7 +21,7 @@ ITEM = "ours_earlier_recipes"
 
 def run_of(folder: Path, validation: int) -> Run:
     settings = make_settings(validation_images=validation, epochs=2)
-    return Run("", settings, load(settings), [Seed(0, 0), Seed(1, 1)], folder, Execution())
+    return Run(settings, load(settings), [Seed(0, 0), Seed(1, 1)])
 
 
 def test_the_validation_error_is_that_of_the_held_out_images(tmp_path: Path) -> None:

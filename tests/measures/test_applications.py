@@ -22,7 +22,7 @@ from replication.models.priors import style_prior
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 from tests.tools.builders import make_settings
 
 ITEM = "companion_applications"
@@ -40,7 +40,7 @@ def settings_of(variant: str, **changes: Any) -> Settings:
 
 
 def run_of(folder: Path, settings: Settings, *seeds: int) -> Run:
-    return Run("test", settings, load(settings), [Seed(s, s) for s in seeds], folder, Execution())
+    return Run(settings, load(settings), [Seed(s, s) for s in seeds])
 
 
 # Settings

@@ -1,4 +1,4 @@
-"""The Parzen-window log-likelihood: parity with scikit-learn, blocks, precision, the grid."""
+"""The Parzen-window log-likelihood: parity with scikit-learn, blocks, precision."""
 
 import math
 import weakref
@@ -18,10 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from replication.base.errors import UserError
 from replication.measures import parzen
 from replication.measures.parzen import (
-    Estimate,
-    choose_bandwidth,
     decoder_samples,
-    estimate,
     log_likelihood,
 )
 from replication.models.priors import Gaussian
@@ -142,7 +139,7 @@ def test_a_block_that_is_far_nearer_than_all_others_takes_over(order: int) -> No
     np.testing.assert_allclose(logs.numpy(), expected.numpy(), rtol=0, atol=1e-2)
 
 
-def test_several_deviations_are_each_as_one_alone() -> None:
+def test_several_bandwidths_are_each_as_one_alone() -> None:
     samples, points = images(60, 8), images(7, 8, seed=1)
     together = log_likelihood(iter(samples.split(25)), points, torch.tensor(GRID))
     assert together.shape == (5, 7)
@@ -261,103 +258,9 @@ def test_images_still_in_bytes_are_refused() -> None:
 
 
 @pytest.mark.parametrize("bandwidth", [0.0, -1.0, math.nan, math.inf])
-def test_deviations_have_to_be_positive(bandwidth: float) -> None:
+def test_bandwidths_have_to_be_positive(bandwidth: float) -> None:
     with pytest.raises(ValueError, match="positive and finite"):
         log_likelihood([images(5, 8)], images(5, 8), bandwidth)
-
-
-# The bandwidth
-
-
-@pytest.mark.parametrize("size", [2, 64])
-def test_the_best_deviation_is_that_of_brute_force(size: int) -> None:
-    samples, held_out = images(300, size), images(40, size, seed=1)
-    grid = [float(value) for value in np.logspace(-2, 0.5, 12)]
-    means = [brute_force(samples, held_out, value).mean().item() for value in grid]
-    best = int(np.argmax(means))
-    assert 0 < best < len(grid) - 1
-    bandwidth, curve = choose_bandwidth(samples.split(64), held_out, grid)
-    assert bandwidth == grid[best]
-    assert curve == pytest.approx(means, rel=1e-4, abs=1e-3)
-
-
-@pytest.mark.parametrize(
-    ("grid", "end"), [([1.0, 2.0, 3.5], "1"), ([0.001, 0.002, 0.003], "0.003")]
-)
-def test_a_best_deviation_at_an_end_of_the_grid_is_no_result(grid: list[float], end: str) -> None:
-    with pytest.raises(UserError) as refused:
-        choose_bandwidth([images(100, 16)], images(20, 16, seed=1), grid)
-    ends = f"[{grid[0]:g}, {grid[-1]:g}]"
-    expected = f"the best bandwidth {end} is at the end of the grid {ends}; widen the grid"
-    assert str(refused.value) == expected
-
-
-def test_the_lowest_deviation_wins_where_images_were_sampled_themselves() -> None:
-    """The trap of choosing on training images: the grid's end shows it."""
-    samples = images(100, 16)
-    with pytest.raises(UserError, match="is at the end"):
-        choose_bandwidth([samples], samples, [1e-4, 1e-3, 1e-2, 0.1])
-
-
-@pytest.mark.parametrize(
-    "grid", [[], [0.1, 0.2], [0.3, 0.2, 0.1], [0.1, 0.1, 0.2], [0.1, math.nan, 0.3]]
-)
-def test_a_grid_has_to_be_three_ascending_deviations(grid: list[float]) -> None:
-    with pytest.raises(ValueError, match="three ascending"):
-        choose_bandwidth([images(5, 8)], images(5, 8), grid)
-
-
-def test_a_grid_has_to_be_positive() -> None:
-    with pytest.raises(ValueError, match="positive"):
-        choose_bandwidth([images(5, 8)], images(5, 8), [0.0, 0.1, 0.2])
-
-
-# The estimate
-
-
-def test_estimate_is_the_mean_and_its_standard_error_over_test_images() -> None:
-    samples, held_out, test = images(300, 16), images(40, 16, seed=1), images(25, 16, seed=2)
-    passes = []
-
-    def factory() -> Iterator[Tensor]:
-        passes.append(1)
-        yield from samples.split(128)
-
-    found = estimate(factory, held_out, test, GRID)
-    bandwidth, curve = choose_bandwidth([samples], held_out, GRID)
-    logs = brute_force(samples, test, bandwidth).numpy()
-    assert isinstance(found, Estimate)
-    assert len(passes) == 2
-    assert (found.bandwidth, found.samples, found.points) == (bandwidth, 300, 25)
-    assert found.curve == pytest.approx(curve, abs=1e-3)
-    assert found.mean == pytest.approx(logs.mean(), abs=1e-3)
-    assert found.standard_error == pytest.approx(logs.std(ddof=1) / math.sqrt(25), rel=1e-4)
-
-
-def test_the_test_images_do_not_move_the_deviation() -> None:
-    samples, held_out = images(300, 16), images(40, 16, seed=1)
-    bandwidths = {
-        estimate(lambda: [samples], held_out, test, GRID).bandwidth
-        for test in (images(25, 16, seed=2), samples[:25], images(25, 16) + 5)
-    }
-    assert len(bandwidths) == 1
-
-
-def test_samples_that_cannot_be_read_twice_are_refused() -> None:
-    once = iter([images(300, 16)])
-    with pytest.raises(ValueError, match="no samples"):
-        estimate(lambda: once, images(40, 16, seed=1), images(5, 16), GRID)
-
-
-def test_other_samples_in_the_second_pass_are_refused() -> None:
-    sizes = iter([300, 200])
-    with pytest.raises(ValueError, match="the passes had 300 and 200 samples"):
-        estimate(lambda: [images(next(sizes), 16)], images(40, 16, seed=1), images(5, 16), GRID)
-
-
-def test_one_test_image_has_no_standard_error() -> None:
-    with pytest.raises(ValueError, match="two test images"):
-        estimate(lambda: [images(9, 16)], images(5, 16), images(1, 16), GRID)
 
 
 # The decoder's samples

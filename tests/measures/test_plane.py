@@ -17,7 +17,7 @@ from replication.measures.pictures import cluster_heads, cluster_members, style_
 from replication.measures.plane import onto_circle, told_by_heads
 from replication.measures.semi_supervised import smallest_class
 from replication.settings.schema import Seed
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 from tests.tools.builders import make_joint_settings
 
 MNIST_TEST = np.array([980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]) / 10_000
@@ -72,7 +72,7 @@ def test_the_least_error_is_that_of_all_ways_to_name_the_clusters() -> None:
 
 def run_of(folder: Path) -> Run:
     settings = make_joint_settings()
-    return Run("", settings, load(settings), [Seed(0, 0), Seed(1, 1)], folder, Execution())
+    return Run(settings, load(settings), [Seed(0, 0), Seed(1, 1)])
 
 
 def test_pictures_have_a_place_for_every_label_and_members_are_theirs(tmp_path: Path) -> None:

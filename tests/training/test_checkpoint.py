@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import torch
 
+from replication.base import sealed
 from replication.base.errors import UserError
-from replication.training.jobs import checkpoint
 from replication.training.jobs.checkpoint import KEPT, Checkpoints
 from tests.tools.disk import fill_the_disk, names_in
 
@@ -41,13 +41,13 @@ def assert_state(state: Any) -> None:
 
 
 def test_a_checkpoint_is_read_back_as_it_was(tmp_path: Path) -> None:
-    checkpoint.save(tmp_path / "folder" / "state.pt", STATE)
-    assert_state(checkpoint.load(tmp_path / "folder" / "state.pt"))
+    sealed.save(tmp_path / "folder" / "state.pt", STATE)
+    assert_state(sealed.load(tmp_path / "folder" / "state.pt"))
 
 
 def assert_not_loaded(path: Path) -> None:
     with pytest.raises(UserError) as caught:
-        checkpoint.load(path)
+        sealed.load(path)
     assert str(path) in caught.value.problem
     assert f"delete {path}" in caught.value.remedy
     assert "\n" not in str(caught.value)
@@ -55,19 +55,19 @@ def assert_not_loaded(path: Path) -> None:
 
 def test_a_checkpoint_with_any_byte_changed_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.pt"
-    checkpoint.save(path, {"weights": torch.arange(3)})
+    sealed.save(path, {"weights": torch.arange(3)})
     with path.open("r+b", buffering=0) as file:
         for position, byte in enumerate(path.read_bytes()):
             os.pwrite(file.fileno(), bytes([byte ^ (1 << position % 8)]), position)
             assert_not_loaded(path)
             os.pwrite(file.fileno(), bytes([byte]), position)
-    assert checkpoint.load(path)["weights"].tolist() == [0, 1, 2]
+    assert sealed.load(path)["weights"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.999])
 def test_a_checkpoint_that_was_cut_is_refused(tmp_path: Path, share: float) -> None:
     path = tmp_path / "state.pt"
-    checkpoint.save(path, STATE)
+    sealed.save(path, STATE)
     content = path.read_bytes()
     path.write_bytes(content[: int(share * len(content))])
     assert_not_loaded(path)
@@ -111,7 +111,7 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path, zipped: bool) -> None
     """Not even where the seal is right: anybody can compute that."""
     path, proof = tmp_path / "state.pt", tmp_path / "code was run"
     if zipped:
-        checkpoint.save(path, {"weights": MakesFolder(proof)})
+        sealed.save(path, {"weights": MakesFolder(proof)})
     else:
         path.write_bytes(seal(pickle.dumps({"weights": MakesFolder(proof)}, protocol=2)))
     assert_not_loaded(path)
@@ -161,7 +161,7 @@ def test_nothing_is_stored_before_it_is_time(tmp_path: Path) -> None:
 def test_clearing_removes_checkpoints_alone(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, seconds=0)
     checkpoints.store(1, lambda: {"epochs": 1})
-    checkpoint.save(tmp_path / "seed_0_labels_0.pt", STATE)
+    sealed.save(tmp_path / "seed_0_labels_0.pt", STATE)
     checkpoints.clear()
     assert names_in(tmp_path) == ["seed_0_labels_0.pt"]
 

@@ -21,7 +21,7 @@ from replication.settings.experiments import experiments
 from replication.settings.optimisers import Phases
 from replication.settings.schema import Seed, Settings
 from replication.training.fit import Row
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 
 GOLDEN = Path(__file__).parent / "golden.json"
 LOSSES = (
@@ -61,7 +61,7 @@ def first_epochs(item: str, variant: str, folder: Path) -> list[Row]:
     torch.set_num_threads(1)
     settings = experiments().settings_of("smoke", item, variant)
     settings = settings.model_copy(update={"epochs": 2, "evaluate_every": 1})
-    run = Run(item, settings, load(settings), [Seed(0, 0)], folder, Execution())
+    run = Run(settings, load(settings), [Seed(0, 0)])
     return import_module(f"replication.{item}").train(run).fitted.histories[0]
 
 

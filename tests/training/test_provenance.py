@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from replication.training.jobs import provenance
+from replication.training.run import Execution
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -34,4 +35,4 @@ def test_dirty_is_a_checkout_whose_code_or_settings_have_changed(
     git(tmp_path, "commit", "-qm", "all")
     (tmp_path / changed).write_text("after")
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "training" / "provenance.py"))
-    assert provenance.environment(provenance.Execution())["dirty"] is dirty
+    assert provenance.environment(Execution())["dirty"] is dirty

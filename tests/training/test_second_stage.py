@@ -1,7 +1,5 @@
 """The second stage: what it learns, what it leaves alone, and that it can be repeated."""
 
-from pathlib import Path
-
 import pytest
 import torch
 
@@ -9,7 +7,7 @@ from replication.data.loaders import load
 from replication.measures.evaluate import metrics_on_test, over_chunks
 from replication.models.plane import places_apart
 from replication.settings.schema import Seed, Settings
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 from replication.training.second_stage import (
     SecondStage,
     heads_of,
@@ -40,7 +38,7 @@ def settings_of(**changes: object) -> Settings:
 
 def run_of(settings: Settings, seeds: list[int]) -> Run:
     chosen = [Seed(s, s) for s in seeds]
-    return Run("", settings, load(settings), chosen, Path(), Execution())
+    return Run(settings, load(settings), chosen)
 
 
 def trained(settings: Settings, seeds: list[int]) -> tuple[Run, dict[str, torch.Tensor]]:

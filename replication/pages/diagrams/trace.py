@@ -6,7 +6,6 @@ are recorded. Sizes, inputs and losses are therefore those of the code that trai
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +17,7 @@ from replication.data.dataset import Dataset, Split
 from replication.data.loaders import load
 from replication.settings.joint import Smoothness
 from replication.settings.schema import Seed, Settings
-from replication.training.run import Execution, Run
+from replication.training.run import Run
 from replication.training.schedule import in_order
 
 # Channels, height and width, so that a diagram needs no data set; EMNIST's are those of MNIST.
@@ -179,7 +178,7 @@ def trace(settings: Settings) -> Architecture:
     if settings.smoothness:  # nor have they a second neighbour
         small |= {"smoothness": Smoothness(radius=1.0)}
     settings = settings.model_copy(update=small)
-    run = Run("", settings, stand_in(settings), [Seed(0, 0)], Path(), Execution())
+    run = Run(settings, stand_in(settings), [Seed(0, 0)])
     phases = in_order(run.stack, settings, run.streams, run.dataset)
     tracer, modules = Tracer(), units_of(run.stack.template)
     for unit, module in modules.items():

@@ -2,162 +2,108 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
 
+from replication.base import sealed
 from replication.base.errors import UserError
 from replication.base.files import locked
 from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash
-from replication.evidence.lineage import current_code
-from replication.settings.experiments import experiments
-from replication.settings.schema import Seed, Settings
+from replication.settings.schema import Seed
 from replication.training.run import Outcome, Run
 
-from . import checkpoint
-from .provenance import Execution, check_device, environment
+from .keeper import Keeper, stack_name
+from .progress import Progress
+from .provenance import check_device
 from .tracking import Tracker, check_mode
-from .weights import are_kept, seed_name
-
-CHECKPOINTS = Path(".checkpoints")
+from .variant import Variant
+from .weights import told_of
 
 
 @dataclass(frozen=True)
-class Variant:
-    """What is to be trained: an item's script and the resolved settings of one variant."""
+class Pace:
+    """What a job does beside training: nothing of it touches a result."""
 
-    script: ModuleType
-    preset: str
-    name: str
-    execution: Execution = field(default_factory=Execution)
-
-    @property
-    def item(self) -> str:
-        return self.script.__name__.rpartition(".")[2]
-
-    @property
-    def settings(self) -> Settings:
-        return experiments().settings_of(self.preset, self.item, self.name)
-
-    @property
-    def folder(self) -> Path:
-        """Where checkpoints, weights and finished seeds lie.
-
-        One for each of what bits depend on: settings, code, precision, threads, kind of device.
-        """
-        return self._folder_of(code_hash(self.script))
-
-    def _folder_of(self, code: str) -> Path:
-        identity = f"{self.settings.training_hash()}-{code}-{self.execution.name}"
-        return CHECKPOINTS / self.item / self.name / identity
-
-    def kept(self, seeds: Sequence[Seed]) -> Path:
-        """Where the weights of ``seeds`` lie: also those of older code with the same results.
-
-        So that a new measure, which is new code, needs no training.
-        """
-        known = [self._folder_of(code) for code in sorted(current_code(self.item))]
-        return next((f for f in [self.folder, *known] if are_kept(f, seeds)), self.folder)
-
-    def finished(self, seed: Seed) -> Path:
-        """The result of ``seed``, measured as the settings say now."""
-        return self.folder / f"{seed_name(seed)}-{self.settings.measuring_hash()}.pt"
-
-    def recorded(self, path: Path) -> dict[Seed, records.SeedResult]:
-        """The seeds of the record in ``path`` that need no training; none where it is another's.
-
-        They are of the same settings and of code with the same results.
-        """
-        if not path.exists():
-            return {}
-        record, settings = records.read(path), self.settings
-        hashes = (settings.training_hash(), settings.measuring_hash())
-        if (record.training_hash, record.measuring_hash) != hashes:
-            return {}
-        if record.code_hash not in current_code(self.item):
-            return {}
-        wanted = set(settings.runs)
-        own = {Seed(s.seed, s.label_seed): s for s in record.seeds}
-        return {seed: result for seed, result in own.items() if seed in wanted}
-
-    def pending(self, seeds: Sequence[Seed], path: Path) -> list[Seed]:
-        """Those of ``seeds`` that are neither in the record ``path`` nor finished."""
-        recorded = self.recorded(path)
-        return [s for s in seeds if s not in recorded and not self.finished(s).exists()]
+    checkpoint_seconds: float = 120.0
+    live: bool | None = None  # one line that is renewed; by default on a terminal
 
 
-def train(variant: Variant, seeds: Sequence[Seed], stacked: bool) -> None:
-    """Train ``seeds``, or measure those whose weights are kept: as one stack or one by one."""
+def train(variant: Variant, seeds: Sequence[Seed], stacked: bool, pace: Pace | None = None) -> None:
+    """Train ``seeds``, as one stack or one by one; those whose weights are kept are only measured.
+
+    These are measured in the stacks that they were trained in, for the same bits.
+    """
     execution = variant.execution
     check_mode()
     check_device(execution.device)
     torch.set_num_threads(execution.threads)
     torch.set_float32_matmul_precision("highest")
-    stacks = [list(seeds)] if stacked and seeds else [[s] for s in seeds]
+    left = [seed for seed in seeds if variant.kept(seed) is None]
+    for stack in trained_stacks(variant, [seed for seed in seeds if seed not in left]):
+        train_stack(variant, stack, (1, 1), pace or Pace())
+    stacks = [left] if stacked and left else [[seed] for seed in left]
     for number, stack in enumerate(stacks, 1):
-        train_stack(variant, stack, (number, len(stacks)))
+        train_stack(variant, stack, (number, len(stacks)), pace or Pace())
 
 
 def measure(variant: Variant, seeds: Sequence[Seed]) -> None:
     """Measure trained ``seeds`` again, without training; a UserError where weights are missing."""
     for seed in seeds:
-        if not are_kept(variant.kept([seed]), [seed]):
-            problem = f"there are no weights of seed {seed.seed} in {variant.folder}"
-            raise UserError(problem, "train it first: weights are not part of the repository")
+        variant.weights(seed)
     train(variant, seeds, stacked=False)
 
 
-def train_stack(variant: Variant, seeds: Sequence[Seed], position: tuple[int, int]) -> None:
-    """Train ``seeds`` as one stack and keep each one's result; goes on where it was cut."""
-    numbers = ", ".join(str(s.seed) for s in seeds)
-    title = f"{variant.item} {variant.name} ({variant.preset}) seed {numbers}"
-    stack_name = "stack_" + "_".join(f"{s.seed}-{s.label_seed}" for s in seeds)
-    folder = variant.folder / stack_name
-    with locked(folder / "lock", f"training {title}"):
-        made_with = environment(variant.execution)
-        started = datetime.now(UTC).isoformat(timespec="seconds")
-        dataset = load(variant.settings)
-        run = Run(
-            title,
-            variant.settings,
-            dataset,
-            seeds,
-            folder,
-            variant.execution,
-            position,
-            variant.kept(seeds),
-        )
-        run.provenance = {"started": started, "stacked": len(seeds), **made_with}
-        values = variant.settings.model_dump(mode="json")
+def trained_stacks(variant: Variant, seeds: Sequence[Seed]) -> list[list[Seed]]:
+    """The stacks in which ``seeds``, whose weights are kept, were trained.
+
+    A seed is alone where the weights of another one of its stack are gone.
+    """
+    stacks: list[list[Seed]] = []
+    for seed in seeds:
+        told = told_of(variant.weights(seed), seed)
+        stack = [Seed(*numbers) for numbers in told["stack"]]
+        whole = all(variant.kept(other) is not None for other in stack)
+        if (own := stack if whole else [seed]) not in stacks:
+            stacks.append(own)
+    return stacks
+
+
+def train_stack(
+    variant: Variant, seeds: Sequence[Seed], position: tuple[int, int], pace: Pace
+) -> None:
+    """Train ``seeds`` as one stack and keep each one's result; goes on where it was cut.
+
+    ``position``: which of how many trainings of the command this is.
+    """
+    settings = variant.settings
+    title = f"{variant} seed {', '.join(str(s.seed) for s in seeds)}"
+    with locked(variant.folder / stack_name(seeds) / "lock", f"training {title}"):
+        dataset = load(settings)
+        progress = Progress(title, settings.epochs, *position, pace.live)
+        keeper = Keeper(variant, seeds, dataset, progress, pace.checkpoint_seconds)
+        run = Run(settings, dataset, seeds, variant.execution, keeper)
+        values = settings.model_dump(mode="json")
         names = (variant.item, variant.name, variant.preset)
-        run.trackers = [Tracker(*names, s.seed, s.label_seed, values) for s in seeds]
+        keeper.trackers = [Tracker(*names, s.seed, s.label_seed, values) for s in seeds]
         outcome = variant.script.train(run)
         for i, seed in enumerate(seeds):
             result = seed_result(outcome, i, seed)
             history = outcome.fitted.histories[i]
-            result["provenance"] = provenance_of(run) | {
+            result["provenance"] = keeper.provenance() | {
                 "updates": history[-1]["updates"] if history else 0,
-                "wandb_id": run.trackers[i].id,
+                "wandb_id": keeper.trackers[i].id,
             }
             images = {name: sheet[i].cpu().numpy() for name, sheet in outcome.images.items()}
-            run.trackers[i].finish(result["metrics"], result["status"], images)
+            keeper.trackers[i].finish(result["metrics"], result["status"], images)
             arrays = {name: a[i].cpu().numpy() for name, a in outcome.arrays.items()}
             keep(variant.finished(seed), result, arrays, dataset)
-        run.clear()
-
-
-def provenance_of(run: Run) -> dict[str, Any]:
-    """With what the seeds were trained; an item that trains nothing has its measuring's time."""
-    told = {"seconds": round(run.seconds, 1)} | run.provenance
-    return {name: value for name, value in told.items() if name != "data"}
 
 
 def seed_result(outcome: Outcome, i: int, seed: Seed) -> dict[str, Any]:
@@ -184,46 +130,59 @@ def keep(path: Path, result: dict, arrays: dict[str, np.ndarray], dataset: Datas
         "test": len(dataset.test),
         "subset": dataset.subset,
     }
-    checkpoint.save(path, {"result": result, "arrays": tensors, "dataset": summary})
+    sealed.save(path, {"result": result, "arrays": tensors, "dataset": summary})
 
 
-def assemble(variant: Variant, path: Path) -> bool:
-    """Write the record once every seed is there; says whether it did.
+def assemble(variant: Variant, path: Path, again: bool = False, trained: bool = True) -> bool:
+    """Write the record once every seed is there; says whether it is whole.
 
-    Seeds that the record in ``path`` has already are kept, so that seeds can be added.
+    Seeds that the record in ``path`` has already stay as they are, unless they were measured
+    ``again``; so seeds can be added. Where nothing was ``trained`` just now, finished seeds have
+    to be of today's data: a UserError if they are not, or not all of the same.
     """
-    recorded = variant.recorded(path)
-    runs = variant.settings.runs
-    stored = {s: checkpoint.load(f) for s in runs if (f := variant.finished(s)).exists()}
+    settings, recorded = variant.settings, variant.recorded(path)
+    runs = settings.runs
+    wanted = [run for run in runs if again or run not in recorded]
+    stored = {s: sealed.load(f) for s in wanted if (f := variant.finished(s)).exists()}
     if not all(run in recorded or run in stored for run in runs):
         return False
-    if not stored:  # nothing is new
+    if not stored and records.read(path).settings == settings:
         return True
     summaries = [records.DataSummary(**s["dataset"]) for s in stored.values()]
     if recorded:
         summaries.append(records.read(path).dataset)
-    if len({summary.sha256 for summary in summaries}) > 1:
-        problem = f"the seeds of {variant.item} {variant.name} were trained on different data"
-        raise UserError(problem, f"delete {variant.folder}, and {path} if there is one")
+    found = {summary.sha256 for summary in summaries}
+    if len(found) > 1 or (stored and not trained and found != {load(settings).sha256}):
+        problem = f"the seeds of {variant} were trained on different data"
+        raise UserError(problem, f"give the data of then, or move {variant.folder} away")
     results = [
         records.SeedResult(**stored[s]["result"]) if s in stored else recorded[s] for s in runs
     ]
-    if len({result.provenance.precision for result in results}) > 1:
-        print(f"note: the seeds of {path} have different precisions", file=sys.stderr)
+    tell_mixture(path, results)
     record = records.Record(
         schema_version=2,
         preset=variant.preset,
         item=variant.item,
         variant=variant.name,
-        settings=variant.settings,
-        training_hash=variant.settings.training_hash(),
-        measuring_hash=variant.settings.measuring_hash(),
+        settings=settings,
+        training_hash=settings.training_hash(),
+        measuring_hash=settings.measuring_hash(),
         code_hash=code_hash(variant.script),
         dataset=summaries[0],
         seeds=results,
     )
     records.write(record, drawn_arrays(stored, results, path), path)
     return True
+
+
+def tell_mixture(path: Path, results: Sequence[records.SeedResult]) -> None:
+    """One line on standard error where seeds were trained in different precisions."""
+    seeds: dict[str, list[str]] = {}
+    for result in results:
+        seeds.setdefault(result.provenance.precision, []).append(str(result.seed))
+    if len(seeds) > 1:
+        told = "; ".join(f"{', '.join(own)} in {name}" for name, own in seeds.items())
+        print(f"note: {path} has seeds {told}", file=sys.stderr)
 
 
 def drawn_arrays(

@@ -1,5 +1,6 @@
 """Progress of a training command: one live line on a terminal, a line now and then in a log."""
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -22,11 +23,21 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-class Progress:
-    """Says how far the whole command is, of which this run is number ``run`` of ``runs``.
+def fitting(parts: list[str], width: int) -> str:
+    """As many of ``parts`` as a line of ``width`` has room for, the first ones first."""
+    line = parts[0]
+    for part in parts[1:]:
+        if len(line) + 2 + len(part) > width:
+            break
+        line += f"  {part}"
+    return line[:width]
 
-    ``live`` (by default: on a terminal) shows one line, cut at the terminal's width, with the time
-    that is left for all runs first and the losses last.
+
+class Progress:
+    """Says how far the whole command is, of which this training is number ``run`` of ``runs``.
+
+    ``live`` (by default: on a terminal) is one line of what fits into the terminal's width: which
+    seed, the time that is left for all of them, the epoch, the rate, then the losses.
     """
 
     def __init__(
@@ -39,7 +50,7 @@ class Progress:
         self._started = self._shown = time.monotonic()
         self._updates = 0  # of this process: a resumed run counts from there
         self._left = 0  # updates of all runs
-        self._losses = ""
+        self._losses: list[str] = []
         self._bar: tqdm | None = None
 
     def step(self, epoch: int, step: int, steps: int) -> None:
@@ -48,7 +59,7 @@ class Progress:
         runs_left = self.runs - self.run
         self._left = ((runs_left + 1) * self.epochs - epoch) * steps - step - 1
         if self.live and time.monotonic() - self._shown > 0.2:
-            self._show(f"epoch {epoch + 1}/{self.epochs}")
+            self._show(epoch + 1)
 
     def epoch(self, rows: "list[Row | None]") -> None:
         """To be called after each epoch, with each seed's row (None: diverged)."""
@@ -59,15 +70,15 @@ class Progress:
             return
         names = [name for name in alive[0] if name not in ("epoch", "updates")]
         means = {name: sum(row[name] for row in alive) / len(alive) for name in names}
-        self._losses = "  ".join(f"{name} {value:.4g}" for name, value in means.items())
-        position = f"epoch {alive[0]['epoch']}/{self.epochs}"
+        self._losses = [f"{name} {value:.4g}" for name, value in means.items()]
+        epoch = int(alive[0]["epoch"])
+        last = epoch == self.epochs
         if self.live:
-            self._show(position)
-        last = alive[0]["epoch"] == self.epochs
-        if not self.live and (last or time.monotonic() - self._shown > QUIET):
+            self._show(epoch)
+        elif last or time.monotonic() - self._shown > QUIET:
             self._shown = time.monotonic()
-            text = f"{self.name}: {position}  {self._rate()}  {self._losses}"
-            print(text, file=sys.stderr, flush=True)
+            told = "  ".join([f"epoch {epoch}/{self.epochs}", *self._rate(), *self._losses])
+            print(f"{self.name}: {told}", file=sys.stderr, flush=True)
         if last:
             self.close()
 
@@ -77,15 +88,24 @@ class Progress:
             self._bar.close()
             self._bar = None
 
-    def _rate(self) -> str:
+    def _rate(self) -> list[str]:
         rate = self._updates / max(time.monotonic() - self._started, 1e-9)
-        return f"{duration(self._left / rate)} left, {rate:.1f} updates/s"
+        return [f"{duration(self._left / rate)} left", f"{rate:.1f} updates/s"]
 
-    def _show(self, position: str) -> None:
+    def _show(self, epoch: int) -> None:
         self._shown = time.monotonic()
         if self._bar is None:
-            # tqdm cuts its line at the terminal's width, whatever it becomes.
+            # It cuts the line at the terminal's width, whatever that becomes, and clears it.
             self._bar = tqdm(bar_format="{desc}", dynamic_ncols=True, leave=False, file=sys.stderr)
-        seed = f"seed {self.run} of {self.runs}, " if self.runs > 1 else ""
-        text = f"{seed}{position}, {self._rate()}  {self._losses}"
-        self._bar.set_description_str(text)
+        left, rate = self._rate()
+        seed = [f"seed {self.run} of {self.runs}"] if self.runs > 1 else []
+        parts = [*seed, left, f"epoch {epoch}/{self.epochs}", rate, *self._losses]
+        self._bar.set_description_str(fitting(parts, terminal_width()))
+
+
+def terminal_width() -> int:
+    """Columns of the terminal that standard error is; 80 where it is none."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError):
+        return 80

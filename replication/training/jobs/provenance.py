@@ -3,7 +3,6 @@
 import os
 import platform
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +11,11 @@ import torch
 
 from replication.base.errors import UserError
 from replication.settings.schema import Settings
+from replication.training.run import Execution
 
 CODE = (":(top)", ":(top,exclude)results", ":(top,exclude)figures")
 # Where bf16 begins to pay: the weights are cast at every use. At 128 units it is slower.
 WIDE = 250
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How a job is run: the same for all its seeds, and told in the record."""
-
-    device: str = "cpu"
-    threads: int = 1
-    precision: str = "float32"
-    checkpoint_seconds: float = 120.0
-
-    @property
-    def name(self) -> str:
-        """What bits depend on, for a folder's name: the precision; threads and device if other."""
-        threads = f"-{self.threads}threads" if self.threads > 1 else ""
-        kind = self.device.partition(":")[0]
-        return self.precision + threads + ("" if kind == "cpu" else f"-{kind}")
 
 
 def check_device(name: str) -> None:

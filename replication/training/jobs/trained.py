@@ -17,8 +17,8 @@ from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 
-from .job import Variant
-from .provenance import Execution, precision_of
+from .executions import Asked, chosen
+from .variant import Variant
 from .weights import read_weights, weights_of
 
 CHUNK = 2000  # images encoded at a time
@@ -37,10 +37,7 @@ def seed_of(variant: Variant, number: int) -> Seed:
 def modules(variant: Variant, number: int, pixels: int) -> nn.ModuleDict:
     """The parts of a trained model, in evaluation mode, for images of ``pixels`` values."""
     seed = seed_of(variant, number)
-    path = weights_of(variant.kept([seed]), seed)
-    if not path.exists():
-        problem = f"there are no weights of seed {number} in {variant.folder}"
-        raise UserError(problem, "train it first: weights are not part of the repository")
+    path = weights_of(variant.weights(seed), seed)
     model = build(variant.settings, pixels, seed.seed)
     try:
         model.load_state_dict(read_weights(path))
@@ -52,11 +49,12 @@ def modules(variant: Variant, number: int, pixels: int) -> nn.ModuleDict:
 
 def modules_of_name(name: str, preset: str, number: int, precision: str) -> nn.ModuleDict:
     """``modules`` of ``"item/variant"``, with the data's number of pixels."""
-    item, _, variant = name.partition("/")
-    settings = experiments().settings_of(preset, item, variant)
-    execution = Execution(precision=precision_of(precision, "cpu", settings))
-    described = Variant(import_module(f"replication.{item}"), preset, variant, execution)
-    return modules(described, number, load(settings).pixels)
+    item, _, variant_name = name.partition("/")
+    settings = experiments().settings_of(preset, item, variant_name)
+    variant = Variant(import_module(f"replication.{item}"), preset, variant_name)
+    asked = Asked(precision=None if precision == "auto" else precision)
+    variant = chosen(variant, [seed_of(variant, number)], asked, None)
+    return modules(variant, number, load(settings).pixels)
 
 
 @torch.no_grad()
@@ -69,13 +67,15 @@ def sample(variant: Variant, number: int, count: int, output: Path) -> None:
     settings = variant.settings
     if not (settings.phases.generator or settings.phases.variational) or not settings.style_dim:
         raise UserError(f"{variant.name} has no prior to sample", "choose a variant with one")
-    if settings.alae:
-        raise UserError("ALAE's samples come from its mapping", "see companion_alae's figure")
     data = load(settings)
     model = modules(variant, number, data.pixels)
     if "decoder" not in model:
         raise UserError(f"{variant.name} has no decoder", "choose a variant that reconstructs")
-    styles = style_prior(settings).sample(count, generator(number, "samples of the command"))
+    stream = generator(number, "samples of the command")
+    if settings.alae:  # its codes are what the mapping makes of noise
+        styles = model["mapping"](torch.randn(count, settings.style_dim, generator=stream))
+    else:
+        styles = style_prior(settings).sample(count, stream)
     label = None
     if settings.label_dim and settings.label_at != "discriminator":
         label = torch.eye(settings.label_dim)[torch.arange(count) % settings.label_dim]

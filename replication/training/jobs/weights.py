@@ -9,20 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from replication.base import sealed
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
-from replication.base.streams import Streams
-from replication.models.stack import Stack
 from replication.settings.schema import Seed
-from replication.training.fit import Fitted
-
-from . import checkpoint
+from replication.training.fit import Fitted, Kept
 
 
 def seed_name(seed: Seed) -> str:
-    """What the files of a finished seed are called."""
+    """What the files of a seed are called."""
     return f"seed_{seed.seed}_labels_{seed.label_seed}"
 
 
@@ -34,53 +32,51 @@ def fitted_of(folder: Path, seed: Seed) -> Path:
     return folder / f"{seed_name(seed)}.fitted"
 
 
-def are_kept(folder: Path, seeds: Sequence[Seed]) -> bool:
-    """Whether all of ``seeds`` can be measured without training."""
-    return all(weights_of(folder, s).exists() and fitted_of(folder, s).exists() for s in seeds)
+def is_kept(folder: Path, seed: Seed) -> bool:
+    """Whether ``seed`` can be measured without training."""
+    return weights_of(folder, seed).exists() and fitted_of(folder, seed).exists()
 
 
-def keep(
-    folder: Path, seeds: Sequence[Seed], stack: Stack, streams: Streams, fitted: Fitted, told: dict
-) -> None:
+def keep(folder: Path, seeds: Sequence[Seed], kept: Kept, told: dict[str, Any]) -> None:
     """Store each seed of a trained stack; ``told`` is what else belongs to each, such as seconds.
 
     To be called before anything is measured, so that a measure that fails costs no training.
     """
     from safetensors.torch import save  # here: only who trains needs it
 
-    state, drawn = stack.state_dict(), streams.state_dict()
     for i, seed in enumerate(seeds):
-        own = {name: value[i].cpu().contiguous() for name, value in state.items()}
+        own = {name: value[i].cpu().contiguous() for name, value in kept.weights.items()}
         write_atomically(weights_of(folder, seed), save(own))
         aside = {
-            "history": fitted.histories[i],
-            "diverged": fitted.diverged[i],
-            "streams": {name: states[i] for name, states in drawn.items()},
+            "history": kept.fitted.histories[i],
+            "diverged": kept.fitted.diverged[i],
+            "streams": {name: states[i] for name, states in kept.streams.items()},
             "told": told,
         }
-        checkpoint.save(fitted_of(folder, seed), aside)  # last: with it, the seed counts as kept
+        sealed.save(fitted_of(folder, seed), aside)  # last: with it, the seed counts as kept
 
 
-def restore(
-    folder: Path, seeds: Sequence[Seed], stack: Stack, streams: Streams
-) -> tuple[Fitted, dict[str, Any]]:
-    """Put kept weights and streams back; how training went, and what else was told of it.
+def restore(folders: Sequence[Path], seeds: Sequence[Seed]) -> tuple[Kept, dict[str, Any]]:
+    """What ``keep`` stored of each of ``seeds`` in its folder, and what was told of the first.
 
-    A UserError where a file is damaged or of another model.
+    A UserError where a file is damaged or they are not of one model.
     """
-    import torch
-
-    asides = [checkpoint.load(fitted_of(folder, s)) for s in seeds]
-    own = [read_weights(weights_of(folder, s)) for s in seeds]
+    places = list(zip(folders, seeds, strict=True))
+    asides = [sealed.load(fitted_of(*place)) for place in places]
+    own = [read_weights(weights_of(*place)) for place in places]
     try:
-        stack.load_state_dict({name: torch.stack([w[name] for w in own]) for name in own[0]})
-    except (KeyError, ValueError, RuntimeError) as error:
-        problem = f"{weights_of(folder, seeds[0])} does not fit the settings: {error}"
+        weights = {name: torch.stack([w[name] for w in own]) for name in own[0]}
+    except (KeyError, RuntimeError) as error:
+        problem = f"{weights_of(*places[0])} does not fit the other seeds: {error}"
         raise UserError(problem, "delete it and train again") from None
-    names = asides[0]["streams"]
-    streams.load_state_dict({name: [a["streams"][name] for a in asides] for name in names})
+    streams = {name: [a["streams"][name] for a in asides] for name in asides[0]["streams"]}
     fitted = Fitted([a["history"] for a in asides], [a["diverged"] for a in asides])
-    return fitted, dict(asides[0]["told"])
+    return Kept(weights, streams, fitted), told_of(folders[0], seeds[0])
+
+
+def told_of(folder: Path, seed: Seed) -> dict[str, Any]:
+    """What was told of a kept seed when its training ended."""
+    return dict(sealed.load(fitted_of(folder, seed))["told"])
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -1,0 +1,125 @@
+"""What is trained, and where that which is kept of it lies.
+
+``.checkpoints/<item>/<variant>/<settings>-<training code>-<precision ...>/`` has, of each seed:
+
+- ``stack_0-0/``: checkpoints of a stack of seeds that is in training;
+- ``seed_0_labels_0.safetensors`` and ``.fitted``: what training left (``weights``);
+- ``seed_0_labels_0-<measures>-<code>.pt``: what was measured of it, until the record is whole.
+
+A changed setting, another training code, precision, number of threads or kind of device never go
+on with another's state; another measure starts from the same weights.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+
+from replication.base.errors import UserError
+from replication.evidence import records
+from replication.evidence.code_hash import code_hash, weights_code
+from replication.evidence.lineage import current_code
+from replication.settings.experiments import experiments
+from replication.settings.schema import Seed, Settings
+from replication.training.run import Execution
+
+from .weights import is_kept, seed_name, told_of
+
+CHECKPOINTS = Path(".checkpoints")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """An item's script, the resolved settings of one variant, and how it is computed."""
+
+    script: ModuleType
+    preset: str
+    name: str
+    execution: Execution = field(default_factory=Execution)
+
+    def __str__(self) -> str:
+        return f"{self.item} {self.name} ({self.preset})"
+
+    @property
+    def item(self) -> str:
+        return self.script.__name__.rpartition(".")[2]
+
+    @property
+    def settings(self) -> Settings:
+        return experiments().settings_of(self.preset, self.item, self.name)
+
+    @property
+    def root(self) -> Path:
+        return CHECKPOINTS / self.item / self.name
+
+    @property
+    def stem(self) -> str:
+        """What the folders of these settings and this training code begin with."""
+        return f"{self.settings.training_hash()}-{weights_code()}-"
+
+    @property
+    def folder(self) -> Path:
+        return self.root / f"{self.stem}{self.execution.name}"
+
+    def finished(self, seed: Seed) -> Path:
+        """The result of ``seed``, measured as the settings and the code say now."""
+        measured = f"{self.settings.measuring_hash()}-{code_hash(self.script)}"
+        return self.folder / f"{seed_name(seed)}-{measured}.pt"
+
+    def kept(self, seed: Seed) -> Path | None:
+        """The folder with the weights of ``seed``, if there are any.
+
+        They are of today's training code, or of one that gives the same results.
+        """
+        if is_kept(self.folder, seed):
+            return self.folder
+        others = f"{self.settings.training_hash()}-*-{self.execution.name}"
+        for folder in sorted(self.root.glob(others)):
+            if is_kept(folder, seed) and told_of(folder, seed)["code"] in current_code(self.item):
+                return folder
+        return None
+
+    def weights(self, seed: Seed) -> Path:
+        """As ``kept``; a UserError where there are none."""
+        if (folder := self.kept(seed)) is None:
+            problem = f"there are no weights of seed {seed.seed} in {self.folder}"
+            raise UserError(problem, "train it first: weights are not part of the repository")
+        return folder
+
+    def recorded(self, path: Path) -> dict[Seed, records.SeedResult]:
+        """The seeds of the record in ``path`` that need no training; none where it is another's.
+
+        They are of the same settings and of code with the same results.
+        """
+        record = self._alike(path)
+        if record is None or record.measuring_hash != self.settings.measuring_hash():
+            return {}
+        wanted = set(self.settings.runs)
+        own = {Seed(s.seed, s.label_seed): s for s in record.seeds}
+        return {seed: result for seed, result in own.items() if seed in wanted}
+
+    def pending(self, seeds: Sequence[Seed], path: Path) -> list[Seed]:
+        """Those of ``seeds`` that are neither in the record ``path`` nor finished.
+
+        A UserError where one would be trained again only because it is to be measured otherwise
+        than the record says, and its weights are gone.
+        """
+        recorded = self.recorded(path)
+        pending = [s for s in seeds if s not in recorded and not self.finished(s).exists()]
+        record = self._alike(path)
+        if record is not None and record.measuring_hash != self.settings.measuring_hash():
+            measured = {Seed(s.seed, s.label_seed) for s in record.seeds}
+            for seed in pending:
+                if seed in measured and self.kept(seed) is None:
+                    problem = f"{path} was measured with other settings, and the weights of seed"
+                    remedy = "delete that record to train again, or go back to its settings"
+                    raise UserError(f"{problem} {seed.seed} are gone", remedy)
+        return pending
+
+    def _alike(self, path: Path) -> records.Record | None:
+        """The record in ``path``, if its training and its code give what today's would."""
+        if not path.exists():
+            return None
+        record = records.read(path)
+        same = record.training_hash == self.settings.training_hash()
+        return record if same and record.code_hash in current_code(self.item) else None
