@@ -43,6 +43,9 @@ class Provenance(Machine):
 
     started: str
     seconds: float
+    # Of the processor, all threads together: other work of the machine is not in it. None on a GPU
+    # and in records that are older than this number.
+    core_seconds: float | None = None
     updates: int
     stacked: int  # how many seeds shared the stack
     precision: str

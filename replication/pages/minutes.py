@@ -14,9 +14,13 @@ if TYPE_CHECKING:
 
 
 def minutes_of(seed: "SeedResult") -> float:
-    """Core-minutes of one seed: a stack's time is shared among its seeds."""
+    """Core-minutes of one seed: a stack's time is shared among its seeds.
+
+    Where the processor's time was not recorded, the clock's, which other work makes longer.
+    """
     own = seed.provenance
-    return own.seconds * own.threads / own.stacked / 60
+    seconds = own.seconds * own.threads if own.core_seconds is None else own.core_seconds
+    return seconds / own.stacked / 60
 
 
 def core_minutes(record: "Record") -> Cell:

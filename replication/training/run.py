@@ -78,7 +78,8 @@ class Run:
         self.progress = Progress(name, settings.epochs, *position)
         self.trackers: list[Tracker] = []
         self._seconds_before = 0.0  # of the processes that this one goes on from
-        self._started = time.monotonic()
+        self._core_seconds_before = 0.0
+        self._started, self._cores_started = time.monotonic(), time.process_time()
         self._folder = folder
         self._kept = kept
         self.provenance: dict[str, Any] = {}  # with what the seeds are, or were, trained
@@ -126,6 +127,8 @@ class Run:
             stage = SecondStage(self.stack, s.second_stage, self.streams, self.dataset)
             fitted.add(stage.train())
         self.provenance |= {"seconds": round(self.seconds, 1), "data": self.dataset.sha256}
+        if self.device.type == "cpu":
+            self.provenance["core_seconds"] = round(self.core_seconds, 1)
         if kept:
             weights.keep(kept, self.seeds, self.stack, self.streams, fitted, self.provenance)
         self.clear()
@@ -136,6 +139,11 @@ class Run:
         """What training has taken so far."""
         return self._seconds_before + time.monotonic() - self._started
 
+    @property
+    def core_seconds(self) -> float:
+        """The same of the processor alone: what else the machine did is not in it."""
+        return self._core_seconds_before + time.process_time() - self._cores_started
+
     # The loop's monitor
 
     def resume(self) -> dict[str, Any] | None:
@@ -143,14 +151,16 @@ class Run:
         if state is not None:
             self._check_data(state.get("data"), self._folder)
             self._seconds_before = state["seconds"]
+            self._core_seconds_before = state["core_seconds"]
             for tracker, history in zip(self.trackers, state["histories"], strict=False):
                 for row in history:
                     tracker.log(row)
         return state
 
     def checkpoint(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
-        aside = {"seconds": self.seconds, "data": self.dataset.sha256}
-        self._checkpoints.store(epoch, lambda: {**state(), **aside})
+        aside = {"seconds": self.seconds, "core_seconds": self.core_seconds}
+        data = self.dataset.sha256
+        self._checkpoints.store(epoch, lambda: {**state(), **aside, "data": data})
 
     def _check_data(self, trained_on: str | None, folder: Path) -> None:
         """A UserError if what lies in ``folder`` was trained on other images."""
