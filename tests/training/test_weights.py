@@ -177,19 +177,3 @@ def test_modules_samples_and_codes(trained: Any) -> None:
 def test_an_ending_that_is_not_known_is_refused(trained: Any) -> None:
     with pytest.raises(UserError, match=r"a \.npy file, or a \.png"):
         run("sample", "--output", "images.jpg")
-
-
-def test_weights_of_older_code_with_the_same_results_are_measured(
-    trained: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A new measure is new code: where the lineage knows the old one, nothing is trained."""
-    monkeypatch.setattr(job, "code_hash", lambda script: "f" * 16)
-    monkeypatch.setattr(job, "current_code", lambda item: {"f" * 16})
-    with pytest.raises(UserError, match="no weights of seed 0"):
-        run("measure")
-    monkeypatch.setattr(job, "current_code", lambda item: {"f" * 16, trained["code_hash"]})
-    no_training(monkeypatch)
-    run("measure")
-    again = json.loads(RECORD.read_text())
-    assert again["code_hash"] == "f" * 16
-    assert [s["metrics"] for s in again["seeds"]] == [s["metrics"] for s in trained["seeds"]]
