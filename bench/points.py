@@ -74,7 +74,7 @@ def measured(name: str, value: int, device_name: str, seconds: float) -> Point:
 
 
 def settings_of(name: str, value: int) -> Settings:
-    """Table 1's, 2's or 3's at the quick preset, but for what grows and the hidden layers."""
+    """Table 1's, 2's or 3's at the quick preset, except for what grows and the hidden layers."""
     semi_supervised = ("table2_semi_supervised", "mnist_100")
     chosen: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
         "seeds": (semi_supervised, {"hidden_sizes": NARROW}),

@@ -18,7 +18,7 @@ short schedule, with the same seeds and label draws:
 - ``joint``: one optimiser descends the sum of the losses of encoder and decoder, as PyTorch-GAN's
   does (which has no labels and reports no error); here all weigh 1.
 
-What each reported is in published.yaml with its source. They have other departures beside these,
+What each reported is in published.yaml with its source. They differ in more than these,
 Adam above all, and some have other numbers of labels: their numbers stand beside ours for
 orientation and are not compared.
 
@@ -103,7 +103,7 @@ def updates(drawing: Drawing, variant: str) -> Cell:
 
 
 def reported(variant: str) -> str:
-    """What public replications with this departure report."""
+    """What public replications with this difference report."""
     others = published().items[ITEM].others
     found = [f"{o.values[variant]} ({o.method})" for o in others if variant in o.values]
     return "; ".join(found)

@@ -9,7 +9,7 @@ Beside the pictures stand numbers, which the paper does not have:
 - how often a classifier, trained on real images alone, reads the label that was asked for;
 - how often a linear probe reads the label in the style: at chance, where none of it is there;
 - the reconstruction's error beside that of the mean image of each class, which is all that a
-  decoder could answer that ignores the style.
+  decoder could give that ignores the style.
 
 Our choices, where the paper is silent: the styles are those of one random test image of each
 class, and samples of the prior; the networks on SVHN have the sizes of those on MNIST.

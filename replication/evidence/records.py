@@ -149,7 +149,7 @@ def warnings_of(metrics: Mapping[str, float]) -> list[str]:
     """What makes a finished seed suspect."""
     reconstruction = metrics.get("test_reconstruction_per_pixel")
     floor = metrics.get("mean_image_per_pixel")
-    # 2 %: a model that answers the mean image lands on either side of it.
+    # 2 %: a model that gives the mean image lands on either side of it.
     found = []
     if reconstruction is not None and floor is not None and reconstruction > 0.98 * floor:
         found.append("the reconstruction is no better than the mean image")

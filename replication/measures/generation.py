@@ -115,7 +115,7 @@ def drawn_images(
     count: int,
     stream: torch.Generator,
 ) -> Tensor:
-    """uint8 images [count, pixels] that ``decode`` answers to samples of ``prior`` [n, size]."""
+    """uint8 images [count, pixels] that ``decode`` makes of samples of ``prior`` [n, size]."""
     codes = prior.sample(count, stream)
     return torch.cat([scaling.to_bytes(decode(chunk)) for chunk in codes.split(CHUNK)])
 

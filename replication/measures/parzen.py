@@ -234,7 +234,7 @@ def _block_sums(
 ) -> tuple[Tensor, Tensor]:
     """Of e = x.s - |s|^2/2 over one block: the highest [N], sum of exp((e - highest)/v) [K, N].
 
-    e is the exponent -|x - s|^2/2 but for a term that all samples share, so that the highest e is
+    e is the exponent -|x - s|^2/2 without a term that all samples share, so that the highest e is
     the nearest sample's under each variance v [K, 1].
     """
     scales = (1 / variances).flatten().tolist()

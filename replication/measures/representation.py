@@ -68,5 +68,5 @@ def component_error(dataset: Dataset, size: int) -> float:
 
     train, test = (s.images.cpu().numpy() / np.float32(255) for s in (dataset.train, dataset.test))
     components = PCA(min(size, *train.shape), svd_solver="covariance_eigh").fit(train)
-    answers = components.inverse_transform(components.transform(test))
-    return float(np.square(answers - test, dtype=np.float64).mean())
+    restored = components.inverse_transform(components.transform(test))
+    return float(np.square(restored - test, dtype=np.float64).mean())

@@ -152,9 +152,9 @@ class Decoder(nn.Module):
 
     def forward(self, style: Tensor, label: Tensor | None = None) -> Tensor:
         """Images [B, pixels] from styles [B, n] and label probabilities or one-hots [B, m]."""
-        return self.answer(self.output(self.trunk(self.code(style, label))).float())
+        return self.activate(self.output(self.trunk(self.code(style, label))).float())
 
-    def answer(self, pixels: Tensor) -> Tensor:
+    def activate(self, pixels: Tensor) -> Tensor:
         """What the last layer's output becomes."""
         return torch.sigmoid(pixels) if self.sigmoid else pixels
 

@@ -28,7 +28,7 @@ class Batch:
 
 
 class EncoderInput:
-    """What goes into the encoder during training: spoilt images, and the posterior's epsilon.
+    """What goes into the encoder during training: corrupted images, and the posterior's epsilon.
 
     Appendix A.2.1: Gaussian noise of deviation 0.3 on the encoder's input, in training only; A.2.2
     and A.3: dropout of 20 % of it. The decoder's target stays the clean image. Denoising

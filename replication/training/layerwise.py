@@ -1,6 +1,6 @@
 """Greedy layer-wise training of a stacked autoencoder, then of the whole.
 
-Bengio et al. (2007); with spoilt inputs, the stacked denoising autoencoder of Vincent et al.
+Bengio et al. (2007); with corrupted inputs, the stacked denoising autoencoder of Vincent et al.
 (2010).
 """
 
@@ -23,7 +23,7 @@ from .phases import Reconstruction
 class Layerwise:
     """Layer after layer, each ``epochs`` long, as an autoencoder of what the layers below give.
 
-    A layer is trained with its mirror in the decoder. What it sees is spoilt as images are, its
+    A layer is trained with its mirror in the decoder. What it sees is corrupted as images are, its
     target is not. After the last layer the ``whole`` descends the error of the images.
     """
 
@@ -45,7 +45,7 @@ class Layerwise:
         # What follows each layer of the encoder, and its mirror in the decoder.
         hidden_sizes = len(self.pairs) - 1
         self.after: list[Callable] = [torch.relu] * hidden_sizes + [encoder.activate]
-        self.answers: list[Callable] = [decoder.answer] + [torch.relu] * hidden_sizes
+        self.activations: list[Callable] = [decoder.activate] + [torch.relu] * hidden_sizes
         layers = [Descent(stack.parameters(*pair), settings) for pair in self.pairs]
         self.descents = [*layers, *whole.descents]
 
@@ -55,8 +55,8 @@ class Layerwise:
             return self.whole(batch)
         with torch.no_grad():
             below = self.stack.each(self._below, batch.images, shared=(layer,))
-        spoilt, _ = self.encoder_input(below)
-        losses = self.stack.each(self._loss, below, spoilt, shared=(layer,))
+        corrupted, _ = self.encoder_input(below)
+        losses = self.stack.each(self._loss, below, corrupted, shared=(layer,))
         self.descents[layer](losses)
         return {"layer": losses.detach()}
 
@@ -66,11 +66,11 @@ class Layerwise:
             images = after(model.get_submodule(encoding)(images))
         return images.float()
 
-    def _loss(self, model: Model, below: Tensor, spoilt: Tensor, layer: int) -> Tensor:
+    def _loss(self, model: Model, below: Tensor, corrupted: Tensor, layer: int) -> Tensor:
         encoding, decoding = self.pairs[layer]
-        code = self.after[layer](model.get_submodule(encoding)(spoilt))
-        answer = self.answers[layer](model.get_submodule(decoding)(code).float())
-        return half_squared_error(answer, below)
+        code = self.after[layer](model.get_submodule(encoding)(corrupted))
+        output = self.activations[layer](model.get_submodule(decoding)(code).float())
+        return half_squared_error(output, below)
 
 
 def pairs_of(encoder: Encoder, decoder: Decoder) -> list[tuple[str, str]]:

@@ -12,7 +12,7 @@ Model = Any
 
 
 def reconstructed(model: Model, codes: Mapping[str, Tensor], given: Tensor) -> Tensor:
-    """The decoder's answer to the style and to the label, inferred (Figure 8) or ``given``."""
+    """The decoder's output for the style and to the label, inferred (Figure 8) or ``given``."""
     label = codes["label"].softmax(-1) if "label" in codes else given
     return model.decoder(codes["style"], label)
 

@@ -147,7 +147,7 @@ def draw_marks(axes: "Axes", marks: list[Mark], x: float, y: float) -> None:
 
 
 def draw_losses(axes: "Axes", diagram: Diagram, marks: list[Mark]) -> None:
-    """The losses' names where they arise: below the answers, above the codes."""
+    """The losses' names where they arise: below the outputs, above the codes."""
     for name, box in diagram.boxes.items():
         arising = [mark for mark in marks if name in mark.loss.sources]
         if box.kind == "symbol" and not name.endswith((".output", ".logit")):

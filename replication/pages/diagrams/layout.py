@@ -94,7 +94,7 @@ def box_of(name: str) -> str:
 
 
 class Layout:
-    """Columns: images, encoder, codes, cluster heads (if any), decoder, answers."""
+    """Columns: images, encoder, codes, cluster heads (if any), decoder, outputs."""
 
     def __init__(self, architecture: "Architecture", prior: "StylePrior"):
         self.units, self.flows = architecture.units, architecture.flows
@@ -115,7 +115,7 @@ class Layout:
         return [left + width / 2 for left, width in zip(lefts, widths, strict=True)]
 
     def sources_into(self, target: str, known: set[str]) -> list[str]:
-        """What flows into the box ``target``, but for the ``known``."""
+        """What flows into the box ``target``, except the ``known``."""
         found = [f.source for f in self.flows if box_of(f.target) == target]
         return [s for s in dict.fromkeys(found) if s not in known and box_of(s) != target]
 
