@@ -106,8 +106,15 @@ def seed_table(record: Record) -> Grid:
     names = [seed_name(seed.seed, seed.label_seed) for seed in record.seeds]
     columns = ["metric", *names, "mean ± s.d."]
     return Grid(
-        f"Seeds of {record.variant}", columns, [metric_row(record, metric) for metric in metrics]
+        f"Seeds of {name_in_full(record)}",
+        columns,
+        [metric_row(record, metric) for metric in metrics],
     )
+
+
+def name_in_full(record: Record) -> str:
+    """Unlike that of any other record of the page."""
+    return f"{record.item}/{record.variant} ({record.preset})"
 
 
 def metric_row(record: Record, metric: str) -> list[str | Told]:
@@ -134,7 +141,7 @@ def provenance(record: Record) -> tuple[list[tuple[str, str]], Grid | None]:
     shared = [(name, cells[0]) for name, cells in rows.items() if len(set(cells)) == 1]
     apart = [[name, *cells] for name, cells in rows.items() if len(set(cells)) > 1]
     columns = ["how it was run", *(seed_name(s.seed, s.label_seed) for s in record.seeds)]
-    grid = Grid(f"Provenance of {record.variant}", columns, apart) if apart else None
+    grid = Grid(f"Provenance of {name_in_full(record)}", columns, apart) if apart else None
     return shared, grid
 
 

@@ -17,6 +17,7 @@ from .tables import StoredTable, read_tables
 # In the order of what readers want first.
 PRESETS = ("quick", "paper", "smoke")
 SMOKE = "smoke: small digits and short training, never compared with the paper"
+SHRUNK = 2  # pictures of smoke, in each direction: few look at them
 GROUPS = {"table": "Tables", "figure": "Figures"}
 BEYOND = "Beyond the paper"
 
@@ -152,7 +153,7 @@ class Shown:
             if not path.exists():
                 part.missing.append(f"{command} --only {kind}")
             elif kind == "figure":
-                part.picture = picture(path.read_bytes())
+                part.picture = picture(path.read_bytes(), SHRUNK if part.folded else 1)
             else:
                 part.tables += [self.table(table, stored) for table in read_tables(stored.stem)]
 
@@ -178,7 +179,7 @@ class Shown:
         for png, presets in by_picture.items():
             folded = presets == ["smoke"]
             part = Part(presets[0], f"With the settings of {' and '.join(presets)}", folded)
-            part.picture = picture(png)
+            part.picture = picture(png, SHRUNK if folded else 1)
             part.caption = self.content.alt or ""
             parts.append(part)
         if not parts:

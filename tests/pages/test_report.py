@@ -216,7 +216,9 @@ def test_evidence_has_all_targets_seeds_and_commands(site: Site) -> None:
 
 def test_seeds_stand_across_and_metrics_down(site: Site) -> None:
     evidence = site.page().section(RECORD)
-    table = evidence.split('aria-label="Seeds of mnist_100"', 1)[1].split("</table>", 1)[0]
+    table = evidence.split(f'aria-label="Seeds of {TABLE}/mnist_100 (quick)"', 1)[1].split(
+        "</table>", 1
+    )[0]
     heads = re.findall(r'<th scope="col">([^<]*)</th>', table)
     assert heads == ["metric", "seed 0", "seed 1", "seed 2", "mean ± s.d."]
     row = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table.split("</thead>", 1)[1])
