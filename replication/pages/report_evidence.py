@@ -63,9 +63,10 @@ def kind_text(stored: Drawing, variant: str, record: Record) -> str:
         return "A smoke run: small digits and short training, never compared with the paper."
     kind = kind_of(stored, variant, record)
     if not kind.differences:
-        return "A full run: it has the paper's settings."
+        return "A full run: it has the settings of the preset paper."
     article = {"reduced": "A reduced run", "full": "A full run"}.get(kind.word, "Not comparable")
-    return f"{article}; differences from the paper's settings: {'; '.join(kind.differences)}."
+    differences = "; ".join(kind.differences)
+    return f"{article}. Beside the settings of the preset paper: {differences}."
 
 
 def summary(record: Record, outcomes: Sequence[Outcome]) -> str:
