@@ -22,6 +22,7 @@ EXAMPLES = """examples:
   python -m replication report
   python -m replication readme
   python -m replication migrate
+  python -m replication explorer --preset quick
   python -m replication report --output /tmp/report.html
   python -m replication campaign --preset quick --hours 8 -- --cores all
 
@@ -78,6 +79,12 @@ def parser() -> argparse.ArgumentParser:
     readme = commands.add_parser("readme", parents=[common], help="renew README.md's table")
     readme.set_defaults(command=_readme)
 
+    exploring = commands.add_parser(
+        "explorer", parents=[common], help="export decoders for the report, from kept weights"
+    )
+    exploring.add_argument("--preset", default="quick", help=f"{', '.join(PRESETS)} (quick)")
+    exploring.set_defaults(command=_explorer)
+
     migrating = commands.add_parser(
         "migrate", parents=[common], help="rewrite records of older versions of this suite"
     )
@@ -119,6 +126,18 @@ def _readme(options: argparse.Namespace) -> None:
 def _report(options: argparse.Namespace) -> None:
     write_report(options.output, options.results, options.figures, options.measured)
     print(options.output)
+
+
+def _explorer(options: argparse.Namespace) -> None:
+    """Of each record whose weights are kept here; why not, of each other."""
+    known(options.preset, PRESETS, "preset")
+    from .measures.decoder_export import EXPLORED, export  # torch takes seconds to import
+
+    for item, variant in EXPLORED:
+        try:
+            print(export(item, variant, options.preset, options.results))
+        except UserError as error:
+            print(f"{item}/{variant}: not exported: {error}", file=sys.stderr)
 
 
 def _migrate(options: argparse.Namespace) -> None:

@@ -101,8 +101,9 @@ def chart_of(record: Record) -> Chart | None:
         )
         for seed, curve in curves.items()
     ]
+    place = f"{record.item}/{record.variant} ({record.preset})"
     return Chart(
-        f"{name.full} by epoch, {len(lines)} seeds, {record.variant}",
+        f"{name.full} by epoch, {len(lines)} seeds of {place}",
         name.full + (" (logarithmic)" if logarithmic else ""),
         across,
         up,

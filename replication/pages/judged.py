@@ -163,7 +163,7 @@ class Outcome:
             columns.append(seed_name(seed.seed, seed.label_seed))
             value = self.value_of(seed)
             row.append("—" if value is None else f"{value:,.2f}")
-        return Grid(f"{self.place}, seed by seed", columns, [row])
+        return Grid(f"{self.place} ({self.stored.preset}), seed by seed", columns, [row])
 
     def value_of(self, seed: SeedResult) -> float | None:
         """As it is judged: at the target's epoch, of a seed that did not diverge."""

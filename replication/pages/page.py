@@ -73,14 +73,16 @@ def environment() -> Environment:
 
 def render(template: str, **content: object) -> str:
     """The page of ``template`` with style and script inside, and a policy that allows no other."""
-    style, script = (
-        (TEMPLATES / name).read_text(encoding="utf-8") for name in ("page.css", "page.js")
+    style, script, explorer = (
+        (TEMPLATES / name).read_text(encoding="utf-8")
+        for name in ("page.css", "page.js", "explorer.js")
     )
     policy = (
         f"default-src 'none'; img-src data:; style-src {fingerprint(style)}; "
-        f"script-src {fingerprint(script)}"
+        f"script-src {fingerprint(script)} {fingerprint(explorer)}"
     )
     inside = {"style": Markup(style), "script": Markup(script), "policy": policy}
+    inside["explorer"] = Markup(explorer)
     return environment().get_template(template).render(**content, **inside)
 
 
@@ -110,17 +112,20 @@ def linked(text: str) -> Markup:
     return Markup().join(parts)
 
 
-def picture(png: bytes) -> Picture:
-    """A PNG in as few bytes as 256 colours take."""
+def picture(png: bytes, shrunk: int = 1) -> Picture:
+    """A PNG in as few bytes as 256 colours take, so many times as small on each side."""
     from PIL import Image
 
     with Image.open(BytesIO(png)) as stored:
         image = stored.convert("RGBA")
     paper = Image.new("RGBA", image.size, "white")
     flat = Image.alpha_composite(paper, image).convert("RGB")
+    if shrunk > 1:
+        flat = flat.reduce(shrunk)
     few = flat.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     buffer = BytesIO()
     few.save(buffer, "PNG", optimize=True)
-    least = min(png, buffer.getvalue(), key=len)  # a bitmap of greys may have been as small
+    # A bitmap of greys may have been as small.
+    least = min(png, buffer.getvalue(), key=len) if shrunk == 1 else buffer.getvalue()
     address = f"data:image/png;base64,{b64encode(least).decode()}"
     return Picture(address, *image.size)

@@ -11,6 +11,7 @@ from replication.evidence.records import RESULTS
 from replication.settings.experiments import experiments
 
 from .drawing import FIGURES, Drawing
+from .explorer import explored
 from .forest import PATHS, SHAPES, draw_forest, margin, place, ticks
 from .judged import MEANINGS, SOURCES
 from .page import render
@@ -43,6 +44,7 @@ def write_report(
         numbers=number_table(stored),
         contents=contents([*items]),
         items=[Shown(item, stored[item], ran).view() for item in items],
+        explored=explored(stored),
         speed=speed(measured, results, figures),
         verdicts=MEANINGS.items(),
         sources=SOURCES.items(),

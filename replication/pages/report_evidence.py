@@ -63,9 +63,10 @@ def kind_text(stored: Drawing, variant: str, record: Record) -> str:
         return "A smoke run: small digits and short training, never compared with the paper."
     kind = kind_of(stored, variant, record)
     if not kind.differences:
-        return "A full run: it has the paper's settings."
+        return "A full run: it has the settings of the preset paper."
     article = {"reduced": "A reduced run", "full": "A full run"}.get(kind.word, "Not comparable")
-    return f"{article}; differences from the paper's settings: {'; '.join(kind.differences)}."
+    differences = "; ".join(kind.differences)
+    return f"{article}. Beside the settings of the preset paper: {differences}."
 
 
 def summary(record: Record, outcomes: Sequence[Outcome]) -> str:
@@ -106,8 +107,15 @@ def seed_table(record: Record) -> Grid:
     names = [seed_name(seed.seed, seed.label_seed) for seed in record.seeds]
     columns = ["metric", *names, "mean ± s.d."]
     return Grid(
-        f"Seeds of {record.variant}", columns, [metric_row(record, metric) for metric in metrics]
+        f"Seeds of {name_in_full(record)}",
+        columns,
+        [metric_row(record, metric) for metric in metrics],
     )
+
+
+def name_in_full(record: Record) -> str:
+    """Unlike that of any other record of the page."""
+    return f"{record.item}/{record.variant} ({record.preset})"
 
 
 def metric_row(record: Record, metric: str) -> list[str | Told]:
@@ -134,7 +142,7 @@ def provenance(record: Record) -> tuple[list[tuple[str, str]], Grid | None]:
     shared = [(name, cells[0]) for name, cells in rows.items() if len(set(cells)) == 1]
     apart = [[name, *cells] for name, cells in rows.items() if len(set(cells)) > 1]
     columns = ["how it was run", *(seed_name(s.seed, s.label_seed) for s in record.seeds)]
-    grid = Grid(f"Provenance of {record.variant}", columns, apart) if apart else None
+    grid = Grid(f"Provenance of {name_in_full(record)}", columns, apart) if apart else None
     return shared, grid
 
 

@@ -17,6 +17,7 @@ from .tables import StoredTable, read_tables
 # In the order of what readers want first.
 PRESETS = ("quick", "paper", "smoke")
 SMOKE = "smoke: small digits and short training, never compared with the paper"
+SHRUNK = 2  # pictures of smoke, in each direction: few look at them
 GROUPS = {"table": "Tables", "figure": "Figures"}
 BEYOND = "Beyond the paper"
 
@@ -74,6 +75,7 @@ class ItemView:
 
     anchor: str
     title: str
+    label: str
     claim: str
     alt: str
     parts: list[Part]
@@ -111,6 +113,7 @@ class Shown:
         return ItemView(
             anchor=self.item,
             title=content.title,
+            label="Claim." if self.item.startswith(tuple(GROUPS)) else "Not in the paper.",
             claim=content.claim or "",
             alt=content.alt or content.title,
             parts=parts,
@@ -127,7 +130,7 @@ class Shown:
         part = Part(preset, SMOKE if folded else heading(preset, kinds), folded)
         if not folded:
             part.differences = grouped(
-                {self.place(v): ", ".join(kind.differences) for v, kind in kinds.items()}
+                {self.place(v): "; ".join(kind.differences) for v, kind in kinds.items()}
             )
         self.draw(part, stored)
         part.caption = caption(self.content, preset, found)
@@ -152,7 +155,7 @@ class Shown:
             if not path.exists():
                 part.missing.append(f"{command} --only {kind}")
             elif kind == "figure":
-                part.picture = picture(path.read_bytes())
+                part.picture = picture(path.read_bytes(), SHRUNK if part.folded else 1)
             else:
                 part.tables += [self.table(table, stored) for table in read_tables(stored.stem)]
 
@@ -178,7 +181,7 @@ class Shown:
         for png, presets in by_picture.items():
             folded = presets == ["smoke"]
             part = Part(presets[0], f"With the settings of {' and '.join(presets)}", folded)
-            part.picture = picture(png)
+            part.picture = picture(png, SHRUNK if folded else 1)
             part.caption = self.content.alt or ""
             parts.append(part)
         if not parts:
@@ -201,14 +204,22 @@ def heading(preset: str, kinds: Mapping[str, Kind]) -> str:
 
 
 def grouped(texts: Mapping[str, str]) -> list[tuple[str, str]]:
-    """The places that share their differences from the paper, with these."""
+    """The places that share their differences from the settings of ``paper``, with these.
+
+    The largest of several groups is called the others.
+    """
     by_text: dict[str, list[str]] = {}
     for place, text in texts.items():
-        if text:
-            by_text.setdefault(text, []).append(place)
-    if len(by_text) == 1 and len(texts) == len(next(iter(by_text.values()))) > 1:
-        return [("All differ from the paper's settings", next(iter(by_text)))]
-    return [("; ".join(places), text) for text, places in by_text.items()]
+        by_text.setdefault(text, []).append(place.removeprefix("Ablation: "))
+    if len(by_text) == 1 and len(texts) > 1:
+        found = [("All", text) for text in by_text]
+    else:
+        most = max(map(len, by_text.values()), default=0)
+        found = [
+            ("The others" if len(places) == most > 3 else "; ".join(places), text)
+            for text, places in sorted(by_text.items(), key=lambda pair: len(pair[1]))
+        ]
+    return [(places, text) for places, text in found if text]
 
 
 def caption(content: Item, preset: str, found: Mapping[str, Record]) -> str:

@@ -14,7 +14,7 @@ from replication.base.errors import UserError
 from replication.evidence.published import published
 from replication.pages import report_items
 from replication.pages.page import SOURCES
-from replication.pages.report_items import PRESETS, contents, short
+from replication.pages.report_items import PRESETS, contents, grouped, short
 from replication.pages.tables import Cell, Table
 from replication.settings.experiments import experiments
 from tests.tools.site import ATTACK, FIGURE, PNG, TABLE, Page, Site, seed_result, store
@@ -216,7 +216,9 @@ def test_evidence_has_all_targets_seeds_and_commands(site: Site) -> None:
 
 def test_seeds_stand_across_and_metrics_down(site: Site) -> None:
     evidence = site.page().section(RECORD)
-    table = evidence.split('aria-label="Seeds of mnist_100"', 1)[1].split("</table>", 1)[0]
+    table = evidence.split(f'aria-label="Seeds of {TABLE}/mnist_100 (quick)"', 1)[1].split(
+        "</table>", 1
+    )[0]
     heads = re.findall(r'<th scope="col">([^<]*)</th>', table)
     assert heads == ["metric", "seed 0", "seed 1", "seed 2", "mean ± s.d."]
     row = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table.split("</thead>", 1)[1])
@@ -255,6 +257,15 @@ def test_page_is_accessible(site: Site) -> None:
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(below <= above + 1 for above, below in pairwise(levels))
+
+
+def test_what_differs_is_said_once_for_all_that_share_it() -> None:
+    alike = {f"Ablation: {k}": "epochs 8 of 5000" for k in "abcd"}
+    assert grouped(alike) == [("All", "epochs 8 of 5000")]
+    other = {**alike, "Ablation: e": "epochs 9 of 5000", "Ablation: f": ""}
+    assert grouped(other) == [("e", "epochs 9 of 5000"), ("The others", "epochs 8 of 5000")]
+    assert grouped({"a": "epochs 1 of 2"}) == [("a", "epochs 1 of 2")]
+    assert grouped({}) == []
 
 
 def test_every_item_has_a_claim_and_a_sentence_for_who_cannot_see_it() -> None:
