@@ -116,7 +116,7 @@ def test_the_browser_draws_the_decoders_images(
     site.page()
     inputs = np.random.default_rng(0).normal(0, 2, (400, decoder.trunk[0].in_features))[:10]
     with torch.no_grad():
-        expected = decoder.answer(decoder.output(decoder.trunk(torch.from_numpy(inputs)))).numpy()
+        expected = decoder.activate(decoder.output(decoder.trunk(torch.from_numpy(inputs)))).numpy()
     identifier = f"explore-quick-{which[0]}-{which[1]}"
     with Browser(tmp_path / "profile") as browser:
         browser.open(f"{site.path.as_uri()}#explore")
