@@ -62,11 +62,23 @@ def kind_text(stored: Drawing, variant: str, record: Record) -> str:
     if stored.preset == "smoke":
         return "A smoke run: small digits and short training, never compared with the paper."
     kind = kind_of(stored, variant, record)
-    if not kind.differences:
-        return "A full run: it has the settings of the preset paper."
-    article = {"reduced": "A reduced run", "full": "A full run"}.get(kind.word, "Not comparable")
     differences = "; ".join(kind.differences)
-    return f"{article}. Beside the settings of the preset paper: {differences}."
+    beside = f"Beside the settings of the preset paper: {differences}."
+    if not differences:
+        beside = "It has the settings of the preset paper."
+    if not is_of_paper(record.item):
+        return f"Not in the paper. {beside}"
+    words = {
+        "reduced": "A reduced run.",
+        "full": "A full run.",
+        "not comparable": "Not comparable.",
+    }
+    return f"{words[kind.word]} {beside}"
+
+
+def is_of_paper(item: str) -> bool:
+    """A table or figure of the paper."""
+    return item.startswith(("table", "figure"))
 
 
 def summary(record: Record, outcomes: Sequence[Outcome]) -> str:

@@ -11,7 +11,7 @@ from replication.settings.experiments import Item, experiments
 from .drawing import Drawing
 from .judged import Kind, kind_of
 from .page import Picture, anchor, picture
-from .report_evidence import Evidence, evidence
+from .report_evidence import Evidence, evidence, is_of_paper
 from .tables import StoredTable, read_tables
 
 # In the order of what readers want first.
@@ -113,7 +113,7 @@ class Shown:
         return ItemView(
             anchor=self.item,
             title=content.title,
-            label="Claim." if self.item.startswith(tuple(GROUPS)) else "Not in the paper.",
+            label="Claim." if is_of_paper(self.item) else "Not in the paper.",
             claim=content.claim or "",
             alt=content.alt or content.title,
             parts=parts,
@@ -127,7 +127,8 @@ class Shown:
     def part(self, preset: str, found: Mapping[str, Record]) -> Part:
         stored, folded = self.stored[preset], preset == "smoke"
         kinds = {v: kind_of(stored, v, r) for v, r in found.items()}
-        part = Part(preset, SMOKE if folded else heading(preset, kinds), folded)
+        words = heading(preset, kinds) if is_of_paper(self.item) else f"Preset {preset}"
+        part = Part(preset, SMOKE if folded else words, folded)
         if not folded:
             part.differences = grouped(
                 {self.place(v): "; ".join(kind.differences) for v, kind in kinds.items()}

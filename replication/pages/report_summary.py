@@ -201,6 +201,9 @@ def training_share(run: Sequence[Outcome]) -> str:
 def near_and_far(run: Sequence[Outcome]) -> str:
     """The closest and the farthest of what the paper itself is about, by margins."""
     placed = [(abs(m.value), o) for o in run if (m := o.mark()) and m.shape != "not comparable"]
+    claims = [pair for pair in placed if pair[1].target.weight == 3]
+    if len(claims) > 1:  # baselines and points of curves are no claims
+        placed = claims
     if len(placed) < 2:
         return "Too little was run to say what is near."
     placed.sort(key=lambda pair: pair[0])
