@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 from hypothesis import given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 from jinja2 import UndefinedError
 from PIL import Image
@@ -16,6 +17,7 @@ from tests.tools.site import PNG, Page
 HTML_TEXT = st.text("<>&\"'=/ ab\n")
 
 
+@profile(deadline=None)  # the first page waits for its template
 @given(HTML_TEXT, HTML_TEXT)
 def test_any_text_survives_a_table(heading: str, text: str) -> None:
     template = environment().from_string('{% from "macros.html" import grid %}{{ grid(content) }}')
