@@ -78,14 +78,14 @@ def _add_uses_of_weights(
 def _train(item: str, options: argparse.Namespace) -> None:
     settings = experiments().settings_of(options.preset, item, options.variant)
     seeds = _chosen(settings, options.seeds)
-    path = _path(item, options)
-    _check_writable(path)
     variant = described_variant(item, options, seeds)
+    path = variant.record
+    _check_writable(path)
     from .training.jobs import job, provenance  # torch takes seconds to import
 
     device = variant.execution.device
     provenance.check_device(device)
-    pending = variant.pending(seeds, path)
+    pending = variant.pending(seeds)
     on_cpu = device.startswith("cpu")
     if options.workers > 1 and len(pending) > 1 and on_cpu:
         _train_in_workers(variant, options, pending)
@@ -93,7 +93,7 @@ def _train(item: str, options: argparse.Namespace) -> None:
         pace = job.Pace(options.checkpoint_seconds, live=False if options.plain else None)
         job.train(variant, pending, options.stack or not on_cpu, pace)
     before = records.read(path) if path.exists() else None
-    if not job.assemble(variant, path, trained=bool(pending)):
+    if not job.assemble(variant, trained=bool(pending)):
         done = ", ".join(str(s.seed) for s in seeds)
         print(f"{item} {options.variant}: seed {done} done, others are missing")
     elif before == (after := records.read(path)):
@@ -115,13 +115,13 @@ def _told(record: records.Record) -> str:
 def _measure(item: str, options: argparse.Namespace) -> None:
     """As ``_train``, of weights that are kept."""
     settings = experiments().settings_of(options.preset, item, options.variant)
-    seeds, path = _chosen(settings, options.seeds), _path(item, options)
+    seeds = _chosen(settings, options.seeds)
     variant = described_variant(item, options, seeds)
     from .training.jobs import job
 
     job.measure(variant, seeds)
-    if job.assemble(variant, path, again=True):
-        print(f"stored {path} ({_told(records.read(path))})")
+    if job.assemble(variant, again=True):
+        print(f"stored {variant.record} ({_told(records.read(variant.record))})")
     else:
         print(f"{item} {options.variant}: measured, but other seeds are not")
 
@@ -152,33 +152,34 @@ def described_variant(
     from .training.jobs.executions import Asked, chosen
     from .training.jobs.variant import Variant
 
-    path, precision = _path(item, options), options.precision
-    variant = Variant(import_module(f"replication.{item}"), options.preset, options.variant)
+    precision = options.precision
+    variant = Variant(
+        import_module(f"replication.{item}"),
+        options.preset,
+        options.variant,
+        results=options.results,
+    )
     asked = Asked(
         None if options.device == "auto" else options.device,
         options.threads,
         None if precision == "auto" else precision,
     )
-    recorded = _recorded_precision(path, variant.settings)
+    recorded = _recorded_precision(variant)
     if asked.precision and recorded not in (None, asked.precision):
-        problem = f"{path} is a record in {recorded}, not in {precision}"
+        problem = f"{variant.record} is a record in {recorded}, not in {precision}"
         raise UserError(problem, "move it away to train it anew, or leave --precision out")
-    done = variant.recorded(path)
+    done = variant.recorded()
     every = seeds or variant.settings.runs
     return chosen(variant, [s for s in every if s not in done] or every, asked, recorded)
 
 
-def _path(item: str, options: argparse.Namespace) -> Path:
-    return records.path_of(options.preset, item, options.variant, options.results)
-
-
-def _recorded_precision(path: Path, settings: Settings) -> str | None:
+def _recorded_precision(variant: "Variant") -> str | None:
     """That of the record of these settings, if there is one, and one precision in it."""
-    if not path.exists():
+    if not variant.record.exists():
         return None
-    record = records.read(path)
+    record = records.read(variant.record)
     found = {seed.provenance.precision for seed in record.seeds}
-    alike = record.training_hash == settings.training_hash()
+    alike = record.training_hash == variant.settings.training_hash()
     return found.pop() if alike and len(found) == 1 else None
 
 

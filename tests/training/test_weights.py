@@ -132,7 +132,7 @@ def test_other_data_under_the_same_settings_are_refused(
 
     load = job.load
     monkeypatch.setattr(job, "load", lambda settings: replace(load(settings), sha256="0" * 64))
-    with pytest.raises(UserError, match="begun with other data"):
+    with pytest.raises(UserError, match="made with other data"):
         run("measure")
 
 

@@ -38,19 +38,20 @@ class Pace:
 def train(variant: Variant, seeds: Sequence[Seed], stacked: bool, pace: Pace | None = None) -> None:
     """Train ``seeds``, as one stack or one by one; those whose weights are kept are only measured.
 
-    These are measured in the stacks that they were trained in, for the same bits.
+    These are measured in the stacks that they were trained in, for the same bits. A UserError where
+    other seeds of the variant, or those of its record, are of other data than today's.
     """
-    execution = variant.execution
+    execution, pace = variant.execution, pace or Pace()
     check_mode()
     check_device(execution.device)
     torch.set_num_threads(execution.threads)
     torch.set_float32_matmul_precision("highest")
     left = [seed for seed in seeds if variant.kept(seed) is None]
     for stack in trained_stacks(variant, [seed for seed in seeds if seed not in left]):
-        train_stack(variant, stack, (1, 1), pace or Pace())
+        train_stack(variant, stack, (1, 1), pace)
     stacks = [left] if stacked and left else [[seed] for seed in left]
     for number, stack in enumerate(stacks, 1):
-        train_stack(variant, stack, (number, len(stacks)), pace or Pace())
+        train_stack(variant, stack, (number, len(stacks)), pace)
 
 
 def measure(variant: Variant, seeds: Sequence[Seed]) -> None:
@@ -86,6 +87,7 @@ def train_stack(
     title = f"{variant} seed {', '.join(str(s.seed) for s in seeds)}"
     with locked(variant.folder / stack_name(seeds) / "lock", f"training {title}"):
         dataset = load(settings)
+        check_data(variant, dataset)
         progress = Progress(title, settings.epochs, *position, pace.live)
         keeper = Keeper(variant, seeds, dataset, progress, pace.checkpoint_seconds)
         run = Run(settings, dataset, seeds, variant.execution, keeper)
@@ -104,6 +106,18 @@ def train_stack(
             keeper.trackers[i].finish(result["metrics"], result["status"], images)
             arrays = {name: a[i].cpu().numpy() for name, a in outcome.arrays.items()}
             keep(variant.finished(seed), result, arrays, dataset)
+
+
+def check_data(variant: Variant, dataset: Dataset) -> None:
+    """A UserError unless what there is of ``variant`` already is of ``dataset``."""
+    kept = {seed: variant.kept(seed) for seed in variant.settings.runs}
+    found = {told_of(folder, seed)["data"]: folder for seed, folder in kept.items() if folder}
+    if variant.recorded():
+        found[records.read(variant.record).dataset.sha256] = variant.record
+    for sha256, where in found.items():
+        if sha256 != dataset.sha256:
+            problem = f"{where} was made with other data than {dataset.name} is now"
+            raise UserError(problem, "give the data of then, or move it away")
 
 
 def seed_result(outcome: Outcome, i: int, seed: Seed) -> dict[str, Any]:
@@ -133,14 +147,14 @@ def keep(path: Path, result: dict, arrays: dict[str, np.ndarray], dataset: Datas
     sealed.save(path, {"result": result, "arrays": tensors, "dataset": summary})
 
 
-def assemble(variant: Variant, path: Path, again: bool = False, trained: bool = True) -> bool:
+def assemble(variant: Variant, again: bool = False, trained: bool = True) -> bool:
     """Write the record once every seed is there; says whether it is whole.
 
-    Seeds that the record in ``path`` has already stay as they are, unless they were measured
-    ``again``; so seeds can be added. Where nothing was ``trained`` just now, finished seeds have
-    to be of today's data: a UserError if they are not, or not all of the same.
+    Seeds that the record has already stay as they are, unless they were measured ``again``; so
+    seeds can be added. Where nothing was ``trained`` just now, finished seeds have to be of today's
+    data: a UserError if they are not.
     """
-    settings, recorded = variant.settings, variant.recorded(path)
+    settings, recorded, path = variant.settings, variant.recorded(), variant.record
     runs = settings.runs
     wanted = [run for run in runs if again or run not in recorded]
     stored = {s: sealed.load(f) for s in wanted if (f := variant.finished(s)).exists()}
@@ -148,13 +162,10 @@ def assemble(variant: Variant, path: Path, again: bool = False, trained: bool = 
         return False
     if not stored and records.read(path).settings == settings:
         return True
+    if not trained:
+        check_data(variant, load(settings))
     summaries = [records.DataSummary(**s["dataset"]) for s in stored.values()]
-    if recorded:
-        summaries.append(records.read(path).dataset)
-    found = {summary.sha256 for summary in summaries}
-    if len(found) > 1 or (stored and not trained and found != {load(settings).sha256}):
-        problem = f"the seeds of {variant} were trained on different data"
-        raise UserError(problem, f"give the data of then, or move {variant.folder} away")
+    summaries = summaries or [records.read(path).dataset]
     results = [
         records.SeedResult(**stored[s]["result"]) if s in stored else recorded[s] for s in runs
     ]

@@ -124,5 +124,5 @@ class Keeper(Monitor):
 
     def _check_data(self, trained_on: str, folder: Path) -> None:
         if trained_on != self._dataset.sha256:
-            problem = f"{folder} was begun with other data than {self._dataset.name} is now"
+            problem = f"{folder} was made with other data than {self._dataset.name} is now"
             raise UserError(problem, "give the data of then, or move that folder away")

@@ -30,12 +30,13 @@ CHECKPOINTS = Path(".checkpoints")
 
 @dataclass(frozen=True)
 class Variant:
-    """An item's script, the resolved settings of one variant, and how it is computed."""
+    """An item's script, the resolved settings of one variant, how it is computed and recorded."""
 
     script: ModuleType
     preset: str
     name: str
     execution: Execution = field(default_factory=Execution)
+    results: Path = records.RESULTS
 
     def __str__(self) -> str:
         return f"{self.item} {self.name} ({self.preset})"
@@ -47,6 +48,10 @@ class Variant:
     @property
     def settings(self) -> Settings:
         return experiments().settings_of(self.preset, self.item, self.name)
+
+    @property
+    def record(self) -> Path:
+        return records.path_of(self.preset, self.item, self.name, self.results)
 
     @property
     def root(self) -> Path:
@@ -86,40 +91,42 @@ class Variant:
             raise UserError(problem, "train it first: weights are not part of the repository")
         return folder
 
-    def recorded(self, path: Path) -> dict[Seed, records.SeedResult]:
-        """The seeds of the record in ``path`` that need no training; none where it is another's.
+    def recorded(self) -> dict[Seed, records.SeedResult]:
+        """The seeds of the record that need no training; none where it is another's.
 
         They are of the same settings and of code with the same results.
         """
-        record = self._alike(path)
+        record = self.alike()
         if record is None or record.measuring_hash != self.settings.measuring_hash():
             return {}
         wanted = set(self.settings.runs)
         own = {Seed(s.seed, s.label_seed): s for s in record.seeds}
         return {seed: result for seed, result in own.items() if seed in wanted}
 
-    def pending(self, seeds: Sequence[Seed], path: Path) -> list[Seed]:
-        """Those of ``seeds`` that are neither in the record ``path`` nor finished.
+    def pending(self, seeds: Sequence[Seed]) -> list[Seed]:
+        """Those of ``seeds`` that are neither in the record nor finished.
 
         A UserError where one would be trained again only because it is to be measured otherwise
         than the record says, and its weights are gone.
         """
-        recorded = self.recorded(path)
+        recorded = self.recorded()
         pending = [s for s in seeds if s not in recorded and not self.finished(s).exists()]
-        record = self._alike(path)
+        record = self.alike()
         if record is not None and record.measuring_hash != self.settings.measuring_hash():
             measured = {Seed(s.seed, s.label_seed) for s in record.seeds}
             for seed in pending:
                 if seed in measured and self.kept(seed) is None:
-                    problem = f"{path} was measured with other settings, and the weights of seed"
+                    problem = (
+                        f"{self.record} was measured with other settings, and the weights of seed"
+                    )
                     remedy = "delete that record to train again, or go back to its settings"
                     raise UserError(f"{problem} {seed.seed} are gone", remedy)
         return pending
 
-    def _alike(self, path: Path) -> records.Record | None:
-        """The record in ``path``, if its training and its code give what today's would."""
-        if not path.exists():
+    def alike(self) -> records.Record | None:
+        """The record, if there is one whose training and code give what today's would."""
+        if not self.record.exists():
             return None
-        record = records.read(path)
+        record = records.read(self.record)
         same = record.training_hash == self.settings.training_hash()
         return record if same and record.code_hash in current_code(self.item) else None
