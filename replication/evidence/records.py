@@ -1,7 +1,8 @@
 """Records: the stored result of a variant, the only thing that tables and figures are made from.
 
-``results/<preset>/<item>/<variant>.json`` holds the numbers and where they come from; the arrays
-that a figure draws lie beside it as ``.npz`` (of the first seed that did not diverge).
+``results/<preset>/<item>/<variant>.json`` holds the numbers and where they come from. Arrays lie
+beside it as ``.npz``: what a figure draws, of the first seed that did not diverge; and of every
+seed the class, or the cluster, of each test image (``EVERY_SEED``, uint8 [seeds, images]).
 """
 
 import hashlib
@@ -22,6 +23,8 @@ from replication.settings.strict import Positive, Strict
 from .migration import SCHEMA, migrated
 
 RESULTS = Path("results")
+EVERY_SEED = ("test_predictions", "test_clusters")
+NO_PREDICTION = 255  # of a seed that diverged
 # Per cent of the test images; the classes of the suite's data have 4 % or more.
 LEAST_CLASS = 1.0
 

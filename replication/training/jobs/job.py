@@ -1,7 +1,7 @@
 """One training job: the seeds of one variant, run in stacks, each result kept as it is finished."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from replication.evidence.code_hash import code_hash
 from replication.settings.schema import Seed
 from replication.training.run import Outcome, Run
 
+from .arrays import arrays_of
 from .keeper import Keeper, stack_name
+from .predictions import predictions
 from .progress import Progress
 from .provenance import check_device
 from .tracking import Tracker, check_mode
@@ -95,6 +97,7 @@ def train_stack(
         names = (variant.item, variant.name, variant.preset)
         keeper.trackers = [Tracker(*names, s.seed, s.label_seed, values) for s in seeds]
         outcome = variant.script.train(run)
+        stored = outcome.arrays | predictions(run)
         for i, seed in enumerate(seeds):
             result = seed_result(outcome, i, seed)
             history = outcome.fitted.histories[i]
@@ -104,7 +107,7 @@ def train_stack(
             }
             images = {name: sheet[i].cpu().numpy() for name, sheet in outcome.images.items()}
             keeper.trackers[i].finish(result["metrics"], result["status"], images)
-            arrays = {name: a[i].cpu().numpy() for name, a in outcome.arrays.items()}
+            arrays = {name: a[i].cpu().numpy() for name, a in stored.items()}
             keep(variant.finished(seed), result, arrays, dataset)
 
 
@@ -182,7 +185,8 @@ def assemble(variant: Variant, again: bool = False, trained: bool = True) -> boo
         dataset=summaries[0],
         seeds=results,
     )
-    records.write(record, drawn_arrays(stored, results, path), path)
+    fresh = {seed: s["arrays"] for seed, s in stored.items()}
+    records.write(record, arrays_of(fresh, results, variant), path)
     return True
 
 
@@ -194,18 +198,3 @@ def tell_mixture(path: Path, results: Sequence[records.SeedResult]) -> None:
     if len(seeds) > 1:
         told = "; ".join(f"{', '.join(own)} in {name}" for name, own in seeds.items())
         print(f"note: {path} has seeds {told}", file=sys.stderr)
-
-
-def drawn_arrays(
-    stored: Mapping[Seed, dict[str, Any]],
-    results: Sequence[records.SeedResult],
-    path: Path,
-) -> dict[str, np.ndarray]:
-    """The arrays of the first seed that did not diverge: what figures draw."""
-    healthy = [Seed(r.seed, r.label_seed) for r in results if r.status == "ok"]
-    if not healthy:
-        return {}
-    first = healthy[0]
-    if first in stored:
-        return {name: a.numpy() for name, a in stored[first]["arrays"].items()}
-    return records.read_arrays(path) if path.with_suffix(".npz").exists() else {}
