@@ -25,6 +25,7 @@ EXAMPLES = """examples:
   python -m replication explorer --preset quick
   python -m replication report --output /tmp/report.html
   python -m replication campaign --preset quick --hours 8 -- --cores all
+  python -m replication campaign --preset paper --hours 8 --device cuda
 
 An item has a command line of its own:
   python -m replication.{item} --help
@@ -67,6 +68,10 @@ def parser() -> argparse.ArgumentParser:
     running = commands.add_parser("campaign", help="train what is missing, within a time budget")
     running.add_argument("--preset", default="quick", help=f"{', '.join(PRESETS)} (quick)")
     running.add_argument("--hours", type=_hours, required=True, help="the budget, such as 2.5")
+    running.add_argument("--device", help="a torch device, such as cuda:0 (cpu)")
+    running.add_argument(
+        "--precision", choices=["auto", "float32", "bf16-products"], help="of the products (auto)"
+    )
     running.add_argument("snakemake", nargs="*", help="Snakemake's arguments (--cores all)")
     running.set_defaults(command=_campaign)
 
@@ -108,7 +113,9 @@ def _draw(options: argparse.Namespace) -> None:
 
 def _campaign(options: argparse.Namespace) -> None:
     known(options.preset, PRESETS, "preset")
-    campaign(options.preset, 3600 * options.hours, options.snakemake or ["--cores", "all"])
+    arguments = options.snakemake or ["--cores", "all"]
+    how = (options.device, options.precision)
+    campaign(options.preset, 3600 * options.hours, arguments, *how)
 
 
 def _hours(text: str) -> float:

@@ -1,6 +1,7 @@
 """The campaign: what is run first, what a budget cuts, what is said to be left."""
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,8 +12,9 @@ from replication import __main__ as suite
 from replication import campaign as campaigns
 from replication.base.errors import UserError
 from replication.campaign import campaign, missing
+from replication.evidence import records
 from replication.settings.experiments import Experiments, experiments
-from tests.tools.builders import make_experiments
+from tests.tools.builders import make_experiments, make_record, make_seed
 
 # Stands for Snakemake: notes its target, sleeps, and makes the record unless told to fail.
 STAND_IN = """#!{python}
@@ -21,7 +23,11 @@ target = pathlib.Path(sys.argv[-1])
 with open("ran", "a") as file:
     file.write(" ".join(sys.argv[1:]) + "\\n")
 time.sleep({seconds})
-if {fails}:
+if {fails!r}:
+    log = pathlib.Path("logs", *target.with_suffix(".log").parts[1:])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if {fails!r} != "silently":
+        log.write_text("epoch 1\\n{fails}\\n\\n")
     sys.exit(1)
 target.parent.mkdir(parents=True, exist_ok=True)
 target.write_text("{{}}")
@@ -43,7 +49,7 @@ def two_items(monkeypatch: pytest.MonkeyPatch) -> Experiments:
 
 @pytest.fixture
 def snakemake(workdir: Path, monkeypatch: pytest.MonkeyPatch):
-    def install(seconds: float = 0, fails: bool = False) -> None:
+    def install(seconds: float = 0, fails: str = "") -> None:
         binary = workdir / "bin" / "snakemake"
         binary.parent.mkdir(exist_ok=True)
         binary.write_text(STAND_IN.format(python=sys.executable, seconds=seconds, fails=fails))
@@ -94,10 +100,99 @@ def test_without_time_nothing_is_started(two_items: Experiments, workdir: Path, 
 def test_a_failure_is_named_and_the_others_go_on(
     two_items: Experiments, workdir: Path, snakemake
 ) -> None:
-    snakemake(fails=True)
-    with pytest.raises(UserError, match=r"table8/first\.json, .*table9/small\.json; see the logs"):
+    snakemake(fails="error: no space left; free some")
+    with pytest.raises(UserError) as error:
         campaign("quick", 60, [])
+    told = [
+        f"results/quick/{name}.json (error: no space left; free some)"
+        for name in ("table8/first", "table8/second", "table9/small")
+    ]
+    assert str(error.value) == f"training failed: {', '.join(told)}; see the logs in logs/"
     assert len(Path("ran").read_text().splitlines()) == 3
+
+
+def test_a_failure_before_any_training_ends_the_campaign(
+    two_items: Experiments, workdir: Path, snakemake
+) -> None:
+    """It would fail for every variant, and its reason is on the screen already."""
+    snakemake(fails="silently")
+    old = Path("logs/quick/table8/first.log")
+    old.parent.mkdir(parents=True)
+    old.write_text("of last week")
+    os.utime(old, (0, 0))
+    with pytest.raises(UserError, match="failed before it trained results/quick/table8/first"):
+        campaign("quick", 60, [])
+    assert len(Path("ran").read_text().splitlines()) == 1
+
+
+def test_device_and_precision_join_the_one_config(
+    two_items: Experiments, workdir: Path, snakemake
+) -> None:
+    snakemake()
+    arguments = ["campaign", "--hours", "0.1", "--device", "cuda", "--precision", "float32"]
+    assert suite.main([*arguments, "--", "--cores", "2"]) == 0
+    (first, *_) = Path("ran").read_text().splitlines()
+    config = "--config preset=quick device=cuda precision=float32 --"
+    assert first == f"--cores 2 {config} results/quick/table8/first.json"
+
+
+@pytest.mark.parametrize("argument", ["--config", "-C", "--config=device=cuda"])
+def test_a_second_config_is_refused(
+    two_items: Experiments, workdir: Path, snakemake, argument: str
+) -> None:
+    snakemake()
+    with pytest.raises(UserError, match=r"would replace .*; give --preset, --device and"):
+        campaign("quick", 60, ["--cores", "1", argument, "device=cuda"])
+    campaign("quick", 60, ["--configfile", "mine.yaml"])
+    assert not Path("ran").read_text().startswith("--cores")
+
+
+def test_a_record_that_lacks_seeds_is_missing_and_made_again(
+    two_items: Experiments, workdir: Path, snakemake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snakemake()
+    record = make_record(item="table9", variant="small", seeds=[make_seed(0)])
+    path = Path("results/quick/table9/small.json")
+    records.write(record, {}, path)
+    assert path in missing("quick")
+    campaign("quick", 60, [])
+    *_, last = Path("ran").read_text().splitlines()
+    assert last == f"--forcerun {path} --config preset=quick -- {path}"
+    records.write(make_record(item="table9", variant="small"), {}, path)
+    assert path not in missing("quick")
+
+
+def locked(folder: Path) -> None:
+    (folder / ".snakemake" / "locks").mkdir(parents=True)
+    (folder / ".snakemake" / "locks" / "0.output.lock").write_text("results/a.json\n")
+
+
+def test_the_lock_of_a_dead_snakemake_is_cleared(
+    two_items: Experiments, workdir: Path, snakemake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    snakemake()
+    locked(workdir)
+    campaign("quick", 60, [])
+    assert Path("ran").read_text().splitlines()[0] == "--unlock --cores 1"
+    assert "the lock of a Snakemake that was killed is cleared" in capsys.readouterr().out
+
+
+def test_a_living_snakemake_keeps_its_lock(
+    two_items: Experiments, workdir: Path, snakemake
+) -> None:
+    snakemake()
+    locked(workdir)
+    living = workdir / "living" / "snakemake"
+    living.parent.mkdir()
+    living.write_text("import time; time.sleep(60)")
+    process = subprocess.Popen([sys.executable, str(living)], cwd=workdir)
+    try:
+        with pytest.raises(UserError, match=rf"at work in this folder \(process {process.pid}\)"):
+            campaign("quick", 60, [])
+    finally:
+        process.kill()
+        process.wait()
+    assert not Path("ran").exists()
 
 
 def test_without_snakemake(
