@@ -29,11 +29,9 @@ try:
         for item in ITEMS
         for v in EXPERIMENTS.items[item].variants
     }
-    DEVICE = config.get("device", "cpu")
-    if DEVICE != "cpu":  # torch takes seconds to import
-        from replication.training.jobs.provenance import check_device
-
-        check_device(DEVICE)
+    # Without a choice: as a training was begun, or the CPU and the fastest precision.
+    DEVICE, PRECISION = config.get("device", "auto"), config.get("precision", "auto")
+    known(PRECISION, ["auto", "float32", "bf16-products"], "precision")
 except UserError as error:
     raise WorkflowError(str(error))
 
@@ -60,10 +58,11 @@ DRAWN = [
     for kind in content.draws
     for ending in ENDINGS[kind]
 ]
+ON_CPU = DEVICE in ("auto", "cpu")
 # A smoke variant takes seconds: a process for each seed would cost more than it saves.
 WORKERS = lambda wildcards: (
     1
-    if wildcards.preset == "smoke" or DEVICE != "cpu"
+    if wildcards.preset == "smoke" or not ON_CPU
     else len(SETTINGS[tuple(wildcards)].seeds)
 )
 
@@ -89,6 +88,19 @@ localrules:
     all,
 
 
+# Before any job: what would let every one of them fail.
+onstart:
+    if workflow.local_exec:  # a cluster's machines have what this one may lack
+        from replication.training.jobs.provenance import check_device
+        from replication.training.jobs.tracking import check_mode
+
+        try:
+            check_device("cpu" if ON_CPU else DEVICE)
+            check_mode()
+        except UserError as error:
+            raise WorkflowError(str(error))
+
+
 # Records are named, too: else one that was deleted would not be made again.
 rule all:
     input:
@@ -108,15 +120,18 @@ rule train:
     threads: WORKERS
     # How a record is made is no reason to make it again, so that it is no parameter.
     resources:
-        gpu=0 if DEVICE == "cpu" else 1,
+        gpu=0 if ON_CPU else 1,
         device=DEVICE,
-        precision=config.get("precision", "auto"),
+        precision=PRECISION,
+    # What changes here runs the command again, which trains only what it has to: seeds that are
+    # new, or all where the settings of training are; other measures start from kept weights.
     params:
-        settings=lambda wildcards: SETTINGS[tuple(wildcards)].training_hash(),
-        # New code or measures make a smoke record again; a costly one is marked stale instead.
+        training=lambda wildcards: SETTINGS[tuple(wildcards)].training_hash(),
+        measuring=lambda wildcards: SETTINGS[tuple(wildcards)].measuring_hash(),
+        seeds=lambda wildcards: str(SETTINGS[tuple(wildcards)].runs),
+        # New code makes a smoke record again; a costly one is marked stale instead.
         code=lambda wildcards: (
             code_hash(import_module(f"replication.{wildcards.item}"))
-            + SETTINGS[tuple(wildcards)].measuring_hash()
             if wildcards.preset == "smoke"
             else ""
         ),

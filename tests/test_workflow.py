@@ -1,5 +1,6 @@
 """The workflow: what it plans, when it plans nothing, and how it refuses bad settings."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -121,10 +122,17 @@ def test_an_unknown_config_key_is_named_with_the_nearest(clone: Path) -> None:
     assert "unknown --config key 'presets'; did you mean preset?" in done.stderr + done.stdout
 
 
-def test_a_device_that_cannot_be_used_stops_everything_at_once(clone: Path) -> None:
-    done = snakemake(clone, "--config", "device=xpu")
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ("device=xpu", "device 'xpu' cannot be used"),
+        ("precision=float16", "unknown precision 'float16'; did you mean float32"),
+    ],
+)
+def test_what_cannot_be_used_stops_everything_at_once(clone: Path, config: str, told: str) -> None:
+    done = snakemake(clone, "--config", config)
     assert done.returncode != 0
-    assert (done.stderr + done.stdout).count("device 'xpu' cannot be used") == 1
+    assert (done.stderr + done.stdout).count(told) == 1
     assert not (clone / "results").exists()
 
 
@@ -173,6 +181,36 @@ def test_a_record_that_was_deleted_is_made_again(trained: Path) -> None:
     assert RECORD in planned(trained)
     (trained / RECORD).write_bytes(content)
     report.unlink()
+
+
+def changed(folder: Path, old: str, new: str) -> None:
+    """The smoke settings of Table 2, of which the fixture has made one line."""
+    path = folder / "replication" / "experiments.yaml"
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_a_seed_that_is_added_and_another_measure_leave_what_was_trained(trained: Path) -> None:
+    before = json.loads((trained / RECORD).read_text())
+    assert RECORD not in planned(trained)
+    more = "smoke: {epochs: 2, seeds: [0, 1, 2]}"
+    changed(trained, "smoke: {epochs: 2}", more)
+    assert RECORD in planned(trained)
+    assert snakemake(trained, RECORD).returncode == 0
+    grown = json.loads((trained / RECORD).read_text())
+    assert [seed["seed"] for seed in grown["seeds"]] == [0, 1, 2]
+    assert grown["seeds"][:2] == before["seeds"]
+    changed(trained, more, more.replace("}", ", evaluate_every: 2}"))
+    assert RECORD in planned(trained)
+    assert snakemake(trained, RECORD).returncode == 0
+    again = json.loads((trained / RECORD).read_text())
+    assert again["measuring_hash"] != grown["measuring_hash"]
+    for seed, was in zip(again["seeds"], grown["seeds"], strict=True):
+        assert [p["work"] for p in seed["provenance"]["processes"]] == ["training", "measuring"]
+        assert seed["metrics"] == was["metrics"]
+    changed(trained, more.replace("}", ", evaluate_every: 2}"), "smoke: {epochs: 2}")
+    assert snakemake(trained, RECORD).returncode == 0
 
 
 def test_a_record_stays_until_its_successor_is_whole(trained: Path) -> None:
