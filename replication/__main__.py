@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import os
 import sys
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from .base.errors import UserError
 from .campaign import campaign
 from .cli import compare, draw
 from .evidence.published import published
-from .evidence.records import RESULTS, migrate, path_of
+from .evidence.records import RESULTS, migrate
 from .pages.drawing import FIGURES, Drawing
+from .pages.listing import listed
 from .pages.readme import README, write_readme
 from .pages.report import REPORT, write_report
 from .pages.speed import MEASURED
@@ -40,9 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = parser().parse_args(arguments)
         options.command(options)
+        sys.stdout.flush()
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # who reads, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except KeyboardInterrupt:
         print("interrupted; start it again to go on from where it was", file=sys.stderr)
         return 130
@@ -155,23 +160,8 @@ def _migrate(options: argparse.Namespace) -> None:
 
 
 def _list(options: argparse.Namespace) -> None:
-    """A block for each item, a line for each variant, a column for each preset."""
-    for item, content in experiments().items.items():
-        print(f"{item}: {content.title}")
-        if content.borrows:
-            print(f"  drawn from {content.borrows}")
-            continue
-        rows = [["variant", "place", *PRESETS]]
-        for variant, described in content.variants.items():
-            paths = (path_of(preset, item, variant, options.results) for preset in PRESETS)
-            ran = ["ran" if path.exists() else "not run" for path in paths]
-            reason = [f"({described.not_run})"] if described.not_run else []
-            rows.append([variant, described.place, *ran, *reason])
-        columns = len(rows[0])
-        widths = [max(len(row[n]) for row in rows) for n in range(columns)]
-        for row in rows:
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
-            print("  " + "  ".join([*cells, *row[columns:]]).rstrip())
+    for line in listed(options.results):
+        print(line)
 
 
 if __name__ == "__main__":

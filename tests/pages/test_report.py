@@ -284,16 +284,6 @@ def test_the_side_bar_has_every_item_in_its_group() -> None:
     assert PRESETS == ("quick", "paper", "smoke")
 
 
-def test_list_says_what_ran(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "--results", str(site.results)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    heading = next(line for line in lines if "variant" in line).split()
-    assert heading == ["variant", "place", "smoke", "quick", "paper"]
-    place = experiments().items[TABLE].variants["mnist_100"].place
-    line = next(line for line in lines if line.split()[0] == "mnist_100")
-    assert line.split(place)[1].split() == ["ran", "ran", "not", "run"]
-
-
 def test_command_needs_no_torch(site: Site) -> None:
     code = (
         "import sys; from replication.__main__ import main; "

@@ -8,6 +8,14 @@ import pytest
 from replication.training.jobs import provenance
 from replication.training.run import Execution
 
+FILES = (
+    "training/code.py",
+    "training/provenance.py",
+    "settings.yaml",
+    "results/a.json",
+    "figures/a.png",
+)
+
 
 def git(folder: Path, *arguments: str) -> None:
     who = ["-c", "user.name=n", "-c", "user.email=e@example.org"]
@@ -27,7 +35,7 @@ def test_dirty_is_a_checkout_whose_code_or_settings_have_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changed: str, dirty: bool
 ) -> None:
     """A record that an earlier run has written is no reason to doubt the next one."""
-    for name in ("training/code.py", "settings.yaml", "results/a.json", "figures/a.png"):
+    for name in FILES:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("before")
     git(tmp_path, "init", "-q")
@@ -36,3 +44,16 @@ def test_dirty_is_a_checkout_whose_code_or_settings_have_changed(
     (tmp_path / changed).write_text("after")
     monkeypatch.setattr(provenance, "__file__", str(tmp_path / "training" / "provenance.py"))
     assert provenance.environment(Execution())["dirty"] is dirty
+
+
+def test_an_archive_inside_another_repository_has_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "commit", "-qm", "of something else", "--allow-empty")
+    unpacked = tmp_path / "archive" / "provenance.py"
+    unpacked.parent.mkdir()
+    unpacked.write_text("")
+    monkeypatch.setattr(provenance, "__file__", str(unpacked))
+    made = provenance.environment(Execution())
+    assert (made["commit"], made["dirty"]) == ("", False)

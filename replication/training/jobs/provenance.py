@@ -64,8 +64,18 @@ def environment(execution: Execution) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of this checkout; empty where there is none (an unpacked archive)."""
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    """What git says of this checkout; empty where there is none.
+
+    An archive that was unpacked inside another repository is none of its files.
+    """
+    here = Path(__file__)
+    if not _said_by_git(here.parent, "ls-files", "--", here.name):
+        return ""
+    return _said_by_git(here.parent, *arguments)
+
+
+def _said_by_git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
     except OSError:
