@@ -24,9 +24,9 @@ from replication.evidence.records import path_of, read, read_arrays
 from replication.models.networks import Decoder
 from replication.models.priors import style_prior
 from replication.settings.schema import Settings
-from replication.training.jobs.job import Variant
-from replication.training.jobs.provenance import Execution
 from replication.training.jobs.trained import modules
+from replication.training.jobs.variant import Variant
+from replication.training.run import Execution
 
 TOLERANCE = 0.1  # of a pixel in [0, 1], of the worst one
 SAMPLES = 2000  # codes that the difference is taken over
