@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from replication import cli, table2_semi_supervised
+from replication.base import sealed
 from replication.base.errors import UserError
 from replication.evidence import records
+from replication.evidence.code_hash import code_hash
 from replication.training.jobs import executions, job
 from replication.training.jobs.executions import Asked
 from replication.training.jobs.keeper import Keeper
@@ -221,6 +223,28 @@ def test_code_with_the_same_results_finds_the_weights(
     monkeypatch.setattr(variant, "current_code", lambda item: frozenset())
     with pytest.raises(UserError, match="there are no weights of seed 0"):
         run("measure")
+
+
+def test_weights_that_version_0_2_0_kept_are_found(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrink(monkeypatch, seeds=[0])
+    run("train")
+    no_training(monkeypatch)
+    before = json.loads(RECORD.read_text())
+    (folder,) = Path(FOLDERS).iterdir()
+    path = folder / "seed_0_labels_0.fitted"
+    content = sealed.load(path)
+    for name in ("code", "stack", "processes"):
+        del content["told"][name]
+    sealed.save(path, content)
+    settings, _, execution = folder.name.split("-")
+    folder.rename(folder.with_name(f"{settings}-{code_hash(table2_semi_supervised)}-{execution}"))
+    run("measure")
+    after = json.loads(RECORD.read_text())
+    assert after["seeds"][0]["metrics"] == before["seeds"][0]["metrics"]
+    told = after["seeds"][0]["provenance"]["processes"]
+    assert [process["work"] for process in told] == ["training", "measuring"]
 
 
 def test_stacked_seeds_are_measured_in_their_stack(

@@ -174,6 +174,21 @@ def test_modules_samples_and_codes(trained: Any) -> None:
     np.testing.assert_allclose(codes, expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+def test_samples_of_alae_come_from_its_mapping(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shrink(monkeypatch, seeds=[0])
+    cli.run("companion_alae", ["train", "--variant", "alae"])
+    for variant, told in (("alae", None), ("ae_l2", "has no prior to sample")):
+        command = ["sample", "--variant", variant, "--count", "3", "--output", "images.npy"]
+        if told is None:
+            cli.run("companion_alae", command)
+        else:
+            with pytest.raises(UserError, match=told):
+                cli.run("companion_alae", command)
+    assert np.load("images.npy").shape == (3, 1, 8, 8)
+
+
 def test_an_ending_that_is_not_known_is_refused(trained: Any) -> None:
     with pytest.raises(UserError, match=r"a \.npy file, or a \.png"):
         run("sample", "--output", "images.jpg")

@@ -18,6 +18,8 @@ from replication.base.files import write_atomically
 from replication.settings.schema import Seed
 from replication.training.fit import Fitted, Kept
 
+OF_THE_SEED = ("seconds", "stacked", "data")  # what is told of no single process
+
 
 def seed_name(seed: Seed) -> str:
     """What the files of a seed are called."""
@@ -75,8 +77,17 @@ def restore(folders: Sequence[Path], seeds: Sequence[Seed]) -> tuple[Kept, dict[
 
 
 def told_of(folder: Path, seed: Seed) -> dict[str, Any]:
-    """What was told of a kept seed when its training ended."""
-    return dict(sealed.load(fitted_of(folder, seed))["told"])
+    """What was told of a kept seed when its training ended.
+
+    Version 0.2.0 named the code in the folder alone, and no stack or process.
+    """
+    told = dict(sealed.load(fitted_of(folder, seed))["told"])
+    if "code" not in told:
+        process = {name: value for name, value in told.items() if name not in OF_THE_SEED}
+        told["code"] = folder.name.split("-")[1]
+        told["stack"] = [[seed.seed, seed.label_seed]]
+        told["processes"] = [{"work": "training", **process}]
+    return told
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
