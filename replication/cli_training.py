@@ -85,13 +85,14 @@ def _train(item: str, options: argparse.Namespace) -> None:
 
     device = variant.execution.device
     provenance.check_device(device)
-    pending = variant.pending(seeds)
+    left = pending = variant.pending(seeds)
+    new = [seed for seed in pending if variant.kept(seed) is None]
     on_cpu = device.startswith("cpu")
-    if options.workers > 1 and len(pending) > 1 and on_cpu:
-        _train_in_workers(variant, options, pending)
-    else:
-        pace = job.Pace(options.checkpoint_seconds, live=False if options.plain else None)
-        job.train(variant, pending, options.stack or not on_cpu, pace)
+    if options.workers > 1 and len(new) > 1 and on_cpu:
+        _train_in_workers(variant, options, new)
+        left = [seed for seed in pending if seed not in new]
+    pace = job.Pace(options.checkpoint_seconds, live=False if options.plain else None)
+    job.train(variant, left, options.stack or not on_cpu, pace)
     before = records.read(path) if path.exists() else None
     if not job.assemble(variant, trained=bool(pending)):
         done = ", ".join(str(s.seed) for s in seeds)

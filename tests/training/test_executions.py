@@ -262,6 +262,20 @@ def test_stacked_seeds_are_measured_in_their_stack(
         assert new["provenance"]["stacked"] == 2
 
 
+def test_what_trains_nothing_is_measured_again_without_weights(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, path = "companion_alae", records.path_of("smoke", "companion_alae", "floors")
+    cli.run(item, ["train", "--variant", "floors"])
+    before = records.read(path)
+    path.unlink()
+    cli.run(item, ["measure", "--variant", "floors"])
+    assert records.read(path).seeds[0].metrics == before.seeds[0].metrics
+    shrink(monkeypatch, svm_images=100)
+    cli.run(item, ["train", "--variant", "floors"])
+    assert records.read(path).measuring_hash != before.measuring_hash
+
+
 @pytest.mark.parametrize(
     ("execution", "name"),
     [

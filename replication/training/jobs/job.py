@@ -58,7 +58,7 @@ def train(variant: Variant, seeds: Sequence[Seed], stacked: bool, pace: Pace | N
 
 def measure(variant: Variant, seeds: Sequence[Seed]) -> None:
     """Measure trained ``seeds`` again, without training; a UserError where weights are missing."""
-    for seed in seeds:
+    for seed in seeds if variant.trains else ():
         variant.weights(seed)
     train(variant, seeds, stacked=False)
 

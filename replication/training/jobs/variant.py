@@ -20,6 +20,7 @@ from replication.evidence import records
 from replication.evidence.code_hash import code_hash, weights_code
 from replication.evidence.lineage import current_code
 from replication.settings.experiments import experiments
+from replication.settings.optimisers import Phases
 from replication.settings.schema import Seed, Settings
 from replication.training.run import Execution
 
@@ -48,6 +49,11 @@ class Variant:
     @property
     def settings(self) -> Settings:
         return experiments().settings_of(self.preset, self.item, self.name)
+
+    @property
+    def trains(self) -> bool:
+        """Whether there is anything to train: some variants only measure."""
+        return self.settings.phases != Phases() or self.settings.joint is not None
 
     @property
     def record(self) -> Path:
@@ -112,15 +118,15 @@ class Variant:
         recorded = self.recorded()
         pending = [s for s in seeds if s not in recorded and not self.finished(s).exists()]
         record = self.alike()
-        if record is not None and record.measuring_hash != self.settings.measuring_hash():
-            measured = {Seed(s.seed, s.label_seed) for s in record.seeds}
-            for seed in pending:
-                if seed in measured and self.kept(seed) is None:
-                    problem = (
-                        f"{self.record} was measured with other settings, and the weights of seed"
-                    )
-                    remedy = "delete that record to train again, or go back to its settings"
-                    raise UserError(f"{problem} {seed.seed} are gone", remedy)
+        if record is None or record.measuring_hash == self.settings.measuring_hash():
+            return pending
+        measured = {Seed(s.seed, s.label_seed) for s in record.seeds}
+        for seed in pending:
+            if self.trains and seed in measured and self.kept(seed) is None:
+                problem = f"{self.record} was measured with other settings"
+                gone = f"and the weights of seed {seed.seed} are gone"
+                remedy = "delete that record to train again, or go back to its settings"
+                raise UserError(f"{problem}, {gone}", remedy)
         return pending
 
     def alike(self) -> records.Record | None:
