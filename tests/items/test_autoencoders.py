@@ -32,7 +32,7 @@ ITEM = companion.ITEM
 CPU = torch.device("cpu")
 
 
-def run_of(variant: str, folder: Path, **changes: Any) -> Run:
+def run_of(variant: str, **changes: Any) -> Run:
     settings = experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
     return Run(settings, load(settings), [Seed(0, 0)])
 
@@ -62,14 +62,14 @@ def test_the_jacobian_is_right_on_average() -> None:
 
 
 @pytest.mark.parametrize("variant", ["sparse_l1", "sparse_kl", "contractive", "weights_l1"])
-def test_a_dearer_penalty_is_lower_after_training(variant: str, tmp_path: Path) -> None:
+def test_a_dearer_penalty_is_lower_after_training(variant: str) -> None:
     """What each penalty measures, after a few epochs with a weight and with a hundred times it."""
     found = []
     for factor in (1, 100):
         penalty = experiments().settings_of("smoke", ITEM, variant).penalty
         assert penalty is not None
         dear = penalty.model_copy(update={"weight": factor * penalty.weight})
-        run = run_of(variant, tmp_path / str(factor), penalty=dear, epochs=3)
+        run = run_of(variant, penalty=dear, epochs=3)
         run.fit(dict)
         images = run.dataset.scaling.to_network(run.dataset.train.images)
         with torch.no_grad():
@@ -100,8 +100,8 @@ def test_inputs_are_spoilt_as_often_as_asked_and_in_no_other_way() -> None:
             assert (spoilt == value).double().mean().item() == pytest.approx(share, abs=0.02)
 
 
-def test_each_layer_is_trained_alone_and_then_the_whole(tmp_path: Path) -> None:
-    run = run_of("stacked_denoising", tmp_path, layerwise_epochs=1, epochs=4)
+def test_each_layer_is_trained_alone_and_then_the_whole() -> None:
+    run = run_of("stacked_denoising", layerwise_epochs=1, epochs=4)
     layerwise = in_order(run.stack, run.settings, run.streams, run.dataset)[0]
     assert isinstance(layerwise, Layerwise)
     assert layerwise.pairs == [
@@ -125,8 +125,8 @@ def test_each_layer_is_trained_alone_and_then_the_whole(tmp_path: Path) -> None:
         assert list(losses) == ["reconstruction" if epoch == 3 else "layer"]
 
 
-def test_a_layers_target_is_what_the_layers_below_make_of_the_clean_image(tmp_path: Path) -> None:
-    run = run_of("stacked_denoising", tmp_path)
+def test_a_layers_target_is_what_the_layers_below_make_of_the_clean_image() -> None:
+    run = run_of("stacked_denoising")
     layerwise = in_order(run.stack, run.settings, run.streams, run.dataset)[0]
     assert isinstance(layerwise, Layerwise)
     images = torch.rand(7, 64)
@@ -154,9 +154,7 @@ def test_all_components_leave_no_error_and_none_the_warned() -> None:
     assert errors == sorted(errors, reverse=True)
 
 
-def test_a_seed_that_diverged_takes_no_other_along(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_seed_that_diverged_takes_no_other_along(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = experiments().settings_of("smoke", ITEM, "stacked_denoising")
     settings = settings.model_copy(update={"layerwise_epochs": 0, "epochs": 1, "evaluate_every": 1})
     run = Run(settings, load(settings), [Seed(0, 0), Seed(1, 1)])

@@ -83,7 +83,7 @@ def test_principal_components_of_pixels_tell_less_than_all_of_them() -> None:
 # Training
 
 
-def outcome(folder: Path, seeds: int = 1, **changes: object) -> tuple[Run, Outcome]:
+def outcome(seeds: int = 1, **changes: object) -> tuple[Run, Outcome]:
     settings = experiments().settings_of("smoke", ITEM, "alae")
     settings = settings.model_copy(update={"epochs": 1, **changes})
     numbers = [Seed(s, s) for s in range(seeds)]
@@ -92,14 +92,14 @@ def outcome(folder: Path, seeds: int = 1, **changes: object) -> tuple[Run, Outco
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Outcome]:
+def trained() -> tuple[Run, Outcome]:
     """Two seeds, one epoch."""
-    return outcome(tmp_path_factory.mktemp("trained"), seeds=2)
+    return outcome(seeds=2)
 
 
-def test_the_averaged_copy_is_what_is_evaluated(tmp_path: Path) -> None:
-    averaged, with_it = outcome(tmp_path / "average", weight_average_updates=113)
-    last, without = outcome(tmp_path / "last", weight_average_updates=0)
+def test_the_averaged_copy_is_what_is_evaluated() -> None:
+    averaged, with_it = outcome(weight_average_updates=113)
+    last, without = outcome(weight_average_updates=0)
     rows = [o.fitted.histories[0][0] for o in (with_it, without)]
     for loss in ("discriminator", "generator", "latent_reconstruction"):
         assert rows[0][loss] == rows[1][loss], "training does not see the average"

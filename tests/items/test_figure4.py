@@ -88,17 +88,16 @@ def test_outlines_are_those_of_the_priors() -> None:
         np.testing.assert_allclose(np.stack(line, -1), SwissRoll().place(position), atol=1e-5)
 
 
-def run_of(folder: Path, variant: str = "mixture", **changes: object) -> Run:
+def run_of(variant: str = "mixture", **changes: object) -> Run:
     settings = experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
     return Run(settings, load(settings), [Seed(0, 0)])
 
 
 @pytest.fixture(scope="module", params=["mixture", "swiss_roll"])
-def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(request: pytest.FixtureRequest) -> Outcome:
     """The smoke variant, stopped half-way."""
     torch.set_num_threads(1)
-    folder = tmp_path_factory.mktemp(request.param)
-    return figure4.train(run_of(folder, request.param, epochs=20, evaluate_every=20))
+    return figure4.train(run_of(request.param, epochs=20, evaluate_every=20))
 
 
 def test_training_puts_each_class_in_its_own_part(outcome: Outcome) -> None:
@@ -137,16 +136,14 @@ def test_what_is_drawn_is_small_and_has_its_shape(outcome: Outcome) -> None:
         ({"style_prior": StylePrior(), "label_at": "encoder"}, "the gaussian prior has no parts"),
     ],
 )
-def test_a_prior_without_a_part_for_each_class(
-    changes: dict[str, object], message: str, tmp_path: Path
-) -> None:
+def test_a_prior_without_a_part_for_each_class(changes: dict[str, object], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        figure4.train(run_of(tmp_path, **changes))
+        figure4.train(run_of(**changes))
 
 
-def test_more_labels_than_images(tmp_path: Path) -> None:
+def test_more_labels_than_images() -> None:
     with pytest.raises(UserError, match="2000 labels need 200 images of class 0"):
-        figure4.train(run_of(tmp_path, labels=2000))
+        figure4.train(run_of(labels=2000))
 
 
 def test_labels_in_the_discriminator_need_labels() -> None:

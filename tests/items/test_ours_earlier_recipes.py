@@ -19,14 +19,14 @@ from tests.tools.tables import shown_rows
 ITEM = "ours_earlier_recipes"
 
 
-def run_of(folder: Path, validation: int) -> Run:
+def run_of(validation: int) -> Run:
     settings = make_settings(validation_images=validation, epochs=2)
     return Run(settings, load(settings), [Seed(0, 0), Seed(1, 1)])
 
 
-def test_the_validation_error_is_that_of_the_held_out_images(tmp_path: Path) -> None:
+def test_the_validation_error_is_that_of_the_held_out_images() -> None:
     """By hand, from q(y|x) of each model; not that of the images trained on or tested."""
-    run = run_of(tmp_path, 300)
+    run = run_of(300)
     found = validation_error(run.stack, run.dataset)
     held_out = load(make_settings()).train[-300:]
     for index in range(2):
@@ -37,8 +37,8 @@ def test_the_validation_error_is_that_of_the_held_out_images(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("validation", [0, 300])
-def test_held_out_images_are_measured_where_there_are_any(tmp_path: Path, validation: int) -> None:
-    outcome = ours.train(run_of(tmp_path, validation))
+def test_held_out_images_are_measured_where_there_are_any(validation: int) -> None:
+    outcome = ours.train(run_of(validation))
     assert ("validation_error_percent" in outcome.metrics) == bool(validation)
     assert "test_error_percent" in outcome.fitted.histories[0][-1]
 

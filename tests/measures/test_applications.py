@@ -1,7 +1,6 @@
 """The companion's uses of a trained model: known answers, parity, faults."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,7 +38,7 @@ def settings_of(variant: str, **changes: Any) -> Settings:
     return experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
 
 
-def run_of(folder: Path, settings: Settings, *seeds: int) -> Run:
+def run_of(settings: Settings, *seeds: int) -> Run:
     return Run(settings, load(settings), [Seed(s, s) for s in seeds])
 
 
@@ -113,7 +112,7 @@ def test_a_class_that_does_not_exist_cannot_be_held_out(held_out: int) -> None:
         leave_out(load_digits(), held_out)
 
 
-def test_more_labels_than_images_are_refused(tmp_path: Path) -> None:
+def test_more_labels_than_images_are_refused() -> None:
     with pytest.raises(UserError, match="1401 labels, digits has 1400 images"):
         check_sizes([10, 1401], load_digits())
     application = settings_of("features").application
@@ -122,10 +121,10 @@ def test_more_labels_than_images_are_refused(tmp_path: Path) -> None:
         "features", application=application.model_copy(update={"label_counts": [9999]})
     )
     with pytest.raises(UserError, match="9999"):  # before anything is trained
-        companion.train(run_of(tmp_path, asked.model_copy(update={"epochs": 10**6}), 0))
+        companion.train(run_of(asked.model_copy(update={"epochs": 10**6}), 0))
     settings = settings_of("augmentation_100", labels=10_000, epochs=10**6)
     with pytest.raises(UserError, match="ask for fewer labels"):
-        companion.train(run_of(tmp_path, settings, 0))
+        companion.train(run_of(settings, 0))
 
 
 def test_a_seed_that_diverged_is_not_measured() -> None:
@@ -161,8 +160,8 @@ class Total(nn.Module):
         return style.sum(-1)
 
 
-def test_anomaly_scores_of_a_known_model(tmp_path: Path) -> None:
-    run = run_of(tmp_path, settings_of("anomaly_0"), 0)
+def test_anomaly_scores_of_a_known_model() -> None:
+    run = run_of(settings_of("anomaly_0"), 0)
     parts = [
         nn.ModuleDict(
             {"encoder": FirstPixels(8, k), "decoder": Black(), "style_discriminator": Total()}
@@ -204,8 +203,8 @@ def test_rivals_see_what_lies_off_the_line() -> None:
     assert scores["forest"].shape == (51,)
 
 
-def test_an_anomaly_is_measured_in_every_seed_that_is_healthy(tmp_path: Path) -> None:
-    run = run_of(tmp_path, settings_of("anomaly_0", epochs=1), 0, 1)
+def test_an_anomaly_is_measured_in_every_seed_that_is_healthy() -> None:
+    run = run_of(settings_of("anomaly_0", epochs=1), 0, 1)
     metrics = measure_anomaly(run, [True, False])
     share = 100 * (run.dataset.test.labels == 0).double().mean().item()
     assert metrics["auprc_percent_chance"][1].item() == pytest.approx(share)
@@ -225,8 +224,8 @@ class Answer(nn.Module):
         return torch.cat([label, (style > 0).float(), rest], -1)
 
 
-def test_each_class_is_asked_for_in_turn_in_styles_of_the_prior(tmp_path: Path) -> None:
-    run = run_of(tmp_path, settings_of("augmentation_100"), 0, 1)
+def test_each_class_is_asked_for_in_turn_in_styles_of_the_prior() -> None:
+    run = run_of(settings_of("augmentation_100"), 0, 1)
     run.stack = Stack(lambda _: nn.ModuleDict({"decoder": Answer()}), [0], CPU)
     drawn = generated_images(run, 0, 1000)
     assert drawn.images.dtype == torch.uint8
@@ -254,12 +253,12 @@ def test_pools_differ_in_what_half_of_them_is() -> None:
     assert (copies.labels == labelled.labels[torch.arange(100) % 30]).all()
 
 
-def test_labels_alone_give_the_very_classifier_of_table_2(tmp_path: Path) -> None:
+def test_labels_alone_give_the_very_classifier_of_table_2() -> None:
     nn_100 = experiments().settings_of("smoke", "table2_semi_supervised", "nn_100")
     nn_100 = nn_100.model_copy(update={"epochs": 2, "evaluate_every": 2})
-    theirs = run_of(tmp_path, nn_100, 3)
+    theirs = run_of(nn_100, 3)
     fitted = theirs.fit(lambda: metrics_on_test(theirs.stack, theirs.dataset))
-    run = run_of(tmp_path / "own", settings_of("augmentation_100"), 3)
+    run = run_of(settings_of("augmentation_100"), 3)
     labelled = run.batches().labelled
     assert labelled is not None
     own = [run.dataset.train[chosen] for chosen in labelled]
@@ -267,12 +266,12 @@ def test_labels_alone_give_the_very_classifier_of_table_2(tmp_path: Path) -> Non
     assert error.tolist() == [fitted.histories[0][-1]["test_error_percent"]]
 
 
-def test_more_labels_teach_more_and_a_stack_is_its_seeds(tmp_path: Path) -> None:
-    run = run_of(tmp_path, settings_of("augmentation_100"), 0, 1)
+def test_more_labels_teach_more_and_a_stack_is_its_seeds() -> None:
+    run = run_of(settings_of("augmentation_100"), 0, 1)
     train = run.dataset.train
     few, many = [train[:40], train[40:80]], [train[:700], train[700:]]
     assert (classifier_errors(run, few, 150) > 5 + classifier_errors(run, many, 150)).all()
-    alone = run_of(tmp_path / "alone", settings_of("augmentation_100"), 1)
+    alone = run_of(settings_of("augmentation_100"), 1)
     both = classifier_errors(run, few, 60)
     assert both[1].item() == pytest.approx(classifier_errors(alone, few[1:], 60).item(), abs=0.6)
 
@@ -303,15 +302,15 @@ def test_a_space_that_holds_the_class_is_read_and_noise_is_not() -> None:
 # Generation
 
 
-def test_an_image_of_the_prior_is_what_its_own_model_decodes(tmp_path: Path) -> None:
+def test_an_image_of_the_prior_is_what_its_own_model_decodes() -> None:
     """Two stacked models draw what each of them draws alone."""
     from replication.measures.generation import prior_images
 
     settings = settings_of("generation_aae")
     prior = style_prior(settings)
-    both = run_of(tmp_path, settings, 0, 1)
+    both = run_of(settings, 0, 1)
     for index in range(2):
-        alone = run_of(tmp_path / str(index), settings, index)
+        alone = run_of(settings, index)
         own = prior_images(alone, 0, 30, prior).int()
         assert (prior_images(both, index, 30, prior).int() - own).abs().max() <= 1
         assert prior.std == 5
