@@ -4,7 +4,7 @@ Its training settings are compared with those of the preset ``paper``. What diff
 words, so that every number can be shown with what was run.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from replication.settings.schema import MEASURED, SEEDS, Settings
@@ -35,7 +35,7 @@ class Difference(Strict):
     def __str__(self) -> str:
         if self.key == "images":
             return f"{self.ours} of {self.paper} images"
-        separator = ": " if self.key.split(":")[0] in PHASES else " "
+        separator = ": " if self.key in PHASES else " "
         return f"{self.key}{separator}{self.ours} {'of' if self.less else 'for'} {self.paper}"
 
 
@@ -63,8 +63,8 @@ def run_kind(record: Record, paper: Settings, epoch: int | None = None) -> RunKi
     """
     ours = record.settings
     images = images_difference(record, paper)
-    left_out = SEEDS | MEASURED | {*DATA}
-    own, theirs = (trained(s, left_out, epoch) for s in (ours, paper))
+    end = ours.epochs if epoch is None else min(ours.epochs, epoch)
+    own, theirs = (trained(s, epoch, end) for s in (ours, paper))
     found = [d for key in own for d in compared(words(key), own[key], theirs[key])]
     found.sort(key=lambda difference: not difference.less)
     if images:
@@ -87,14 +87,17 @@ def images_difference(record: Record, paper: Settings) -> Difference | None:
     return Difference(key="images", ours=f"{record.dataset.train:,}", paper=all_of_them, less=True)
 
 
-def trained(settings: Settings, left_out: Set[str], epoch: int | None) -> dict[str, Any]:
-    """The values that training depends on; with ``epoch``, up to there."""
-    values = settings.model_dump(exclude=set(left_out))
+def trained(settings: Settings, epoch: int | None, end: int) -> dict[str, Any]:
+    """The values that training depends on; with ``epoch``, up to there.
+
+    Learning rates after our ``end`` are left out: the number of epochs says it.
+    """
+    values = settings.model_dump(exclude={*SEEDS, *MEASURED, *DATA})
     if epoch is not None:
         values["epochs"] = min(values["epochs"], epoch)
-        for phase in filter(None, values["phases"].values()):
-            schedule = phase["learning_rate"].items()
-            phase["learning_rate"] = {start: rate for start, rate in schedule if start < epoch}
+    for phase in filter(None, values["phases"].values()):
+        schedule = phase["learning_rate"].items()
+        phase["learning_rate"] = {start: rate for start, rate in schedule if start < end}
     return values
 
 

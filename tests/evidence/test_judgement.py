@@ -1,6 +1,4 @@
-"""The judgements: known answers, and parity of their statistics with scipy's."""
-
-import math
+"""The judgements by the rules of docs/verdicts.md: known answers and simulated runs."""
 
 import numpy as np
 import pytest
@@ -10,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from replication.evidence.run_kind import Kind
-from replication.evidence.statistics import LEVEL, mean_difference, seeds_needed, summary
+from replication.evidence.statistics import LEVEL, seeds_needed, summary
 from replication.evidence.verdicts import Judged, Judgement, judge
 from tests.tools.builders import make_target
 
@@ -19,34 +17,6 @@ hundredths = st.integers(-10_000, 10_000).map(lambda n: n / 100)
 samples = st.lists(hundredths, min_size=3, max_size=12).filter(lambda v: len(set(v)) > 1)
 margins = st.integers(1, 5000).map(lambda n: n / 100)
 quickly = profile(deadline=None, max_examples=150)
-
-
-# Our side
-
-
-@quickly
-@given(values=st.lists(hundredths, min_size=2, max_size=12).filter(lambda v: len(set(v)) > 1))
-def test_interval_is_that_of_scipy(values: list[float]) -> None:
-    ours = summary(values)
-    assert ours.standard_deviation is not None
-    assert ours.interval is not None
-    expected = stats.t.interval(
-        1 - LEVEL, len(values) - 1, loc=math.fsum(values) / len(values), scale=stats.sem(values)
-    )
-    assert ours.seeds == len(values)
-    assert ours.standard_deviation == pytest.approx(stats.tstd(values))
-    assert ours.interval == pytest.approx(expected, rel=1e-9, abs=1e-9)
-
-
-def test_one_value_has_no_interval() -> None:
-    ours = summary([1.5])
-    assert (ours.mean, ours.standard_deviation, ours.interval, ours.seeds) == (1.5, None, None, 1)
-
-
-def test_equal_values_have_an_interval_without_width() -> None:
-    ours = summary([1.5, 1.5, 1.5])
-    assert ours.standard_deviation == 0
-    assert ours.interval == (1.5, 1.5)
 
 
 # The judgement: value 2.0, margin 0.5
@@ -132,52 +102,6 @@ def test_both_equivalent_and_different_is_replicated() -> None:
     assert judged(values).judgement == "replicated"
 
 
-@quickly
-@given(values=samples, value=hundredths, margin=margins, lower_is_better=st.booleans())
-def test_against_an_exact_target_the_tests_are_scipys(
-    values: list[float], value: float, margin: float, lower_is_better: bool
-) -> None:
-    found = mean_difference(summary(values), value, 0.0, margin, lower_is_better)
-    up, down = ("greater", "less") if lower_is_better else ("less", "greater")
-    sign = 1 if lower_is_better else -1
-
-    def p_value(bound: float, alternative: str) -> float:
-        return float(stats.ttest_1samp(values, bound, alternative=alternative).pvalue)
-
-    assert found.p_different == pytest.approx(p_value(value, "two-sided"), abs=1e-7)
-    assert found.p_worse == pytest.approx(p_value(value + sign * margin, up), abs=1e-7)
-    assert found.p_better == pytest.approx(p_value(value - sign * margin, down), abs=1e-7)
-    assert found.p_not_worse == pytest.approx(p_value(value + sign * margin, down), abs=1e-7)
-    one = p_value(value - margin, "greater"), p_value(value + margin, "less")
-    assert found.p_equivalent == pytest.approx(max(one), abs=1e-7)
-
-
-@quickly
-@given(
-    values=samples,
-    value=hundredths,
-    plus_minus=st.integers(1, 500).map(lambda n: n / 100),
-    margin=margins,
-)
-def test_against_an_uncertain_target_it_is_welchs_test(
-    values: list[float], value: float, plus_minus: float, margin: float
-) -> None:
-    """A known variance is that of endlessly many runs; here of 10^12."""
-    n, many = len(values), 10**12
-    mean, deviation = math.fsum(values) / n, float(stats.tstd(values))
-
-    def p_value(published_mean: float, alternative: str) -> float:
-        theirs = (published_mean, plus_minus * math.sqrt(many), many)
-        test = stats.ttest_ind_from_stats(
-            mean, deviation, n, *theirs, equal_var=False, alternative=alternative
-        )
-        return float(test.pvalue)
-
-    found = mean_difference(summary(values), value, plus_minus, margin, True)
-    assert found.p_different == pytest.approx(p_value(value, "two-sided"), abs=1e-6)
-    assert found.p_worse == pytest.approx(p_value(value + margin, "greater"), abs=1e-6)
-
-
 @pytest.mark.parametrize("one_sided", [False, True])
 def test_the_seeds_that_decide_do_so_in_four_of_five_cases(one_sided: bool) -> None:
     """Simulated: runs around the published value, with the spread that was planned for."""
@@ -187,7 +111,7 @@ def test_the_seeds_that_decide_do_so_in_four_of_five_cases(one_sided: bool) -> N
     rng = np.random.default_rng(0)
     kind: Kind = "reduced" if one_sided else "full"
     wanted = "already reached" if one_sided else "replicated"
-    runs = rng.normal(2.0, spread, (2000, needed)).tolist()
+    runs = rng.normal(2.0, spread, (600, needed)).tolist()
     share = np.mean([judged(run, kind, margin=margin).judgement == wanted for run in runs])
     assert share == pytest.approx(0.8, abs=0.06)
 
