@@ -42,7 +42,7 @@ def train(run: "Run") -> "Outcome":
     """Train the network of Figure 10, with labels or without."""
     import torch
 
-    from .measures.clustering import check_clusters, clustering_metrics
+    from .measures.clustering import check_clusters, clustering_metrics, equal_clusters_bound
     from .measures.evaluate import mean_image_error, metrics_on_test, over_chunks
     from .training.run import Outcome
 
@@ -67,6 +67,8 @@ def train(run: "Run") -> "Outcome":
     floor = mean_image_error(data.train, data.test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
     metrics["least_head_distance"] = torch.stack([torch.pdist(own).min() for own in heads])
+    if not run.settings.labels:
+        metrics |= equal_clusters_bound(run)
     if heads.shape[-1] > 2:
         planes = [onto_circle(own) for own in heads.double().cpu().numpy()]
         plane = torch.from_numpy(np.stack(planes)).to(codes)

@@ -46,18 +46,11 @@ MEASURES = {
 
 def train(run: "Run") -> "Outcome":
     """Train without labels; name the clusters afterwards."""
-    import torch
-
-    from .measures.cluster_bound import least_error_of_equal_clusters
     from .measures.clustering import train_clusters
     from .measures.pictures import cluster_heads, cluster_members
     from .training.run import Outcome
 
     fitted, metrics = train_clusters(run)
-    labels = run.dataset.test.labels
-    shares = (labels.bincount() / len(labels)).cpu().numpy()
-    bound = least_error_of_equal_clusters(shares, run.settings.label_dim)
-    metrics[BOUND] = torch.full([len(run.seeds)], bound).double()
     arrays = {"heads": cluster_heads(run), "members": cluster_members(run, MEMBERS)}
     return Outcome(fitted, metrics, arrays)
 

@@ -8,7 +8,7 @@ from replication.models.priors import style_prior
 from replication.training.losses import Model
 from replication.training.run import Run
 
-from .clustering import cluster_probabilities
+from .clustering import cluster_logits
 from .evaluate import over_chunks
 
 STYLES = 8  # rows of the grid
@@ -42,7 +42,7 @@ def cluster_members(run: Run, count: int) -> Tensor:
     """
     size, test = run.settings.label_dim, run.dataset.test
     members = torch.zeros(len(run.seeds), size, count, run.dataset.pixels, dtype=torch.uint8)
-    assigned = torch.from_numpy(cluster_probabilities(run.stack, run.dataset, test).argmax(-1))
+    assigned = torch.from_numpy(cluster_logits(run.stack, run.dataset, test).argmax(-1))
     images = test.images.cpu()
     for own, clusters, seed in zip(members, assigned, run.seeds, strict=True):
         order = torch.randperm(len(test), generator=generator(seed.seed, "members"))

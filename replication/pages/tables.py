@@ -24,7 +24,7 @@ LATEX = str.maketrans(
     | {"±": r"$\pm$", "≤": r"$\leq$", "×": r"$\times$"}
 )
 MARKS = {"paper": "", "secondhand": "[s]", "memory": "[m]", "code": "[c]", "guess": "[g]"}
-NOT_RUN, DIVERGED = "not run", "diverged"
+NOT_RUN, DIVERGED, NOT_MEASURED = "not run", "diverged", "not measured"
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,14 @@ def cell(
         digits=name.digits,
         counted=counted,
     )
+
+
+def cell_if_measured(record: Record | None, metric: str) -> Cell:
+    """As ``cell``, of a metric that older records lack: they say so."""
+    healthy = [s for s in record.seeds if s.status == "ok"] if record else []
+    if healthy and all(metric not in seed.metrics for seed in healthy):
+        return Cell(note=NOT_MEASURED, metric=metric)
+    return cell(record, metric)
 
 
 def number(values: Sequence[float], digits: int = 2) -> Cell:

@@ -59,6 +59,17 @@ def test_the_floor_stands_below_and_what_diverged_has_no_best_seed(rows: list[li
         assert row(rows, name)[3:] == ["diverged", "", ""]
 
 
+def test_the_bound_of_equal_clusters_stands_in_the_table(rows: list[list[str]]) -> None:
+    assert row(rows, table3.BOUND_NAME) == ["13.04", "", "", "2.14", "", ""]
+
+
+def test_what_older_records_lack_is_not_measured(rows: list[list[str]], tmp_path: Path) -> None:
+    for name in table3.ARBITRARY.values():
+        assert row(rows, name) == ["not measured", "", "", "diverged", "", ""]
+    notes = (tmp_path / "figures" / "quick" / f"{table3.ITEM}.md").read_text()
+    assert "Measured before that (clusters_16, clusters_30)" in notes
+
+
 def test_k_means_finds_clusters_that_lie_apart() -> None:
     labels = torch.arange(200) % 4
     grey = torch.zeros(200, 4, dtype=torch.uint8).scatter(1, labels[:, None], 250)

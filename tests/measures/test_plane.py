@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from replication.data.loaders import load
 from replication.evidence.records import warnings_of
 from replication.measures.cluster_bound import least_error_of_equal_clusters
-from replication.measures.clustering import cluster_probabilities
+from replication.measures.clustering import cluster_logits
 from replication.measures.pictures import cluster_heads, cluster_members, style_label_grid
 from replication.measures.plane import onto_circle, told_by_heads
 from replication.measures.semi_supervised import smallest_class
@@ -82,7 +82,7 @@ def test_pictures_have_a_place_for_every_label_and_members_are_theirs(tmp_path: 
     members = cluster_members(run, 3)
     assert members.shape == (2, 10, 3, 64)
     test = run.dataset.test
-    assigned = cluster_probabilities(run.stack, run.dataset, test).argmax(-1)
+    assigned = cluster_logits(run.stack, run.dataset, test).argmax(-1)
     for seed, cluster in product(range(2), range(10)):
         own = {tuple(image.tolist()) for image in test.images[assigned[seed] == cluster]}
         for image in members[seed, cluster]:
@@ -91,7 +91,7 @@ def test_pictures_have_a_place_for_every_label_and_members_are_theirs(tmp_path: 
 
 def test_a_class_without_images_is_seen_and_warned_of(tmp_path: Path) -> None:
     run = run_of(tmp_path)
-    shares = cluster_probabilities(run.stack, run.dataset, run.dataset.test).argmax(-1)
+    shares = cluster_logits(run.stack, run.dataset, run.dataset.test).argmax(-1)
     expected = [100 * np.bincount(own, minlength=10).min() / len(own) for own in shares]
     assert smallest_class(run.stack, run.dataset).tolist() == pytest.approx(expected)
     state = {name: value.clone() for name, value in run.stack.state_dict().items()}
