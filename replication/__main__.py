@@ -15,6 +15,7 @@ from .pages.drawing import FIGURES, Drawing
 from .pages.listing import listed
 from .pages.readme import README, write_readme
 from .pages.report import REPORT, write_report
+from .pages.sources import source_lines
 from .pages.speed import MEASURED
 from .settings.experiments import PRESETS, experiments, known
 
@@ -25,6 +26,7 @@ EXAMPLES = """examples:
   python -m replication readme
   python -m replication migrate
   python -m replication explorer --preset quick
+  python -m replication published --check
   python -m replication report --output /tmp/report.html
   python -m replication campaign --preset quick --hours 8 -- --cores all
   python -m replication campaign --preset paper --hours 8 --device cuda
@@ -95,6 +97,12 @@ def parser() -> argparse.ArgumentParser:
     exploring.add_argument("--preset", default="quick", help=f"{', '.join(PRESETS)} (quick)")
     exploring.set_defaults(command=_explorer)
 
+    sources = commands.add_parser("published", help="list the published values with their sources")
+    sources.add_argument(
+        "--check", action="store_true", help="only what nobody read in the paper, and where to look"
+    )
+    sources.set_defaults(command=_published)
+
     migrating = commands.add_parser(
         "migrate", parents=[common], help="rewrite records of older versions of this suite"
     )
@@ -157,6 +165,11 @@ def _migrate(options: argparse.Namespace) -> None:
     for path in rewritten:
         print(path)
     print(f"{len(rewritten)} records rewritten")
+
+
+def _published(options: argparse.Namespace) -> None:
+    for line in source_lines(published(), unconfirmed=options.check):
+        print(line)
 
 
 def _list(options: argparse.Namespace) -> None:

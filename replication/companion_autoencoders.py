@@ -159,7 +159,8 @@ def stages(drawing: Drawing) -> list[str]:
 def published_notes() -> list[str]:
     """The published numbers that ours are compared with."""
     content = published().items[ITEM]
-    return [f"Published, {t.place}: {t} ({t.source}: {t.cite})." for t in content.targets.values()]
+    notes = [f"Published, {t.place}: {t} ({t.source}: {t.cite})." for t in content.targets.values()]
+    return notes + [f"Published, {r.text}: {r} ({r.source}: {r.cite})." for r in content.remarks]
 
 
 def draw_figure(drawing: Drawing) -> None:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .settings.schema import Seed
     from .training.run import Outcome, Run
 
+ITEM = "controls_log_likelihood"
 TABLE = "table1_log_likelihood"
 VARIANT = "mnist"
 CONTROLS = {
@@ -133,6 +134,7 @@ def draw_table(drawing: Drawing) -> None:
         "bandwidth was chosen on held-out images.",
         "A model whose row is below one of the last three has a likelihood, by this measure, that "
         "copying training images, or blurring them, would surpass.",
+        *(f"Published beside it: {r.text}: {r} nats." for r in published().items[ITEM].remarks),
     ]
     columns = ["samples", "number", "log-likelihood", "bandwidth"]
     Table(caption, columns, rows, notes).write(drawing.stem)

@@ -18,6 +18,15 @@ from .statistics import can_be_met
 
 PUBLISHED = Path(__file__).parent.parent / "published.yaml"
 
+# What a published ± is, beside the number.
+PLUS_MINUS = {
+    "standard_error": "standard error",
+    "standard_deviation": "s.d.",
+    "interval_95": "95 % interval",
+    "over_test_images": "over test images",
+    "unknown": "± of unknown kind",
+}
+
 Source = Literal["paper", "secondhand", "memory", "code", "guess"]
 PlusMinus = Literal[
     "standard_error", "standard_deviation", "interval_95", "over_test_images", "unknown"
@@ -49,6 +58,13 @@ class Value(Strict):
         digits = f"{self.value:.2f}"
         return digits if self.plus_minus is None else f"{digits} ± {self.plus_minus:.2f}"
 
+    def described(self) -> str:
+        """The value with what its ± is."""
+        if self.plus_minus is None:
+            return str(self)
+        of_runs = f" of {self.runs} runs" if self.runs else ""
+        return f"{self} ({PLUS_MINUS[self.plus_minus_kind]}{of_runs})"
+
     @property
     def standard_error(self) -> float:
         """Of the published mean over runs, 0 where the ± says nothing of it (docs/verdicts.md)."""
@@ -77,7 +93,8 @@ class Target(Value):
     """
 
     place: str
-    metric: str | None = None  # where it is not the item's
+    metric: str | None = None  # where it is not the item's, nor its unit
+    unit: str | None = None
     variant: str | None = None
     epoch: Positive | None = None
     weight: Literal[1, 2, 3]

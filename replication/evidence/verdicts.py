@@ -16,6 +16,7 @@ from .run_kind import Difference, Kind, in_brief, run_kind
 from .statistics import (
     ENOUGH_SEEDS,
     LEVEL,
+    MOST_SEEDS,
     MeanDifference,
     Summary,
     discoveries,
@@ -37,9 +38,13 @@ Judgement = Literal[
     "not run",
     "smoke",
 ]
+SHOWN = 3  # differences from the paper's settings, beside a judgement
+# A margin that needs more of them is named.
+MANY_SEEDS = 100
 # What a verdict earns of its target's weight: of full runs, of reduced ones.
 CREDIT = {"replicated": 1.0, "better": 1.0, "different, within the margin": 0.5}
 REACHED = {"already reached": 1.0}
+DIFFERENT = {"better", "worse", "different, within the margin", "not yet reached"}
 
 
 class Verdict(Strict):
@@ -61,13 +66,19 @@ class Verdict(Strict):
     seeds_to_decide: int | None
     trained: str  # when the last seed began, empty without a record
     planned_seeds: int  # of the settings; a record may have fewer
+    margin_note: str = ""  # a margin that no number of seeds can meet, or only very many
     stale: bool = False
+    measured_otherwise: bool = False  # the settings of the measures are not today's
     subset: bool = False
     train_images: int = 0
 
     def __str__(self) -> str:
         """The judgement, with what limits it."""
-        limits = in_brief(self.differences)[:2] if self.kind == "reduced" else []
+        if self.judgement == "not run":
+            return self.judgement
+        limits = in_brief(self.differences) if self.kind == "reduced" else []
+        if len(limits) > SHOWN:
+            limits[SHOWN:] = [f"{len(limits) - SHOWN} more differences"]
         if self.subset:
             limits.append(f"subset ({self.train_images:,})")
         if self.kind == "full" and self.difference and not self.published.confirmed:
@@ -78,6 +89,8 @@ class Verdict(Strict):
             limits.append(f"{self.ours.seeds} of {self.planned_seeds} seeds")
         if self.stale:
             limits.append("stale")
+        if self.measured_otherwise:
+            limits.append("measured by other settings")
         return self.judgement + (f" ({'; '.join(limits)})" if limits else "")
 
 
@@ -107,6 +120,7 @@ def verdict(item: str, name: str, preset: str, record: Record | None, stale: boo
     content = published().items[item]
     target = content.targets[name]
     variant, metric = target.variant or name, target.metric or content.metric
+    today = experiments().settings_of(preset, item, variant)
     kind: Kind | None = None
     differences: list[Difference] = []
     ours = None
@@ -125,7 +139,7 @@ def verdict(item: str, name: str, preset: str, record: Record | None, stale: boo
         variant=variant,
         place=target.place,
         metric=metric,
-        unit=content.unit,
+        unit=content.unit if target.unit is None else target.unit,
         lower_is_better=content.lower_is_better,
         published=target,
         ours=ours,
@@ -133,8 +147,10 @@ def verdict(item: str, name: str, preset: str, record: Record | None, stale: boo
         differences=differences,
         **judged._asdict(),
         trained=max(s.provenance.started for s in record.seeds) if record else "",
-        planned_seeds=len(experiments().settings_of(preset, item, variant).seeds),
+        planned_seeds=len(today.seeds),
+        margin_note=margin_note(target, ours if kind != "not comparable" else None),
         stale=stale,
+        measured_otherwise=record is not None and record.measuring_hash != today.measuring_hash(),
         subset=record is not None and record.dataset.subset,
         train_images=record.dataset.train if record else 0,
     )
@@ -154,11 +170,11 @@ def judge_record(
     if kind is None:
         return Judged("smoke", "small stand-ins for the data: never compared")
     if not record.stable:
-        return Judged("unstable", what_failed(record))
+        alone = judge(ours, target, lower_is_better, kind) if ours else None
+        by_itself = f"; by itself the number would be {alone.judgement}" if alone else ""
+        return Judged("unstable", what_failed(record) + by_itself)
     if ours is None:
         return Judged("not run", "the number was not measured in this run")
-    if kind == "not comparable":
-        return Judged("not comparable", "other images than the paper's were trained on")
     return judge(ours, target, lower_is_better, kind)
 
 
@@ -175,6 +191,8 @@ def what_failed(record: Record) -> str:
 
 def judge(ours: Summary, target: Target, lower_is_better: bool, kind: Kind) -> Judged:
     """The verdict on ``ours`` against ``target``, by the rules of full or of reduced runs."""
+    if kind == "not comparable":
+        return Judged("not comparable", "other images than the paper's were trained on")
     if ours.seeds < ENOUGH_SEEDS:
         return Judged("undecided", f"{ours.seeds} of at least {ENOUGH_SEEDS} seeds")
     margin, error = target.margin, target.standard_error
@@ -217,6 +235,19 @@ def undecided(
     return Judged("undecided", f"{gap}: inconclusive{covered}{hint}", found, more)
 
 
+def margin_note(target: Target, ours: Summary | None) -> str:
+    """What is said of a margin that no number of seeds can meet, or only very many."""
+    if not target.margin_can_be_met:
+        return "no number of seeds can meet the margin"
+    if ours is None or ours.standard_deviation is None:
+        return ""
+    needed = seeds_needed(ours.standard_deviation, target.margin, target.standard_error)
+    if needed is not None and needed <= MANY_SEEDS:
+        return ""
+    count = f"more than {MOST_SEEDS}" if needed is None else str(needed)
+    return f"at the observed spread the margin needs {count} seeds"
+
+
 # All numbers together
 
 
@@ -227,9 +258,12 @@ def score(verdicts: Sequence[Verdict], credit: dict[str, float]) -> tuple[float,
 
 
 def not_surviving(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Differences that are none with the false discovery rate of all held at 5 %."""
+    """Those judged different that are not with the false discovery rate held at 5 %.
+
+    The family is every number with a test of its difference (Benjamini and Hochberg).
+    """
     tested = [v for v in verdicts if v.difference is not None]
     p_values = [v.difference.p_different for v in tested if v.difference]
     kept = discoveries(p_values)
-    pairs = zip(tested, kept, p_values, strict=True)
-    return [v for v, stays, p in pairs if p < LEVEL and not stays]
+    pairs = zip(tested, kept, strict=True)
+    return [v for v, stays in pairs if v.judgement in DIFFERENT and not stays]

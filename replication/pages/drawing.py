@@ -63,14 +63,21 @@ class Drawing:
         return records.read_arrays(path)
 
     def stale(self, variant: str) -> bool:
-        """The record's settings or training code are not today's, seeds apart."""
+        """What the record was trained with, settings or code, is not today's.
+
+        More seeds or other measures make no record stale: verdicts say them apart.
+        """
         record = self.record(variant)
         if record is None:
             return False
-        today = self.settings(variant)
-        hashes = (today.training_hash(), today.measuring_hash())
-        fresh = (record.training_hash, record.measuring_hash) == hashes
-        return not fresh or record.code_hash not in current_code(self.source)
+        today = self.settings(variant).training_hash()
+        return record.training_hash != today or record.code_hash not in current_code(self.source)
+
+    def measured_otherwise(self, variant: str) -> bool:
+        """The settings of the record's measures are not today's."""
+        record = self.record(variant)
+        today = self.settings(variant).measuring_hash()
+        return record is not None and record.measuring_hash != today
 
     def verdicts(self) -> list[Verdict]:
         """One for each published value of the item, in the order of published.yaml."""
@@ -92,10 +99,12 @@ class Drawing:
         text = self.title(text)
         run = [v for v in experiments().items[self.source].variants if self.record(v)]
         stale = [v for v in run if self.stale(v)]
-        if not stale:
-            return text
-        which = "every run" if len(stale) == len(run) > 1 else ", ".join(stale)
-        return f"{text}\nSTALE ({which}): settings or code have changed since"
+        otherwise = [v for v in run if v not in stale and self.measured_otherwise(v)]
+        if stale:
+            text += f"\nSTALE ({those(stale, run)}): settings or code have changed since"
+        if otherwise:
+            text += f"\nMeasured by other settings than today's: {those(otherwise, run)}"
+        return text
 
     def save(self, figure: "Figure") -> None:
         """Write ``figure`` as .png and .pdf beside the item's other drawings.
@@ -110,3 +119,8 @@ class Drawing:
 def seeds_of(record: Record | None) -> int:
     """How many seeds the numbers of a record are of."""
     return 0 if record is None else sum(s.status == "ok" for s in record.seeds)
+
+
+def those(some: list[str], every: list[str]) -> str:
+    """``some`` of the variants, by name unless they are all."""
+    return "every run" if len(some) == len(every) > 1 else ", ".join(some)

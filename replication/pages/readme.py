@@ -21,7 +21,8 @@ COMPARED = ("paper", "quick")
 def results_section(results: Path = RESULTS) -> str:
     """What came out in a few lines, full and reduced runs apart; then a row for each number."""
     best = best_verdicts(results)
-    header = ["published number", "value", "source", "ours (mean ± s.d.)", "seeds", "verdict"]
+    header = ["published number", "value", "source", "ours (mean ± s.d. over seeds)", "seeds"]
+    header += ["begun", "verdict"]
     rows = ["| " + " | ".join(row(verdict)) + " |" for verdict in best]
     table = ["| " + " | ".join(header) + " |", "|---" * len(header) + "|", *rows]
     return "\n".join([*summary_lines(best), "", *table]) + "\n"
@@ -53,12 +54,22 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
     )
     lines.append(
         "*Reduced* runs have about 1 % of the paper's training (preset `quick`, on a CPU): "
-        "they can show that a number is within reach, never that the paper is wrong."
+        "they can show that a number is within reach, never that the paper is wrong.  "
     )
-    if lost := not_surviving(verdicts):
-        places = ", ".join(v.place for v in lost)
-        lines.append(f"Differences that do not survive a false discovery rate of 5 %: {places}.")
-    return lines
+    unconfirmed = sum(not v.published.confirmed for v in paper)
+    lines.append(
+        f"{unconfirmed} of the {len(paper)} published values were not read in the paper itself: "
+        "`python -m replication published --check` says where to look.  "
+    )
+    return [*lines, many_tests(verdicts)]
+
+
+def many_tests(verdicts: Sequence[Verdict]) -> str:
+    """Which differences would not stand if the false discovery rate were held at 5 %."""
+    tested = sum(v.difference is not None for v in verdicts)
+    places = ", ".join(v.place for v in not_surviving(verdicts))
+    kept = f"these differences would not stand: {places}" if places else "all differences stand"
+    return f"With the false discovery rate held at 5 % over {tested} tests, {kept}."
 
 
 def counted(verdicts: Sequence[Verdict]) -> list[str]:
@@ -76,8 +87,9 @@ def counted(verdicts: Sequence[Verdict]) -> list[str]:
 
 def row(verdict: Verdict) -> list[str]:
     value, seeds = ours_of(verdict)
-    published_value = str(verdict.published)
-    return [verdict.place, published_value, verdict.published.source, value, seeds, str(verdict)]
+    published_value, source = verdict.published.described(), verdict.published.source
+    begun = verdict.trained[:10] if verdict.ours else "—"
+    return [verdict.place, published_value, source, value, seeds, begun, str(verdict)]
 
 
 def ours_of(verdict: Verdict) -> tuple[str, str]:

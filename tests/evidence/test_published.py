@@ -43,7 +43,8 @@ def test_shipped_margins_can_be_met() -> None:
 
 def test_the_papers_own_numbers_are_counted_apart() -> None:
     own = [t for _, _, t in published().targets() if not t.of_other_papers]
-    assert len(own) == 21
+    assert len([t for t in own if t.epoch != 500]) == 21
+    assert len(own) == 24  # with the learning curve after 500 epochs
     assert all(("Table" in t.place or "Figure" in t.place or "Appendix" in t.place) for t in own)
     assert published().paper_text
 

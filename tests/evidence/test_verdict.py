@@ -11,6 +11,7 @@ from replication.evidence.records import Record
 from replication.evidence.statistics import summary
 from replication.evidence.verdicts import (
     CREDIT,
+    REACHED,
     Verdict,
     not_surviving,
     score,
@@ -22,6 +23,7 @@ from tests.tools.builders import (
     make_published,
     make_record,
     make_seed,
+    make_settings,
     make_target,
 )
 
@@ -135,9 +137,11 @@ def test_verdict_is_unstable_when_a_seed_failed(
     verdict_on: Judge, changes: dict[str, Any], reason: str
 ) -> None:
     """However good the other seeds are."""
-    seeds = [*record_of(2.0, 2.0, 2.0).seeds, make_seed(3, **changes)]
+    last = {"metrics": {"test_error_percent": 2.0}} | changes
+    seeds = [*record_of(2.0, 2.0, 2.0).seeds, make_seed(3, **last)]
     result = verdict_on(make_record(seeds=seeds))
-    assert (result.judgement, result.reason) == ("unstable", reason)
+    assert result.judgement == "unstable"
+    assert result.reason == f"{reason}; by itself the number would be replicated"
     assert result.ours is not None
 
 
@@ -189,4 +193,37 @@ def test_differences_that_many_tests_bring_are_named(verdict_on: Judge) -> None:
     surely = verdict_on(record_of(3.0, 3.01, 2.99))
     lost = not_surviving([*alike, barely, surely])
     assert surely not in lost
-    assert lost == ([barely] if barely.difference.p_different < 0.05 else [])
+    assert barely.judgement not in ("better", "worse"), "nobody claims a difference"
+    assert lost == []
+
+
+def test_a_claimed_difference_that_does_not_survive_is_named(verdict_on: Judge) -> None:
+    alike = [verdict_on(record_of(1.8, 2.0, 2.25), margin=0.1) for _ in range(19)]
+    claimed = verdict_on(record_of(2.3, 2.4, 2.5), margin=0.1, plus_minus=0.001)
+    assert claimed.judgement == "worse"
+    assert claimed.difference is not None
+    assert 0.005 < claimed.difference.p_different < 0.05
+    assert not_surviving([*alike, claimed]) == [claimed]
+    assert not_surviving([claimed]) == []
+
+
+def test_reduced_runs_stand_beside_the_score(verdict_on: Judge) -> None:
+    reached = verdict_on(record_of(2.0, 2.0, 2.0), variant=REDUCED, weight=3)
+    assert score([reached], CREDIT) == (0.0, 3)
+    assert score([reached], REACHED) == (3.0, 3)
+
+
+def test_a_margin_that_needs_very_many_seeds_is_named(verdict_on: Judge) -> None:
+    """((1.645 + 1.282) x 2 / 0.5)^2 = 137 by the normal approximation."""
+    assert verdict_on(record_of(1.0, 2.0, 3.0)).margin_note == ""
+    many = verdict_on(record_of(0.0, 2.0, 4.0)).margin_note
+    assert many == "at the observed spread the margin needs 139 seeds"
+    hopeless = verdict_on(record_of(1.0, 2.0, 3.0), plus_minus=0.4)
+    assert hopeless.margin_note == "no number of seeds can meet the margin"
+
+
+def test_other_measures_are_said_and_make_no_run_another(verdict_on: Judge) -> None:
+    settings = make_settings(evaluate_every=2)
+    result = verdict_on(record_of(2.0, 2.0, 2.0, settings=settings))
+    assert str(result) == "replicated (measured by other settings)"
+    assert result.kind == "full"
