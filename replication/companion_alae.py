@@ -29,7 +29,7 @@ from .pages.tables import Cell, Row, Table, cell, published_cell
 from .pages.titles import title_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from matplotlib.axes import Axes
     from torch import Tensor
@@ -44,11 +44,13 @@ COLUMNS = {
     "long_nearest_neighbour": "long codes, 1-NN",
     "long_linear": "long codes, SVM",
 }
+# By variant: the name, and how its published numbers' names begin.
 JUDGED = {
-    "alae": "ALAE",
-    "ae_l1": "AE, absolute error",
-    "ae_l2": "AE, squared error",
+    "alae_mnist_ref": ("ALAE", "alae"),
+    "ae_l1": ("AE, absolute error", "ae_l1"),
+    "ae_l2": ("AE, squared error", "ae_l2"),
 }
+MAIN_BRANCH = {"alae": "ALAE with pixels in [-1, 1] and averaged weights (its code's main branch)"}
 TUTORIAL = {
     "alae_convolutional": "ALAE with convolutions (the tutorial's)",
     "alae_lipschitz": "ALAE with bounded updates (the tutorial's, not ALAE's)",
@@ -120,16 +122,18 @@ def draw_table(drawing: Drawing) -> None:
     content = published().items[ITEM]
     verdicts = {v.target: str(v) for v in drawing.verdicts()}
     rows: list[Row] = []
-    for variant, name in JUDGED.items():
-        targets = [f"{variant}_{column}" for column in COLUMNS]
+    for variant, (name, prefix) in JUDGED.items():
+        targets = [f"{prefix}_{column}" for column in COLUMNS]
         values = (published_cell(content.targets[t], "%") for t in targets)
         rows.append([f"{name} (published)", *values])
-        rows.append([f"{name} (ours)", *cells(drawing, variant, verdicts=verdicts)])
+        judged = [verdicts[t] for t in targets]
+        rows.append([f"{name} (ours)", *cells(drawing, variant, verdicts=judged)])
     for other in content.others:
         found = (other.values.get(f"alae_{column}") for column in COLUMNS)
         values = (published_cell(v, "%") if v else Cell() for v in found)
         rows.append([f"{other.method} (published)", *values])
-    rows += [[name, *cells(drawing, variant)] for variant, name in TUTORIAL.items()]
+    unpublished = MAIN_BRANCH | TUTORIAL
+    rows += [[name, *cells(drawing, variant)] for variant, name in unpublished.items()]
     rows.append(["untrained encoder", *cells(drawing, FLOORS)])
     rows.append(["pixels; short: principal components", *cells(drawing, FLOORS, "pixels_")])
     caption = drawing.caption(
@@ -138,23 +142,23 @@ def draw_table(drawing: Drawing) -> None:
     Table(caption, ["method", *COLUMNS.values()], rows, notes(drawing)).write(drawing.stem)
 
 
+def trained() -> dict[str, str]:
+    """The variants that are trained, with their names."""
+    return {variant: name for variant, (name, _) in JUDGED.items()} | MAIN_BRANCH | TUTORIAL
+
+
 def data_of(drawing: Drawing) -> str:
     return title_of(drawing.settings("alae").data)
 
 
 def cells(
-    drawing: Drawing, variant: str, prefix: str = "", verdicts: "Mapping[str, str] | None" = None
+    drawing: Drawing, variant: str, prefix: str = "", verdicts: "Sequence[str]" = ("",) * 4
 ) -> list[Cell]:
     """A variant's four accuracies, with the number of seeds and the verdicts on them."""
-    record, known = drawing.record(variant), verdicts or {}
+    record = drawing.record(variant)
     return [
-        cell(
-            record,
-            f"{prefix}{column}_percent",
-            counted=True,
-            verdict=known.get(f"{variant}_{column}", ""),
-        )
-        for column in COLUMNS
+        cell(record, f"{prefix}{column}_percent", counted=True, verdict=verdict)
+        for column, verdict in zip(COLUMNS, verdicts, strict=True)
     ]
 
 
@@ -164,7 +168,7 @@ def notes(drawing: Drawing) -> list[str]:
     assert settings.alae is not None
     published_epochs = Drawing("paper", ITEM).settings("alae").epochs
     size, classified = settings.style_dim, settings.svm_images
-    epochs = {n: drawing.settings(v).epochs for v, n in {**JUDGED, **TUTORIAL}.items()}
+    epochs = {n: drawing.settings(v).epochs for v, n in trained().items()}
     other = "".join(f" {n}: {e}." for n, e in epochs.items() if e != settings.epochs)
     texts = [
         f"Short codes: w, {size} numbers. Long codes: the features before the encoder's last "
@@ -182,7 +186,7 @@ def notes(drawing: Drawing) -> list[str]:
 
 def draw_figure(drawing: Drawing) -> None:
     """A panel for each trained variant."""
-    variants = {**JUDGED, **TUTORIAL}
+    variants = trained()
     figure = new_figure(9, 1.35 * len(variants) + 0.3)
     for axes, (variant, name) in zip(figure.subplots(len(variants)), variants.items(), strict=True):
         record = drawing.record(variant)

@@ -70,7 +70,8 @@ class Dataset:
     """A data set: ``shape`` is (channels, height, width), ``sha256`` covers all of its bytes.
 
     ``validation`` is held out of ``train`` where the settings ask for it. ``subset`` says that the
-    files are not the official ones.
+    files are not the official ones. The last ``extra`` images of ``train`` are not among those of
+    which a number keeps its label: SVHN's easier digits.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Dataset:
     test: Split
     sha256: str
     subset: bool = False
+    extra: int = 0
     validation: Split = NOTHING
     scaling: Scaling = Scaling()
 
@@ -107,8 +109,8 @@ def hold_out(dataset: Dataset, count: int) -> Dataset:
     if kept <= 0:
         problem = f"validation_images: {count} leaves none of the {len(dataset.train)} images of"
         raise UserError(f"{problem} {dataset.name} to train on", "hold out fewer")
-    train = dataset.train
-    return replace(dataset, train=train[:kept], validation=train[kept:])
+    train, extra = dataset.train, max(dataset.extra - count, 0)
+    return replace(dataset, train=train[:kept], validation=train[kept:], extra=extra)
 
 
 def leave_out(dataset: Dataset, held_out: int) -> Dataset:
@@ -117,7 +119,9 @@ def leave_out(dataset: Dataset, held_out: int) -> Dataset:
         problem = f"held_out_class: {dataset.name} has no class {held_out}"
         raise UserError(problem, f"choose one of 0 to {dataset.classes - 1}")
     train, validation = (s[s.labels != held_out] for s in (dataset.train, dataset.validation))
-    return replace(dataset, train=train, validation=validation)
+    last = dataset.train.labels[len(dataset.train) - dataset.extra :]
+    extra = int((last != held_out).sum())
+    return replace(dataset, train=train, validation=validation, extra=extra)
 
 
 def scaled(images: Tensor) -> Tensor:

@@ -35,8 +35,9 @@ SVHN_FILES = {
 def load_svhn(allow_subset: bool = False, use_extra: bool = False) -> Dataset:
     """SVHN's cropped digits: 73,257 to train and 26,032 to test, colour, channel first.
 
-    With ``use_extra`` its 531,131 easier digits follow those to train on. A file with other digits
-    is refused except with ``allow_subset``, and then makes the data set a subset.
+    With ``use_extra`` its 531,131 easier digits follow those to train on; a number of images that
+    keep their label is drawn from the others, as is usual. A file with other digits is refused
+    except with ``allow_subset``, and then makes the data set a subset.
     """
     names = [n for n in SVHN_FILES if use_extra or n != "extra_32x32.mat"]
     folder = data_root() / "SVHN"
@@ -48,8 +49,9 @@ def load_svhn(allow_subset: bool = False, use_extra: bool = False) -> Dataset:
     if extra:
         images, labels = [train.images, extra[0].images], [train.labels, extra[0].labels]
         train = Split(torch.cat(images), torch.cat(labels))
-    sha256 = fingerprint(train, test)
-    return Dataset("svhn", (3, 32, 32), 10, train, test, sha256, subset=not all(official))
+    sha256, count = fingerprint(train, test), sum(map(len, extra))
+    subset = not all(official)
+    return Dataset("svhn", (3, 32, 32), 10, train, test, sha256, subset=subset, extra=count)
 
 
 def is_official(path: Path, allow_subset: bool) -> bool:

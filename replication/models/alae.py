@@ -17,7 +17,7 @@ from replication.base.errors import UserError
 from replication.base.streams import generator
 from replication.settings.schema import Settings
 
-SLOPE = 0.2  # of the leaky ReLU for negative inputs
+SLOPE = 0.2  # of the leaky ReLU for negative inputs, in the encoder's trunk and the mapping
 GAIN = math.sqrt(2)
 
 
@@ -73,25 +73,26 @@ class DoublingConvolution(Equalised):
         return conv_transpose2d(images * self.scale, self.weight, self.bias_used(), **how)
 
 
-def layers(sizes: Sequence[int], multiplier: float = 1.0) -> list[nn.Module]:
+def layers(sizes: Sequence[int], multiplier: float = 1.0, slope: float = SLOPE) -> list[nn.Module]:
     """Linear layers of the given sizes, each followed by a leaky ReLU."""
     made: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
-        made += [EqualisedLinear(inputs, outputs, multiplier), nn.LeakyReLU(SLOPE)]
+        made += [EqualisedLinear(inputs, outputs, multiplier), nn.LeakyReLU(slope)]
     return made
 
 
 class LatentEncoder(nn.Module):
     """E: latent codes w of images. Its ``trunk`` gives the features before the last layer."""
 
-    def __init__(self, trunk: Sequence[nn.Module], features: int, size: int):
+    def __init__(self, trunk: Sequence[nn.Module], features: int, size: int, slope: float):
         super().__init__()
         self.trunk = nn.Sequential(*trunk)
         self.last = EqualisedLinear(features, size)
+        self.slope = slope
 
     def forward(self, images: Tensor, epsilon: Tensor | None = None) -> dict[str, Tensor]:
         """``style`` [B, size], which is w, of ``images`` [B, pixels]; it takes no epsilon."""
-        return {"style": leaky_relu(self.last(self.trunk(images)), SLOPE).float()}
+        return {"style": leaky_relu(self.last(self.trunk(images)), self.slope).float()}
 
 
 class LatentDecoder(nn.Module):
@@ -138,16 +139,17 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
     """
     alae, size = settings.alae, settings.style_dim
     assert alae is not None
+    slope = alae.generator_slope
     if alae.channels:
-        into, features, out = convolutions(alae.channels, pixels, size)
+        into, features, out = convolutions(alae.channels, pixels, size, slope)
     else:
         into, features = layers([pixels, *settings.hidden_sizes]), settings.hidden_sizes[-1]
         out = [
-            *layers([size, *settings.hidden_sizes]),
+            *layers([size, *settings.hidden_sizes], slope=slope),
             EqualisedLinear(settings.hidden_sizes[-1], pixels),
         ]
     model = nn.ModuleDict()
-    model["encoder"] = LatentEncoder(into, features, size)
+    model["encoder"] = LatentEncoder(into, features, size, slope)
     model["decoder"] = LatentDecoder(out)
     if settings.phases.generator:
         depths = (alae.mapping_layers, alae.discriminator_layers)
@@ -160,7 +162,7 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
 
 
 def convolutions(
-    channels: Sequence[int], pixels: int, size: int
+    channels: Sequence[int], pixels: int, size: int, slope: float
 ) -> tuple[list[nn.Module], int, list[nn.Module]]:
     """The encoder's trunk, how many features it gives, and the decoder that mirrors it."""
     side, shrunk = math.isqrt(pixels), 2 ** len(channels)
@@ -173,11 +175,11 @@ def convolutions(
     for inputs, outputs in pairwise([1, *channels]):
         into += [HalvingConvolution(inputs, outputs), nn.LeakyReLU(SLOPE)]
     out: list[nn.Module] = [
-        *layers([size, features]),
+        *layers([size, features], slope=slope),
         nn.Unflatten(-1, (channels[-1], least, least)),
     ]
     for inputs, outputs in pairwise([*reversed(channels), 1]):
-        out += [DoublingConvolution(inputs, outputs), nn.LeakyReLU(SLOPE)]
+        out += [DoublingConvolution(inputs, outputs), nn.LeakyReLU(slope)]
     return [*into, nn.Flatten(-3)], features, [*out[:-1], nn.Flatten(-3)]
 
 

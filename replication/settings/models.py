@@ -34,6 +34,8 @@ class Alae(Strict):
     learning_rate_multiplier: PositiveNumber = 0.1
     # Of the penalty on the discriminator's gradient (R1).
     gamma: Annotated[float, Field(ge=0)] = 10.0
+    # Of the leaky ReLUs of the generator, and of the one after the encoder's last layer.
+    generator_slope: Annotated[float, Field(ge=0, lt=1)] = 0.2
     # 3x3 convolutions with as many channels instead of the hidden layers.
     channels: Annotated[list[Positive], Field(default_factory=list)]
     # By how much, in the Euclidean norm, a step may move a tensor of parameters.

@@ -91,7 +91,10 @@ class Run:
         train, count = self.dataset.train, self.settings.labels
         labelled = None
         if count:
-            chosen = [choose_labelled(train.labels, count, s.label_seed) for s in self.seeds]
+            labels = train.labels
+            if count != "all":
+                labels = labels[: len(labels) - self.dataset.extra]
+            chosen = [choose_labelled(labels, count, s.label_seed) for s in self.seeds]
             labelled = torch.stack(chosen)
         s = self.settings
         sizes = (s.batch_size, self.streams, s.given_size, s.differences.labelled_epochs)

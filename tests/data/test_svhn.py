@@ -16,10 +16,13 @@ from scipy.sparse import csc_matrix
 
 from replication.base.errors import UserError
 from replication.data import download, svhn
+from replication.data.dataset import hold_out, leave_out
 from replication.data.digits import load_digits
 from replication.data.loaders import load
 from replication.data.svhn import SVHN_FILES, Official, load_svhn
 from replication.data.synthetic import load_street_digits
+from replication.settings.schema import Seed
+from replication.training.run import Run
 from tests.tools.builders import make_settings
 
 TRAIN, TEST, EXTRA = SVHN_FILES
@@ -82,7 +85,34 @@ def test_extra_digits_follow_those_to_train_on(folder: Path, small_is_official: 
     assert dataset.train.labels.tolist() == [1, 9, 0, 2, 0] * 2
     assert dataset.train.images[5:].equal(dataset.train.images[:5])
     assert len(dataset.test) == 5
+    assert (dataset.extra, load_svhn().extra) == (5, 0)
     assert dataset.sha256 != load_svhn().sha256
+
+
+def test_labels_are_kept_of_the_digits_to_train_on_alone(folder: Path) -> None:
+    """The easier extra digits would be most of them. Where all keep theirs, they do, too."""
+    ten = matlab({"X": pixels(10), "y": np.arange(1, 11, dtype=np.uint8)[:, None]})
+    for name in (TRAIN, EXTRA):
+        (folder / name).write_bytes(ten)
+    data = load_svhn(allow_subset=True, use_extra=True)
+    settings = make_settings(data="svhn", use_extra=True, labels=10)
+    for seed in range(5):
+        labelled = Run(settings, data, [Seed(seed, seed)]).batches().labelled
+        assert labelled is not None
+        assert sorted(labelled[0].tolist()) == list(range(10))
+    every = settings.model_copy(update={"labels": "all"})
+    labelled = Run(every, data, [Seed(0, 0)]).batches().labelled
+    assert labelled is not None
+    assert labelled.tolist() == [list(range(20))]
+
+
+def test_what_is_held_out_is_taken_from_the_extra_digits_first(
+    folder: Path, small_is_official: None
+) -> None:
+    (folder / EXTRA).write_bytes(GOOD)
+    dataset = load_svhn(use_extra=True)
+    assert [hold_out(dataset, count).extra for count in (2, 5, 7)] == [3, 0, 0]
+    assert leave_out(dataset, 0).extra == 3, "of the five extra digits two are zeros"
 
 
 def test_settings_decide(folder: Path) -> None:

@@ -98,3 +98,21 @@ def test_the_mapping_sees_the_direction_of_its_noise_alone() -> None:
     model = build(PUBLISHED, 64, 0)
     noise = normal(6, PUBLISHED.style_dim)
     torch.testing.assert_close(model["mapping"](noise), model["mapping"](7 * noise))
+
+
+def test_the_slope_of_the_generator_is_that_of_the_settings() -> None:
+    """And of the encoder after its last layer; its trunk and the mapping keep theirs."""
+    assert PUBLISHED.alae is not None
+    own = PUBLISHED.alae.model_copy(update={"generator_slope": 0.01})
+    model = build(PUBLISHED.model_copy(update={"alae": own}), 64, 0)
+    before = build(PUBLISHED, 64, 0)
+
+    def slopes(part: nn.Module) -> set[float]:
+        return {m.negative_slope for m in part.modules() if isinstance(m, nn.LeakyReLU)}
+
+    assert slopes(model["decoder"]) == {0.01}
+    assert slopes(model["encoder"]) == slopes(model["mapping"]) == {0.2}
+    images = normal(200, 64)
+    codes, old = model["encoder"](images)["style"], before["encoder"](images)["style"]
+    assert torch.equal(codes > 0, old > 0)
+    torch.testing.assert_close(codes[codes < 0], 0.05 * old[old < 0])
