@@ -32,6 +32,7 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
+from .evidence.statistics import deviation_factors
 from .pages.ablations import (
     difference,
     learning_curves,
@@ -117,9 +118,15 @@ def spread(drawing: Drawing) -> list[str]:
         for v, own in values.items()
         if len(own) > 1
     ]
-    return (
-        [f"Standard deviation of the literal recipe's error: {', '.join(parts)}."] if parts else []
-    )
+    if not parts:
+        return []
+    least = min(len(own) for own in values.values() if len(own) > 1)
+    low, high = deviation_factors(least)
+    return [
+        f"Standard deviation of the literal recipe's error: {', '.join(parts)}. With {least} seeds "
+        f"its 95 % interval reaches from {low:.2f} to {high:.1f} times as much: which source of "
+        "chance is the larger cannot be told. Each is seen beside one value of the other."
+    ]
 
 
 def draw_figure(drawing: Drawing) -> None:

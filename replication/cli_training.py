@@ -48,8 +48,8 @@ def _add_execution(command: argparse.ArgumentParser, variants: list[str]) -> Non
         "--precision",
         choices=["auto", "float32", "bf16-products"],
         default="auto",
-        help="of the products; auto: as it was begun or recorded, or bf16 where it is faster and"
-        " does no harm (auto)",
+        help="of the products; auto: as it was begun or recorded, or bf16 where it is faster"
+        " (auto)",
     )
 
 

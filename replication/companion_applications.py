@@ -16,8 +16,6 @@ Test labels choose nothing: no threshold is set, and the schedules are those of 
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .cli import main
 from .pages.applications import (
     AREAS,
@@ -41,7 +39,7 @@ from .pages.applications import (
 )
 from .pages.drawing import Drawing, seeds_of
 from .pages.style import new_figure
-from .pages.tables import Cell, Row, Table, cell, number, write_tables
+from .pages.tables import Cell, Row, Table, cell, cell_if_measured, number, write_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,7 +104,8 @@ def generation(drawing: Drawing) -> Table:
         "FID and inception score are read through the suite's classifier, not through one of "
         "ImageNet: comparable within this table only. The classifier misreads "
         f"{cell(known, 'reader_error_percent')} % of the test images. Real images: training "
-        "images for the FID (its sampling noise), test images for the score.",
+        "images for the FID (its sampling noise; the classifier was trained on them, so that it is "
+        "no lower bound), test images for the score.",
     ]
     columns = ["measure", *GENERATION.values(), "real images"]
     caption = drawing.caption("Generation: images decoded from the prior (no published number)")
@@ -120,7 +119,7 @@ def anomaly(drawing: Drawing) -> Table:
     rows: list[Row] = []
     for area, name in AREAS.items():
         for digit, record in records.items():
-            own = (cell(record, f"{area}_percent_{score}") for score in scores)
+            own = (cell_if_measured(record, f"{area}_percent_{score}") for score in scores)
             chance = Cell(mean=50.0) if area == "auroc" else cell(record, "auprc_percent_chance")
             rows.append([f"{name}, digit {digit}", *own, chance])
         run = [r for r in records.values() if r and r.values(f"{area}_percent_pca")]
@@ -128,7 +127,8 @@ def anomaly(drawing: Drawing) -> Table:
         rows.append([f"{name}, mean over {len(run)} digits", *means, Cell()])
     notes = [
         "All test images; the digit left out of training is the anomaly. The ± of the means is the "
-        "standard deviation between digits. The last two methods take no autoencoder."
+        "standard deviation between digits, of which each has one or a few seeds. The methods from "
+        "principal components on take no autoencoder; the nearest training image learns nothing."
     ]
     caption = drawing.caption("Anomalies: a digit that was left out of training, %")
     return Table(caption, ["measure", *scores.values(), "chance"], rows, notes)
@@ -138,7 +138,9 @@ def over_digits(run: "list[Record]", metric: str) -> Cell:
     """The mean of a metric over the digits ± the standard deviation between them."""
     if not run:
         return Cell(note="not run")
-    return number([float(np.mean(record.values(metric))) for record in run])
+    found = [cell_if_measured(record, metric).mean for record in run]
+    known = [mean for mean in found if mean is not None]
+    return number(known) if len(known) == len(found) else Cell(note="not measured")
 
 
 def augmentation(drawing: Drawing) -> Table:

@@ -20,6 +20,7 @@ Models without a prior are sampled through the Gaussian with the mean and covari
 """
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,6 +29,7 @@ from .cli import main
 from .evidence.published import published
 from .pages.drawing import Drawing
 from .pages.image_grids import WHITE, squares, tiled
+from .pages.sources import entries
 from .pages.style import new_figure, not_run, scatter_by_class
 from .pages.tables import Cell, Row, Table, cell, number
 
@@ -45,13 +47,14 @@ COLUMNS = {
     "log_likelihood_10000": "Parzen, nats",
     "nearest_neighbour_percent": "1-NN, %",
     "linear_probe_percent": "linear probe, %",
-    "prior_distance": "prior mismatch",
-    "prior_sampling_noise": "its sampling noise",
+    "prior_distance": "prior mismatch, s.d.",
+    "prior_sampling_noise": "its sampling noise, s.d.",
     "fid": "FID",
     "inception_score": "IS",
     "fine_tuned_error_percent": "fine-tuned error, %",
     "from_scratch_error_percent": "from scratch, %",
 }
+OF_PRIOR = ("prior_distance", "prior_sampling_noise")
 PLANES = {"undercomplete": "autoencoder", "aae_2d": "adversarial", "vae_2d": "variational"}
 DENOISED = {"denoising_gaussian": "Gaussian noise", "denoising_salt": "salt and pepper"}
 
@@ -110,11 +113,13 @@ def draw_table(drawing: Drawing) -> None:
     notes = [
         "Mean ± standard deviation over seeds. 1-NN, linear probe and fine-tuning read the digit "
         "in the code of test images. Prior mismatch: sliced Wasserstein distance of test codes to "
-        "samples of the prior, in the code's unit; for models without a prior, to the Gaussian of "
-        "the training codes' mean and covariance, from which they are sampled, too.",
-        "FID and IS through the suite's own classifier: not comparable with other papers'.",
+        "samples of the prior, in units of its standard deviation (adversarial 5, variational 1). "
+        "Models without one are sampled through the Gaussian of their codes' mean and covariance.",
+        "FID and IS through the suite's own classifier, trained on the training images (whose FID "
+        "is no lower bound therefore): not comparable with other papers'.",
         *stages(drawing),
-        *published_notes(),
+        *(f"Published, {entry}." for entry in entries(ITEM, published().items[ITEM])),
+        *drawing.provenance_notes(),
     ]
     caption = drawing.caption("The autoencoder family: codes, reconstructions and samples")
     Table(caption, ["autoencoder", *COLUMNS.values()], rows, notes).write(drawing.stem)
@@ -126,7 +131,18 @@ def measure(record: "Record | None", metric: str, verdict: str = "") -> Cell:
         return Cell(note="not run" if metric == next(iter(COLUMNS)) else "", verdict=verdict)
     healthy = [s for s in record.seeds if s.status == "ok"]
     lacking = any(metric not in seed.metrics for seed in healthy)
-    return Cell() if lacking else cell(record, metric, verdict=verdict)
+    found = Cell() if lacking else cell(record, metric, verdict=verdict)
+    return in_units_of_prior(found, record) if metric in OF_PRIOR else found
+
+
+def in_units_of_prior(found: Cell, record: "Record") -> Cell:
+    """A distance of codes, in standard deviations of their prior; none where there is no prior."""
+    phases, std = record.settings.phases, record.settings.style_prior.std
+    if not (phases.discriminator or phases.variational):
+        return Cell()
+    if found.mean is None:
+        return found
+    return replace(found, mean=found.mean / std, sd=None if found.sd is None else found.sd / std)
 
 
 def bounds(drawing: Drawing) -> list[Row]:
@@ -154,13 +170,6 @@ def stages(drawing: Drawing) -> list[str]:
             name = described.place.partition(": ")[2]
             notes.append(f"{name}: error per pixel x 1000 layer by layer {greedy}.")
     return notes
-
-
-def published_notes() -> list[str]:
-    """The published numbers that ours are compared with."""
-    content = published().items[ITEM]
-    notes = [f"Published, {t.place}: {t} ({t.source}: {t.cite})." for t in content.targets.values()]
-    return notes + [f"Published, {r.text}: {r} ({r.source}: {r.cite})." for r in content.remarks]
 
 
 def draw_figure(drawing: Drawing) -> None:

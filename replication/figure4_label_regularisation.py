@@ -24,7 +24,7 @@ from .cli import main
 from .pages.drawing import Drawing
 from .pages.outlines import prior_outlines
 from .pages.style import DIGITS, SMALL, new_figure, not_run, scatter_by_class
-from .pages.tables import Cell, cell
+from .pages.tables import Cell, cell, cell_if_measured
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,8 @@ NUMBERS = (
     "prior_sampling_noise",
 )
 
+ERRORS = ("test_reconstruction_per_pixel", "class_mean_per_pixel", "mean_image_per_pixel")
+
 
 def train(run: "Run") -> "Outcome":
     """Train an adversarial autoencoder whose style discriminator is told the labels."""
@@ -60,6 +62,7 @@ def train(run: "Run") -> "Outcome":
         prior_distances,
         sampled_codes,
     )
+    from .measures.probes import class_mean_error
     from .models.priors import GaussianMixture, SwissRoll, style_prior
     from .training.run import Outcome
 
@@ -81,8 +84,11 @@ def train(run: "Run") -> "Outcome":
     metrics = evaluate() | prior_distances(codes, prior, run.seeds)
     metrics |= references(codes, data.test.labels, prior, run.seeds)
     metrics |= each_class(codes, data.test.labels, prior)
-    floor = mean_image_error(data.train, data.test)
-    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
+    floors = {
+        "mean_image_per_pixel": mean_image_error(data.train, data.test),
+        "class_mean_per_pixel": class_mean_error(data.train, data.test),
+    }
+    metrics |= {name: torch.full([len(run.seeds)], floor) for name, floor in floors.items()}
 
     arrays = {"codes": codes, "labels": data.test.labels.byte().expand(len(run.seeds), -1)}
     images = {}
@@ -211,6 +217,9 @@ def pictures(axes: "Axes", drawing: Drawing, variant: str, name: str, title: str
         gap = np.full((sheet.shape[1], sheet.shape[1] // 30), 255, dtype=sheet.dtype)
         sheet = np.concatenate([p for own in sheet for p in (gap, own)][1:], 1)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    error, of_class, of_all = (cell_if_measured(record, m) for m in ERRORS)
+    text = f"squared error per pixel x 1000: {error}; mean image of each class {of_class}, "
+    axes.set_title(f"{title}\n{text}of all {of_all}", fontsize=SMALL)
     axes.set_anchor("N")
     axes.axis("off")
 

@@ -196,6 +196,7 @@ def draw_table(drawing: Drawing) -> None:
     ]
     caption = drawing.caption("What the label and the style decide (Figure 7)")
     columns = ["measure", *(data_of(drawing, v) for v in VARIANTS)]
+    notes += drawing.provenance_notes()
     Table(caption, columns, rows, notes).write(drawing.stem)
 
 

@@ -113,6 +113,7 @@ def draw_table(drawing: Drawing) -> None:
         "± is the standard error over test images; [s] quoted by another source, [m] from memory."
     ]
     notes += [text for v in drawing.description.variants if (text := variant_note(drawing, v))]
+    notes += drawing.provenance_notes()
     caption = drawing.caption("Parzen-window log-likelihood of test images, nats (Table 1)")
     Table(caption, columns, rows, notes).write(drawing.stem)
 

@@ -64,7 +64,7 @@ def draw_table(drawing: Drawing) -> None:
         "Ours: mean ± standard deviation over seeds; each seed has its own label draw.",
     ]
     every = [subset_note(drawing, v) for v in (*COLUMNS, *BASELINES.values())]
-    notes += [note for note in dict.fromkeys(every) if note]
+    notes += [note for note in dict.fromkeys(every) if note] + drawing.provenance_notes()
     Table(caption, ["method", *COLUMNS.values()], rows, notes).write(drawing.stem)
 
 

@@ -126,7 +126,7 @@ def draw_table(drawing: Drawing) -> None:
         "labels. Chosen without labels: the seed with the least reconstruction error at the end of "
         "training."
     )
-    notes += naming_notes(drawing)
+    notes += naming_notes(drawing) + drawing.provenance_notes()
     Table(caption, columns, rows, notes).write(drawing.stem)
 
 

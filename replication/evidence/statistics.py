@@ -133,6 +133,21 @@ def paired_difference(own: Sequence[float], other: Sequence[float]) -> tuple[flo
     return mean(differences), quantile * stdev(differences) / math.sqrt(count)
 
 
+def deviation_factors(count: int) -> Interval:
+    """By what a standard deviation of ``count`` values is multiplied for its 95 % interval.
+
+    Of normal values, by chi-square; a ValueError for fewer than two.
+    """
+    from scipy.stats import chi2
+
+    if count < 2:
+        raise ValueError("one value has no standard deviation")
+    freedom = count - 1
+    tails = chi2.ppf(1 - LEVEL / 2, freedom), chi2.ppf(LEVEL / 2, freedom)
+    low, high = (math.sqrt(freedom / tail) for tail in tails)
+    return low, high
+
+
 def can_be_met(margin: float, standard_error: float) -> bool:
     """Endless seeds that agree with the published mean would show it, whose error stays."""
     from scipy.stats import norm

@@ -7,6 +7,7 @@ areas under the ROC and the precision-recall curve need none.
 from typing import cast
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from replication.data.dataset import Dataset, scaled
@@ -15,6 +16,8 @@ from replication.training.losses import Model
 from replication.training.run import Run
 
 from .evaluate import of_each_seed, over_chunks
+
+BLOCK = 250  # test images at once: their distances to 60,000 others take 60 MB
 
 
 def anomaly_scores(run: Run) -> dict[str, Tensor]:
@@ -41,7 +44,8 @@ def anomaly_scores(run: Run) -> dict[str, Tensor]:
 def rival_scores(dataset: Dataset, components: int, seed: int) -> dict[str, np.ndarray]:
     """What takes no autoencoder, for each test image [N].
 
-    ``pca``: the squared error of that many principal components; ``forest``: IsolationForest.
+    ``pca``: the squared error of that many principal components; ``forest``: IsolationForest;
+    ``nearest``: the distance to the nearest training image, in which nothing is learned.
     """
     from sklearn.decomposition import PCA
     from sklearn.ensemble import IsolationForest
@@ -50,7 +54,17 @@ def rival_scores(dataset: Dataset, components: int, seed: int) -> dict[str, np.n
     pca = PCA(components, random_state=seed).fit(train)
     misfit = pca.inverse_transform(pca.transform(test)) - test
     forest = IsolationForest(random_state=seed).fit(train)
-    return {"pca": np.square(misfit).mean(1), "forest": -forest.score_samples(test)}
+    return {
+        "pca": np.square(misfit).mean(1),
+        "forest": -forest.score_samples(test),
+        "nearest": nearest_distances(scaled(dataset.train.images), scaled(dataset.test.images)),
+    }
+
+
+def nearest_distances(train: Tensor, test: Tensor) -> np.ndarray:
+    """The Euclidean distance [M] of each of ``test`` [M, d] to the nearest of ``train`` [N, d]."""
+    blocks = [torch.cdist(part, train).amin(1) for part in test.split(BLOCK)]
+    return torch.cat(blocks).cpu().numpy()
 
 
 def areas(scores: np.ndarray, anomalous: np.ndarray) -> tuple[float, float]:

@@ -7,7 +7,7 @@ import numpy as np
 from .drawing import Drawing
 from .image_grids import WHITE, squares, tiled
 from .style import LINES, SMALL, TINY, not_run
-from .tables import cell
+from .tables import cell, cell_if_measured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,7 +29,11 @@ SCORES = {
     "prior": "prior's density",
     "discriminator": "discriminator",
 }
-RIVALS = {"pca": "principal components", "forest": "isolation forest"}
+RIVALS = {
+    "pca": "principal components",
+    "forest": "isolation forest",
+    "nearest": "nearest training image",
+}
 AREAS = {"auroc": "AUROC", "auprc": "AUPRC"}
 SPACES = {"codes": "codes", "components": "principal components", "pixels": "pixels"}
 BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}  # a legend's place
@@ -108,10 +112,12 @@ def draw_anomalies(axes: "Axes", drawing: Drawing) -> None:
     if not run:
         drawable(axes, next(iter(records.values()), None), title)
         return
-    for marker, (score, name) in zip("osD^v", (SCORES | RIVALS).items(), strict=True):
-        found = [np.mean(r.values(f"auroc_percent_{score}")) for r in run.values()]
+    for marker, (score, name) in zip("osD^v<", (SCORES | RIVALS).items(), strict=True):
+        found = {k: cell_if_measured(r, f"auroc_percent_{score}").mean for k, r in run.items()}
+        known = {k: mean for k, mean in found.items() if mean is not None}
         fill = "full" if score in SCORES else "none"
-        axes.plot([*run], found, marker, ms=5, fillstyle=fill, label=name)
+        if known:  # older records have no nearest image
+            axes.plot([*known], [*known.values()], marker, ms=5, fillstyle=fill, label=name)
     axes.axhline(50, color="black", lw=0.8, ls="--", label="chance")
     axes.set(title=title, xlabel="digit left out", ylabel="AUROC, %", xticks=[*run])
     axes.set(ylim=(0, 103), yticks=range(0, 101, 25))

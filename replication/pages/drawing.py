@@ -106,6 +106,24 @@ class Drawing:
             text += f"\nMeasured by other settings than today's: {those(otherwise, run)}"
         return text
 
+    def provenance_notes(self) -> list[str]:
+        """What a reader of the numbers should know of how they were made."""
+        made: dict[str, list[str]] = {}
+        dirty = []
+        for variant in experiments().items[self.source].variants:
+            seeds = record.seeds if (record := self.record(variant)) else []
+            for precision in dict.fromkeys(seed.provenance.precision for seed in seeds):
+                made.setdefault(precision, []).append(variant)
+            if any(seed.provenance.dirty for seed in seeds):
+                dirty.append(variant)
+        notes = []
+        if len(made) > 1:
+            parts = "; ".join(f"{name}: {', '.join(own)}" for name, own in made.items())
+            notes.append(f"Trained in two precisions. {parts}.")
+        if dirty:
+            notes.append(f"Made with uncommitted changes of the code: {', '.join(dirty)}.")
+        return notes
+
     def save(self, figure: "Figure") -> None:
         """Write ``figure`` as .png and .pdf beside the item's other drawings.
 

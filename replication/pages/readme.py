@@ -61,7 +61,11 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
         f"{unconfirmed} of the {len(paper)} published values were not read in the paper itself: "
         "`python -m replication published --check` says where to look.  "
     )
-    return [*lines, many_tests(verdicts)]
+    lines.append(f"{many_tests(verdicts)}  ")
+    notes = [f"{v.place} ({v.margin_note.rpartition('needs ')[2]})" for v in paper if v.margin_note]
+    if notes:
+        lines.append(f"Margins that more than 100 seeds would be needed for: {'; '.join(notes)}.")
+    return lines
 
 
 def many_tests(verdicts: Sequence[Verdict]) -> str:

@@ -13,6 +13,7 @@ from replication.evidence.statistics import (
     LEVEL,
     MeanDifference,
     can_be_met,
+    deviation_factors,
     discoveries,
     mean_difference,
     paired_difference,
@@ -71,6 +72,18 @@ def test_the_prediction_interval_covers_one_more_run_in_95_of_100_cases() -> Non
         low, high = summary(values).prediction or (0, 0)
         covered += low <= one_more <= high
     assert covered / 1500 == pytest.approx(0.95, abs=0.015)
+
+
+def test_a_standard_deviation_of_three_seeds_says_little() -> None:
+    """Tables of the chi-square distribution have 7.378 and 0.0506 for two degrees of freedom."""
+    assert deviation_factors(3) == pytest.approx(
+        ((2 / 7.378) ** 0.5, (2 / 0.05064) ** 0.5), rel=1e-3
+    )
+    drawn = np.random.default_rng(3).standard_normal((4000, 4)).std(1, ddof=1)
+    low, high = deviation_factors(4)
+    assert ((low * drawn <= 1) & (high * drawn >= 1)).mean() == pytest.approx(0.95, abs=0.012)
+    with pytest.raises(ValueError, match="one value"):
+        deviation_factors(1)
 
 
 # The difference from a published value

@@ -25,7 +25,7 @@ from replication.training.layerwise import Layerwise
 from replication.training.penalties import activity_divergence, squared_jacobian
 from replication.training.run import Run
 from replication.training.schedule import in_order
-from tests.tools.builders import make_settings
+from tests.tools.builders import make_record, make_seed, make_settings
 from tests.tools.tables import shown_rows
 
 ITEM = companion.ITEM
@@ -199,6 +199,20 @@ def test_measures_are_between_their_bounds(stored: Path) -> None:
         stages = {row["epoch"]: set(row) for row in seed.history}
         assert "layer" in stages[1]
         assert "reconstruction" in stages[record.settings.epochs]
+
+
+def test_the_mismatch_is_in_units_of_the_prior() -> None:
+    """0.353 under a prior of 5 is better matched than 0.101 under one of 1."""
+
+    def shown(variant: str, distance: float) -> str:
+        settings = experiments().settings_of("quick", ITEM, variant)
+        seeds = [make_seed(k, metrics={"prior_distance": distance}) for k in range(2)]
+        record = make_record(item=ITEM, variant=variant, settings=settings, seeds=seeds)
+        return str(companion.measure(record, "prior_distance"))
+
+    assert shown("aae", 0.353) == "0.071"
+    assert shown("vae_8d", 0.101) == "0.101"
+    assert shown("plain_8d", 0.06) == "", "it has no prior to match"
 
 
 def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path: Path) -> None:

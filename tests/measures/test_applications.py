@@ -201,6 +201,9 @@ def test_rivals_see_what_lies_off_the_line() -> None:
     assert scores["pca"][-1] == pytest.approx((200 / 255) ** 2 / 64, rel=1e-3)
     assert scores["pca"][:-1].max() < 1e-9
     assert scores["forest"].shape == (51,)
+    gaps = torch.cdist(test.images.double() / 255, train.images.double() / 255).min(1).values
+    assert scores["nearest"] == pytest.approx(gaps.numpy(), abs=1e-3)
+    assert scores["nearest"][-1] == scores["nearest"].max()
 
 
 def test_an_anomaly_is_measured_in_every_seed_that_is_healthy() -> None:

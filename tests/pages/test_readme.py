@@ -32,3 +32,30 @@ def test_what_stands_around_the_table_stays(tmp_path: Path) -> None:
 def test_lost_marks_are_an_error() -> None:
     with pytest.raises(UserError, match="marks"):
         with_results("no marks\n")
+
+
+def test_full_and_reduced_runs_are_counted_apart() -> None:
+    """A reduced run is never worse; numbers of other papers are counted apart."""
+    first, others, *_ = results_section(ROOT / "results").splitlines()
+    assert first.startswith("**Of 24 numbers of the paper:** ")
+    reduced = next(part for part in first.split("; ") if " reduced run" in part)
+    assert "worse" not in reduced
+    assert others.startswith("**Of 16 numbers of other papers:** ")
+
+
+def test_what_the_numbers_mean_is_said_above_them() -> None:
+    above = results_section(ROOT / "results").partition("| published number |")[0]
+    assert "about 1 % of the paper's training" in above
+    assert "**Score**, weighted by claim" in above
+    assert "were not read in the paper itself: `python -m replication published --check`" in above
+    assert "With the false discovery rate held at 5 %" in above
+    assert "Margins that more than 100 seeds" in above
+
+
+def test_a_row_says_what_was_run_when_and_what_the_plus_minus_is() -> None:
+    rows = results_section(ROOT / "results").splitlines()
+    table1 = next(row for row in rows if row.startswith("| Table 1, AAE, MNIST (10K)"))
+    assert "340.00 ± 2.00 (over test images)" in table1
+    assert "epochs 30 of 5000" in table1
+    assert "Adam for SGD" in table1
+    assert "| 2026-" in table1

@@ -10,8 +10,17 @@ from hypothesis import settings as profile
 from hypothesis import strategies as st
 
 from replication.base.errors import UserError
+from replication.evidence import records
 from replication.pages.drawing import Drawing, seeds_of
-from replication.pages.tables import Cell, Table, cell, read_tables, write_tables
+from replication.pages.tables import (
+    Cell,
+    Table,
+    cell,
+    cell_if_measured,
+    read_tables,
+    write_tables,
+)
+from replication.settings.experiments import experiments
 from tests.tools.builders import make_record, make_seed
 
 ENDINGS = (".md", ".csv", ".tex")
@@ -164,6 +173,43 @@ def test_a_drawing_of_stale_runs_says_which(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(Drawing, "stale", lambda self, variant: False)
     assert drawing.caption("Heads") == "Heads"
     assert Drawing("smoke", "figure9_clusters").caption("Heads").startswith("SMOKE")
+
+
+def test_a_drawing_says_what_was_measured_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apart from what is stale: training did not change."""
+    drawing = Drawing("quick", "table3_clustering")
+    monkeypatch.setattr(Drawing, "stale", lambda self, variant: False)
+    monkeypatch.setattr(Drawing, "measured_otherwise", lambda self, v: v == "clusters_30")
+    caption = drawing.caption("Clusters")
+    assert caption.splitlines()[1:] == [
+        "Measured by other settings than today's: clusters_30",
+    ]
+
+
+def test_precisions_and_uncommitted_changes_are_noted(tmp_path: Path) -> None:
+    item = "table3_clustering"
+    for variant, changes in (("clusters_16", {"dirty": True}), ("clusters_30", {})):
+        precision = "float32" if changes else "bf16-products"
+        seed = make_seed()
+        made = seed.provenance.model_copy(update={"precision": precision, **changes})
+        seeds = [seed.model_copy(update={"provenance": made})]
+        names = {"preset": "quick", "item": item, "variant": variant}
+        record = make_record(settings=experiments().settings_of(**names), seeds=seeds, **names)
+        records.write(record, {}, records.path_of("quick", item, variant, tmp_path))
+    assert Drawing("quick", item, tmp_path).provenance_notes() == [
+        "Trained in two precisions. float32: clusters_16; bf16-products: clusters_30.",
+        "Made with uncommitted changes of the code: clusters_16.",
+    ]
+    assert Drawing("paper", item, tmp_path).provenance_notes() == []
+
+
+def test_what_older_records_lack_is_not_measured() -> None:
+    record = make_record(seeds=[make_seed(0), make_seed(1)])
+    assert str(cell_if_measured(record, "new_percent")) == "not measured"
+    assert str(cell_if_measured(record, "test_error_percent")) == "1.62 ± 0.18"
+    assert str(cell_if_measured(None, "new_percent")) == "not run"
+    lost = make_record(seeds=[make_seed(status="diverged", metrics={})])
+    assert str(cell_if_measured(lost, "new_percent")) == "diverged"
 
 
 def test_a_cell_is_the_mean_over_healthy_seeds_or_why_there_is_none() -> None:

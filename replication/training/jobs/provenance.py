@@ -29,9 +29,10 @@ def check_device(name: str) -> None:
 
 
 def precision_of(wanted: str, device: str, settings: Settings) -> str:
-    """The precision of the products; ``auto`` is the fastest that was measured to do no harm.
+    """The precision of the products; ``auto`` is the fastest.
 
-    That is bf16 in wide layers on a CPU that has the instructions (``bench.precision``).
+    That is bf16 in wide layers on a CPU that has the instructions. What it does to the error was
+    measured on one variant (``bench.precision``): within the spread of five seeds, no more.
     """
     if wanted != "auto":
         return wanted
