@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,6 @@ def test_a_committed_record_is_of_todays_schema(path: Path) -> None:
 
 
 def test_the_command_says_what_it_rewrote(old: Path) -> None:
-    command = ["python", "-m", "replication", "migrate", "--results", str(old.parents[2])]
+    command = [sys.executable, "-m", "replication", "migrate", "--results", str(old.parents[2])]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [str(old), "1 records rewritten"]
