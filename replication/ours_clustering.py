@@ -20,10 +20,9 @@ from typing import TYPE_CHECKING
 
 from .cli import main
 from .evidence.published import published
-from .pages.clusters import draw_clusters
+from .pages.clusters import draw_clusters_of
 from .pages.drawing import Drawing
 from .pages.minutes import core_minutes
-from .pages.style import new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
@@ -118,15 +117,7 @@ def chosen(record: "Record") -> "SeedResult | None":
 
 def draw_figure(drawing: Drawing) -> None:
     """As Figure 9: each row a cluster, its head apart from random test images in it."""
-    record = drawing.record(SHOWN)
-    if record is not None and any(seed.status == "ok" for seed in record.seeds):
-        arrays = drawing.arrays(SHOWN)
-        drawing.save(draw_clusters(arrays["heads"], arrays["members"]))
-        return
-    figure = new_figure(7, 2.9)
-    for axes in figure.subplots(1, 2):
-        not_run(axes, "diverged" if record else "not run")
-    drawing.save(figure)
+    draw_clusters_of(drawing, SHOWN)
 
 
 if __name__ == "__main__":

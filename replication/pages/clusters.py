@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .drawing import Drawing
 from .image_grids import BLACK, gap_of, side_by_side, squares
-from .style import SMALL, new_figure, scatter_by_class
+from .style import SMALL, new_figure, not_run, scatter_by_class
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,19 @@ HEADS: dict[str, dict[str, Any]] = {
     "cluster head": {"marker": "P", "ms": 8, "color": "black", "mec": "white", "ls": ""},
     "head with hardly a code": {"marker": "x", "ms": 6, "color": "0.55", "ls": ""},
 }
+
+
+def draw_clusters_of(drawing: Drawing, variant: str) -> None:
+    """The clusters of ``variant``, or that there are none to draw."""
+    record = drawing.record(variant)
+    if record is not None and any(seed.status == "ok" for seed in record.seeds):
+        arrays = drawing.arrays(variant)
+        drawing.save(draw_clusters(arrays["heads"], arrays["members"]))
+        return
+    figure = new_figure(7, 2.9)
+    for axes in figure.subplots(1, 2):
+        not_run(axes, "diverged" if record else "not run")
+    drawing.save(figure)
 
 
 def draw_clusters(heads: np.ndarray, members: np.ndarray) -> "Figure":
