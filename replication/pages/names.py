@@ -126,13 +126,21 @@ NAMES = {
     "updates": Name("updates", digits=0),
 }
 
+# What clusters without an adversary, by the prefix of its metrics (measures.cluster_baselines).
+BASELINES = {
+    "k_means_": "k-means on pixels",
+    "k_means_of_components_": "k-means on 50 principal components",
+    "mixture_of_components_": "Gaussian mixture on 50 principal components",
+}
+
 
 @cache
 def name_of(metric: str) -> Name:
     """The metric's name; of one that the table lacks, its key in words."""
-    if prefixed := re.fullmatch(r"k_means_(\w+)", metric):
-        name = name_of(prefixed[1])
-        return replace(name, text=f"k-means on pixels: {name.text}")
+    for prefix in sorted(BASELINES, key=len, reverse=True):
+        if metric.startswith(prefix):
+            name = name_of(metric.removeprefix(prefix))
+            return replace(name, text=f"{BASELINES[prefix]}: {name.text}")
     for pattern, name in NAMES.items():
         if found := re.fullmatch(pattern, metric):
             groups = [spoken(group) for group in found.groups()]
