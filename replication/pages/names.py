@@ -95,6 +95,7 @@ NAMES = {
     r"(short|long)_nearest_neighbour_percent": Name("accuracy of {1} codes, 1-NN", "%"),
     r"(short|long)_linear_percent": Name("accuracy of {1} codes, SVM", "%"),
     # applications
+    r"precision_percent_(\w+)": Name("precision at 100, {1}", "%"),
     r"auroc_percent_(\w+)": Name("AUROC, {1}", "%"),
     r"auprc_percent_(\w+)": Name("AUPRC, {1}", "%"),
     "error_percent_labels": Name("test error of a classifier, labels alone", "%"),
