@@ -95,6 +95,8 @@ NAMES = {
     r"(short|long)_nearest_neighbour_percent": Name("accuracy of {1} codes, 1-NN", "%"),
     r"(short|long)_linear_percent": Name("accuracy of {1} codes, SVM", "%"),
     # applications
+    r"pixels_(\w+)_accuracy_percent": Name("accuracy of a classifier of pixels, {1}", "%"),
+    r"(clean|fgsm|pgd)_accuracy_percent": Name("accuracy of a classifier of codes, {1}", "%"),
     r"precision_percent_(\w+)": Name("precision at 100, {1}", "%"),
     r"auroc_percent_(\w+)": Name("AUROC, {1}", "%"),
     r"auprc_percent_(\w+)": Name("AUPRC, {1}", "%"),
