@@ -13,6 +13,7 @@ from replication.evidence import records
 from replication.evidence.published import published
 from replication.settings import experiments as config
 from replication.settings.experiments import Experiments, experiments
+from replication.settings.scripts import script_of
 from replication.training.jobs import provenance
 from replication.training.jobs import variant as variants
 from tests.tools.builders import make_settings
@@ -165,7 +166,7 @@ def test_results_folder_that_cannot_be_written(
 
 
 def test_two_processes_at_once(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    variant = variants.Variant(cli.import_module(f"replication.{ITEM}"), "smoke", "mnist_100")
+    variant = variants.Variant(script_of(ITEM), "smoke", "mnist_100")
     with locked(variant.folder / "stack_0-0" / "lock", "testing"):
         line = exits(capsys, 2, "train", "--variant", "mnist_100")
     assert "another process" in line
@@ -320,6 +321,6 @@ def test_a_borrowing_item_has_no_training_of_its_own(
 
 def test_every_item_draws_what_it_declares() -> None:
     for name, item in experiments().items.items():
-        script = cli.import_module(f"replication.{name}")
+        script = script_of(name)
         for kind in config.ENDINGS:
             assert hasattr(script, f"draw_{kind}") == (kind in item.draws)

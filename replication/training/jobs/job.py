@@ -16,6 +16,7 @@ from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash
+from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.run import Outcome, Run
 
@@ -184,6 +185,7 @@ def assemble(variant: Variant, again: bool = False, trained: bool = True) -> boo
         code_hash=code_hash(variant.script),
         dataset=summaries[0],
         seeds=results,
+        origin=experiments().origins.get(f"{variant.item}/{variant.name}"),
     )
     fresh = {seed: s["arrays"] for seed, s in stored.items()}
     records.write(record, arrays_of(fresh, results, variant), path)
