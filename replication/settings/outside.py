@@ -70,6 +70,10 @@ def additions_in(path: Path, items: Mapping[str, Item]) -> Iterator[Addition]:
         if twice := [variant for variant in more if variant in items[name].variants]:
             problem = f"{path.name}: {name} has a variant {twice[0]} already"
             raise UserError(problem, f"give yours another name, and say `like: {twice[0]}` in it")
+        places = {described.place for described in items[name].variants.values()}
+        if taken := [v for v, described in more.items() if described.place in places]:
+            problem = f"{path.name}: {name}/{taken[0]} has the place of another variant"
+            raise UserError(problem, "give it a `place` of its own: tables name it by that")
         grown = items[name].model_copy(update={"variants": {**items[name].variants, **more}})
         yield Addition(name, grown, [*more], _origin(path.name, path))
 
