@@ -40,15 +40,16 @@ def _items(name: str, items: Mapping[str, Item]) -> list[str]:
 
 def _variants(name: str, preset: str, content: Experiments) -> list[tuple[str, str]]:
     item, slash, variant = name.partition("/")
-    items = _items(item, content.items)
+    named = _items(item, content.items)
+    items = list(dict.fromkeys(content.items[i].borrows or i for i in named))
     if slash:
         having = [i for i in items if variant in content.items[i].variants]
-        if len(having) != 1:
-            every = [f"{i}/{v}" for i in items for v in content.items[i].variants]
-            known(name, every, "variant")
-        return [(having[0], variant)]
-    lenders = dict.fromkeys(content.items[i].borrows or i for i in items)
-    found = [(i, v) for i in lenders for v in content.runnable(i, preset)]
+        if len(having) == 1:
+            return [(having[0], variant)]
+        if len(items) == 1:
+            known(variant, content.items[items[0]].variants, f"variant of {items[0]}")
+        known(name, [f"{i}/{v}" for i in items for v in content.items[i].variants], "variant")
+    found = [(i, v) for i in items for v in content.runnable(i, preset)]
     if not found:
         raise UserError(f"nothing of {name} is meant to run at {preset}", "see `aae list`")
     return found
