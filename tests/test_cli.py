@@ -191,6 +191,32 @@ def test_the_tracker_holds_what_the_record_holds(
         assert {name: run.summary[name] for name in seed.metrics} == seed.metrics
 
 
+def test_the_tracker_marks_a_training_that_was_cut_and_the_one_that_goes_on(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    shrink(monkeypatch, epochs=3, seeds=[0])
+    command = ["train", "--variant", "mnist_100", "--checkpoint-seconds", "0"]
+
+    def interrupted(*arguments: object) -> None:
+        if (workdir / ".checkpoints").is_dir() and [*workdir.glob(".checkpoints/**/epoch_*.pt")]:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("replication.training.jobs.progress.Progress.epoch", interrupted)
+        exits(capsys, 130, *command)
+    exits(capsys, 0, *command)
+    wandb.teardown()
+    cut, whole = sorted(read_runs(workdir / "wandb"), key=lambda run: run.summary["status"])
+    assert (cut.summary["status"], whole.summary["status"]) == ("cut", "ok")
+    assert cut.name == whole.name == f"{ITEM}/mnist_100/smoke/seed0"
+    assert "resumed" in whole.tags
+    assert "resumed" not in cut.tags
+    assert cut.history == whole.history[: len(cut.history)]
+    assert len(whole.history) == 3
+    assert whole.config["commit"] == cut.config["commit"]
+
+
 def test_the_tracker_without_a_key_is_found_out_before_training(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
