@@ -144,9 +144,8 @@ def draw_table(drawing: Drawing) -> None:
     rows += [[name, *cells(drawing, variant)] for variant, name in unpublished.items()]
     rows.append(["untrained encoder", *cells(drawing, FLOORS)])
     rows.append(["pixels; short: principal components", *cells(drawing, FLOORS, "pixels_")])
-    caption = drawing.caption(
-        f"What codes tell of the label, {data_of(drawing)}: accuracy on test images, %"
-    )
+    data = title_of(drawing.settings("alae").data)
+    caption = drawing.caption(f"What codes tell of the label, {data}: accuracy on test images, %")
     read = Table(caption, ["method", *COLUMNS.values()], rows, notes(drawing))
     measures = [f"{column}_percent" for column in COLUMNS]
     others = other_variants(drawing, {*trained(), FLOORS}, measures)
@@ -174,10 +173,6 @@ def attacked(record: "Record | None", prefix: str) -> list[Cell]:
 def trained() -> dict[str, str]:
     """The variants that are trained, with their names."""
     return {variant: name for variant, (name, _) in JUDGED.items()} | MAIN_BRANCH | TUTORIAL
-
-
-def data_of(drawing: Drawing) -> str:
-    return title_of(drawing.settings("alae").data)
 
 
 def cells(
