@@ -24,7 +24,7 @@ def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.
     command.add_argument("--results", type=Path, default=RESULTS, help=f"records ({RESULTS})")
     if many:
         told = "how many: the first of the settings', then more (as many as the settings name)"
-        command.add_argument("--seeds", type=cli_training.positive, dest="count", help=told)
+        command.add_argument("--seeds", type=cli_training.seed_count, dest="count", help=told)
         told = "just these of them, such as 0,2 (all)"
         command.add_argument("--only", type=cli_training.numbers, help=told)
     cli_training.add_execution(command)

@@ -251,6 +251,12 @@ def numbers(text: str) -> list[int]:
         raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds such as 0,2") from None
 
 
+def seed_count(text: str) -> int:
+    if "," in text:
+        raise argparse.ArgumentTypeError(f"is how many; for these: --only {text}")
+    return positive(text)
+
+
 def positive(text: str) -> int:
     number = int(text)
     if number < 1:
