@@ -55,7 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        options = parser().parse_args(arguments)
+        top, commands = parser()
+        given = sys.argv[1:] if arguments is None else arguments
+        if given and not given[0].startswith("-"):
+            known(given[0], commands, "command")
+        options = top.parse_args(given)
         use_overlays(options.experiments)
         if "preset" in options:
             known(options.preset, PRESETS, "preset")
@@ -72,8 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    """Options of every command: ``experiments``; ``command`` runs it."""
+def parser() -> tuple[argparse.ArgumentParser, list[str]]:
+    """And the names of the commands. Each has the option ``experiments``; ``command`` runs it."""
     top = argparse.ArgumentParser(
         prog="aae" if Path(sys.argv[0]).name == "aae" else "python -m replication",
         description="A replication suite for Adversarial Autoencoders (Makhzani et al., 2015).",
@@ -100,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
         if add_options:
             add_options(command)
     cli_suite.add_commands(commands, common)
-    return top
+    return top, [*commands.choices]
 
 
 def _terminated(signum: int, frame: FrameType | None) -> NoReturn:

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from .base.errors import UserError
 from .settings.experiments import Experiments, experiments
 from .settings.items import Item
-from .settings.reading import known, suggestion
+from .settings.reading import known
 
 
 def items_named(names: Sequence[str]) -> list[str]:
@@ -32,8 +32,9 @@ def _items(name: str, items: Mapping[str, Item]) -> list[str]:
         return [name]
     found = [item for item in items if item.startswith(f"{name}_")]
     if not found:
-        near = get_close_matches(name, [*items, *{item.split("_")[0] for item in items}], 1)
-        remedy = f"did you mean {near[0]}?" if near else suggestion(name, items)
+        near = [f"{item}/{name}" for item, own in items.items() if name in own.variants]
+        near += get_close_matches(name, [*items, *{item.split("_")[0] for item in items}], 1)
+        remedy = f"did you mean {near[0]}?" if near else "see `aae list`"
         raise UserError(f"unknown item '{name}'", remedy)
     return found
 

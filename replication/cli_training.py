@@ -80,6 +80,7 @@ def _train(item: str, options: argparse.Namespace) -> None:
     _check_writable(path)
     from .training.jobs import job, provenance  # torch takes seconds to import
 
+    before = records.read(path) if path.exists() else None
     device = variant.execution.device
     provenance.check_device(device)
     left = pending = variant.pending(seeds)
@@ -90,7 +91,6 @@ def _train(item: str, options: argparse.Namespace) -> None:
         left = [seed for seed in pending if seed not in new]
     pace = job.Pace(options.checkpoint_seconds, live=False if options.plain else None)
     job.train(variant, left, options.stack or not on_cpu, pace)
-    before = records.read(path) if path.exists() else None
     if not job.assemble(variant, trained=bool(pending)):
         done = ", ".join(str(s.seed) for s in seeds)
         print(f"{item} {options.variant}: seed {done} done, others are missing")
