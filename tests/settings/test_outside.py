@@ -92,6 +92,10 @@ def test_several_files_add_to_each_other(workdir: Path) -> None:
         (f"items: {{{TABLE}: {{settings: {{labels: 5}}}}}}", "settings: no such key"),
         (of_table("mine: {place: A, setings: {}}"), "mine.setings: no such key; did you mean set"),
         (of_table("mine: {place: A, settings: {lables: 5}}"), "lables: no such setting; did you"),
+        (
+            of_table("mine: {place: A, settings: {phases: {generator: {learning_rat: 1}}}}"),
+            "phases.generator.learning_rat: no such key; did you mean learning_rate?",
+        ),
         (of_table("mine: {place: A, like: mnist_1OO}"), "did you mean mnist_1"),
         (of_table("mine: {place: A, like: mine}"), "mine is like itself"),
         (of_table("mnist_100: {place: A}"), "has a variant mnist_100 already; give yours another"),
