@@ -94,7 +94,7 @@ def test_several_files_add_to_each_other(workdir: Path) -> None:
         (of_table("mine: {place: A, settings: {lables: 5}}"), "lables: no such setting; did you"),
         (
             of_table("mine: {place: A, settings: {phases: {generator: {learning_rat: 1}}}}"),
-            "phases.generator.learning_rat: no such key; did you mean learning_rate?",
+            "phases.generator.learning_rat: no such key (and 1 more); did you mean learning_rate?",
         ),
         (of_table("mine: {place: A, like: mnist_1OO}"), "did you mean mnist_1"),
         (of_table("mine: {place: A, like: mine}"), "mine is like itself"),
