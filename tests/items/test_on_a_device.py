@@ -2,7 +2,8 @@
 
 Each variant is trained with two stacked seeds, cut after its first checkpoint, taken up again,
 kept, and measured from what was kept. The quick suite has one variant of each kind of networks,
-phases and measures, whatever the item; the slow one has all.
+phases and measures, whatever the item; the tests
+marked long have the others.
 """
 
 from importlib import import_module
@@ -155,7 +156,7 @@ def test_each_kind_runs(
     on_the_device(names, tmp_path, monkeypatch)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("names", OTHERS, ids=lambda names: "/".join(names[1:]))
 def test_all_others_run(
     names: tuple[str, str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
