@@ -30,6 +30,12 @@ def in_a_folder_of_its_own(workdir: Path) -> None:
     """The neighbours' distances are kept below the current folder."""
 
 
+@pytest.fixture(autouse=True)
+def deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eager convolutions themselves give other bits each time otherwise."""
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
+
+
 def updates_of(training: Training, settings: Settings) -> list[dict[str, torch.Tensor]]:
     """The losses of 20 updates, in two epochs that have other numbers and layers."""
     losses = []
