@@ -101,6 +101,24 @@ def test_what_cannot_be_captured_runs_eagerly_for_good_and_says_so_once(
     assert told == f"note: updates run without a CUDA graph, more slowly: {reason}\n"
 
 
+@pytest.mark.parametrize("refused", ["lift_fresh", "local_scalar_dense", "a generator"])
+def test_the_tape_refuses_what_a_gpu_refuses(
+    refused: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = torch.Generator()
+    updates: dict[str, Callable[[Tensor], Tensor]] = {
+        "lift_fresh": lambda first: first * torch.tensor(2.0),
+        "local_scalar_dense": lambda first: first * first.sum().item(),
+        "a generator": lambda first: first * torch.rand((), generator=other),
+    }
+    with captured_on_tape():
+        run = Captured(lambda first: {"loss": updates[refused](first)}, Streams([0], CPU), [])
+        for _ in range(WARM_UP + 1):
+            run((), torch.ones(2))
+    assert not run.is_on
+    assert refused in capsys.readouterr().err
+
+
 def test_a_bug_is_not_taken_for_a_capture_that_failed() -> None:
     with captured_on_tape():
         run = Captured(lambda first: {"loss": first.no_such_thing}, Streams([0], CPU), [])
