@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from replication.settings.experiments import experiments
+from replication.settings.optimisers import Phases
 from replication.settings.schema import MEASURED, Settings
-
-from ..training.test_golden import is_trained
 
 ELSEWHERE = {"seeds", "label_seeds", "epochs", "validation_images", *MEASURED}
 
@@ -22,6 +21,10 @@ def kinds_of_updates() -> dict[str, Settings]:
                 values = settings.model_dump(mode="json", exclude_defaults=True, exclude=ELSEWHERE)
                 found.setdefault(json.dumps(form(values)), (f"{item}/{variant}", settings))
     return dict(found.values())
+
+
+def is_trained(settings: Settings) -> bool:
+    return settings.phases != Phases() or settings.joint is not None
 
 
 def form(value: Any) -> Any:
