@@ -81,9 +81,7 @@ class Batches:
             self.known = unknown.scatter(1, labelled, train.labels[labelled])
         self.batch_size = min(batch_size, len(train))
         self.streams = streams
-        passed = len(train)
-        if labelled_epochs and labelled is not None:
-            passed = labelled.shape[1]
+        passed = labelled.shape[1] if labelled_epochs and labelled is not None else len(train)
         self.steps = max(1, passed // self.batch_size)
         self._order: Tensor | None = None
         self._position = 0
