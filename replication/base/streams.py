@@ -47,6 +47,10 @@ class Streams:
         """A permutation of 0..n-1 for each seed, [S, n]."""
         return stacked([torch.randperm(n, generator=g, device=self.device) for g in self[name]])
 
+    def generators(self) -> list[torch.Generator]:
+        """Those of all streams that were drawn from."""
+        return [g for generators in self._generators.values() for g in generators]
+
     def state_dict(self) -> dict[str, list[Tensor]]:
         return {name: [g.get_state() for g in gs] for name, gs in self._generators.items()}
 
@@ -54,6 +58,11 @@ class Streams:
         for name, states in state.items():
             for g, s in zip(self[name], states, strict=True):
                 g.set_state(s)
+
+    def restart(self, state: dict[str, list[Tensor]]) -> None:
+        """New generators for all streams, at ``state``."""
+        self._generators = {}
+        self.load_state_dict(state)
 
 
 def stacked(draws: list[Tensor]) -> Tensor:

@@ -1,12 +1,14 @@
 """How a phase moves parameters: its own optimiser, learning rates and momentum."""
 
-from typing import Protocol
+from collections.abc import Hashable, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from replication.settings.optimisers import Optimiser
 
+from .captured import ChangingNumber
 from .inputs import Batch
 
 
@@ -17,24 +19,23 @@ class Descent:
         self.parameters = parameters
         self.settings = settings
         self.epoch = 0
-        learning_rate = settings.learning_rate_at(0)
+        self.learning_rate = ChangingNumber(parameters[0].device, settings.learning_rate_at(0))
+        rate = self.learning_rate.value
         self.optimiser: torch.optim.Optimizer
         if settings.method == "sgd":
-            self.optimiser = torch.optim.SGD(
-                parameters, lr=learning_rate, momentum=settings.momentum, fused=True
-            )
+            self.optimiser = torch.optim.SGD(parameters, rate, settings.momentum, fused=True)
         else:
-            self.optimiser = torch.optim.Adam(
-                parameters,
-                lr=learning_rate,
-                betas=(settings.betas[0], settings.betas[1]),
-                fused=True,
-            )
+            betas = (settings.betas[0], settings.betas[1])
+            self.optimiser = torch.optim.Adam(parameters, rate, betas, fused=True)
 
     def start_epoch(self, epoch: int) -> None:
         self.epoch = epoch
+        self.set_learning_rate(self.settings.learning_rate_at(epoch))
+
+    def set_learning_rate(self, value: float) -> None:
+        self.learning_rate.set(value)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.settings.learning_rate_at(epoch)
+            group["lr"] = self.learning_rate.value  # a loaded state has brought one of its own
 
     def __call__(self, losses: Tensor) -> None:
         """One step down ``losses`` [S]; only this optimiser's gradients are computed."""
@@ -58,3 +59,24 @@ class Phase(Protocol):
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
         """Do this part for ``batch``; returns its losses, [S] each."""
         ...
+
+
+@runtime_checkable
+class ChangingPhase(Phase, Protocol):
+    """A phase with numbers that change along training, or with several ways through its code."""
+
+    def start_update(self, epoch: float) -> Hashable:
+        """Set the numbers for the update after ``epoch`` epochs; returns the way that it takes.
+
+        A captured update does not come through the phase's code again: what it computes may depend
+        on ``epoch`` by this alone.
+        """
+        ...
+
+
+def passed_through(phases: Sequence[Phase], *batch: Any) -> dict[str, Tensor]:
+    """The losses of ``phases``, each done once, in order, for the tensors of a ``Batch``."""
+    losses: dict[str, Tensor] = {}
+    for phase in phases:
+        losses |= phase(Batch(*batch))  # without its epoch: that is ``ChangingPhase``'s alone
+    return losses

@@ -16,7 +16,8 @@ from replication.models.priors import one_hot
 from replication.models.stack import Stack
 
 from .batch_statistics import FreshStatistics
-from .descent import Phase
+from .captured import Captured
+from .descent import ChangingPhase, Phase, passed_through
 from .inputs import Batch
 from .labelled_batches import EvenBatches
 from .weight_average import Average
@@ -80,9 +81,7 @@ class Batches:
             self.known = unknown.scatter(1, labelled, train.labels[labelled])
         self.batch_size = min(batch_size, len(train))
         self.streams = streams
-        passed = len(train)
-        if labelled_epochs and labelled is not None:
-            passed = labelled.shape[1]
+        passed = labelled.shape[1] if labelled_epochs and labelled is not None else len(train)
         self.steps = max(1, passed // self.batch_size)
         self._order: Tensor | None = None
         self._position = 0
@@ -176,12 +175,14 @@ class Training:
         self.average = average
         self.statistics = statistics
         self.descents = [d for phase in phases for d in phase.descents]
+        self.changing = [phase for phase in phases if isinstance(phase, ChangingPhase)]
+        optimisers = [d.optimiser for d in self.descents]
+        self.captured = Captured(partial(passed_through, phases), streams, optimisers)
 
     def update(self, batch: Batch) -> dict[str, Tensor]:
         """One update: every phase once, in order. Returns the losses, [S] each."""
-        losses: dict[str, Tensor] = {}
-        for phase in self.phases:
-            losses |= phase(batch)
+        branch = tuple(phase.start_update(batch.epoch) for phase in self.changing)
+        losses = self.captured(branch, *batch.tensors)
         if self.average:
             self.average.update()
         return losses

@@ -1,5 +1,6 @@
 """What goes into an update: a batch for every seed, and what the encoder is given of it."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ class Batch:
     ``images`` [S, B, pixels], each with the one-hot label that is given beside its code
     [S, B, given_size]; and the labelled batch of the third phase, [S, L, pixels] and [S, L].
     ``index`` [S, B] says which training images these are, ``epoch`` how many epochs are over, a
-    fraction within one.
+    fraction within one; phases do not see it (``ChangingPhase``).
     """
 
     images: Tensor
@@ -24,7 +25,11 @@ class Batch:
     labelled_images: Tensor
     labels: Tensor
     index: Tensor
-    epoch: float
+    epoch: float = math.nan
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.images, self.given, self.labelled_images, self.labels, self.index
 
 
 class EncoderInput:

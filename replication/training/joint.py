@@ -17,10 +17,10 @@ from replication.data.dataset import Dataset
 from replication.models.priors import Prior, priors_of
 from replication.models.stack import Stack
 from replication.settings.joint import JointOptimiser
-from replication.settings.ramps import value_at
 from replication.settings.schema import Settings
 
 from .balance import imbalance
+from .captured import ChangingNumber, RampedNumber
 from .descent import Descent
 from .inputs import Batch, EncoderInput
 from .losses import (
@@ -42,18 +42,24 @@ class ScheduledDescent(Descent):
     def __init__(self, parameters: list[Tensor], settings: JointOptimiser):
         self.parameters = parameters
         self.peak = settings.learning_rate
+        self.learning_rate = ChangingNumber(parameters[0].device, self.peak)
+        rate = self.learning_rate.value
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.method]
         betas = (settings.betas[0], settings.betas[1])
         decay = settings.weight_decay
         self.optimiser: torch.optim.Optimizer = kind(
-            parameters, lr=self.peak, betas=betas, weight_decay=decay, fused=True
+            parameters, rate, betas, weight_decay=decay, fused=True
         )
 
     def start_epoch(self, epoch: int) -> None:
         """Nothing: the learning rate changes with every update."""
 
-    def __call__(self, losses: Tensor, factor: float = 1.0) -> None:
-        """One step down ``losses`` [S], at ``factor`` of the highest learning rate.
+    def start_update(self, factor: float) -> None:
+        """The next step is made at ``factor`` of the highest learning rate."""
+        self.set_learning_rate(self.peak * factor)
+
+    def __call__(self, losses: Tensor) -> None:
+        """One step down ``losses`` [S].
 
         Parameters that no loss depends on stay as they are.
         """
@@ -61,8 +67,6 @@ class ScheduledDescent(Descent):
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             # A fused optimiser reads raw memory: a transposed gradient would be applied scrambled.
             parameter.grad = None if gradient is None else gradient.contiguous()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.peak * factor
         self.step()
 
 
@@ -87,7 +91,9 @@ class JointDescent:
         self.streams = streams
         self.encoder_input = EncoderInput(streams, settings, 0)
         self.weights = {
-            name: weight for name, weight in self.settings.weights if weight is not None
+            name: RampedNumber(stack.device, ramp)
+            for name, ramp in self.settings.weights
+            if ramp is not None
         }
         every = priors_of(settings)
         self.priors: dict[str, Prior] = {
@@ -96,12 +102,13 @@ class JointDescent:
         self.autoencoder = ScheduledDescent(
             stack.parameters("encoder", "decoder"), self.settings.autoencoder
         )
-        self.descents: list[Descent] = [self.autoencoder]
+        self.scheduled = [self.autoencoder]
         if self.priors:
             assert self.settings.discriminators is not None
             adversaries = stack.parameters(*(f"{name}_discriminator" for name in self.priors))
             self.discriminators = ScheduledDescent(adversaries, self.settings.discriminators)
-            self.descents.append(self.discriminators)
+            self.scheduled.append(self.discriminators)
+        self.descents: list[Descent] = [*self.scheduled]
         if "smoothness" in self.weights:
             assert settings.smoothness is not None
             self.smoothness = VirtualAdversary(stack, settings.smoothness, streams, dataset)
@@ -109,37 +116,44 @@ class JointDescent:
             assert settings.warps is not None
             self.warps = WarpConsistency(stack, settings.warps, streams, dataset.shape)
 
+    def start_update(self, epoch: float) -> None:
+        """Learning rates, weights and the radius after ``epoch`` epochs."""
+        factor = self.settings.schedule.factor_at(epoch, self.epochs)
+        for descent in self.scheduled:
+            descent.start_update(factor)
+        for weight in self.weights.values():
+            weight.start_update(epoch)
+        if "smoothness" in self.weights:
+            self.smoothness.start_update(epoch)
+
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        factor = self.settings.schedule.factor_at(batch.epoch, self.epochs)
         every = batch.images
         if "classification" in self.weights:
             every = torch.cat([every, batch.labelled_images], 1)
         codes = self.stack.each(encoded, *self.encoder_input(every))
         count = batch.images.shape[1]
         own = {name: code[:, :count] for name, code in codes.items()}
-        losses = self.discriminated(own, factor)
+        losses = self.discriminated(own)
         costs = self.costs(batch, own)
         if "classification" in self.weights:
             logits = codes["label"][:, count:]
             costs["classification"] = cross_entropy(
                 logits.transpose(1, 2), batch.labels, reduction="none"
             ).mean(1)
-        weighted = [
-            value_at(weight, batch.epoch) * costs[name] for name, weight in self.weights.items()
-        ]
+        weighted = [weight.value * costs[name] for name, weight in self.weights.items()]
         joint = torch.stack(weighted).sum(0)
-        self.autoencoder(joint, factor)
+        self.autoencoder(joint)
         losses |= {name: cost.detach() for name, cost in costs.items()}
         return {**losses, "joint": joint.detach()}
 
-    def discriminated(self, codes: Mapping[str, Tensor], factor: float) -> dict[str, Tensor]:
+    def discriminated(self, codes: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The discriminators' step; its loss."""
         if not self.priors:
             return {}
         fake = {name: seen(name, codes).detach() for name in self.priors}
         real = {name: self._prior_samples(name, code.shape[1]) for name, code in fake.items()}
         losses = self.stack.each(discriminator_loss, real, fake)
-        self.discriminators(losses, factor)
+        self.discriminators(losses)
         return {"discriminator": losses.detach()}
 
     def _prior_samples(self, name: str, count: int) -> Tensor:
@@ -157,7 +171,7 @@ class JointDescent:
         if "balance" in self.weights:
             costs["balance"] = imbalance(codes["label"], self.settings.balance_slack)
         if "smoothness" in self.weights:
-            costs["smoothness"] = self.smoothness(batch.images, batch.index, batch.epoch)
+            costs["smoothness"] = self.smoothness(batch.images, batch.index)
         if "warps" in self.weights:
             costs["warps"] = self.warps(batch.images, codes["label"])
         return costs

@@ -49,9 +49,17 @@ class Layerwise:
         layers = [Descent(stack.parameters(*pair), settings) for pair in self.pairs]
         self.descents = [*layers, *whole.descents]
 
+    @property
+    def _layer(self) -> int:
+        """The one that is trained in this epoch; after the last, the whole is."""
+        return min(self.descents[0].epoch // self.epochs, len(self.pairs))
+
+    def start_update(self, epoch: float) -> int:
+        return self._layer
+
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        layer = self.descents[0].epoch // self.epochs
-        if layer >= len(self.pairs):
+        layer = self._layer
+        if layer == len(self.pairs):
             return self.whole(batch)
         with torch.no_grad():
             below = self.stack.each(self._below, batch.images, shared=(layer,))

@@ -17,6 +17,7 @@ from replication.models.priors import Gaussian
 from replication.models.stack import Stack
 from replication.settings.second_stage import SecondStage as Settings
 
+from .captured import Captured
 from .joint import ScheduledDescent
 from .losses import Model, half_squared_error, head_distance_loss
 
@@ -93,6 +94,8 @@ class SecondStage:
         self.autoencoder = ScheduledDescent(parts, self.settings.autoencoder)
         adversary = stack.parameters("plane.discriminator")
         self.discriminator = ScheduledDescent(adversary, self.settings.discriminator)
+        optimisers = [d.optimiser for d in (self.autoencoder, self.discriminator)]
+        self.captured = Captured(self.update, streams, optimisers)
 
     def train(self) -> dict[str, Tensor]:
         """All epochs; the mean losses of the last, [S] each."""
@@ -102,15 +105,21 @@ class SecondStage:
             order = self.streams.permutation("plane batches", len(self.dataset.train))
             batches = order.split(self.settings.batch_size, 1)
             for step, index in enumerate(batches):
-                for name, loss in self.update(index, epoch + step / len(batches)).items():
+                self.start_update(epoch + step / len(batches))
+                for name, loss in self.captured((), index).items():
                     totals[name] = totals[name] + loss if name in totals else loss
         self.stack.template.train()
         return {f"plane_{name}": total / len(batches) for name, total in totals.items()}
 
-    def update(self, index: Tensor, epoch: float) -> dict[str, Tensor]:
+    def start_update(self, epoch: float) -> None:
+        """The learning rates after ``epoch`` epochs."""
+        factor = self.settings.schedule.factor_at(epoch, self.settings.epochs)
+        for descent in (self.autoencoder, self.discriminator):
+            descent.start_update(factor)
+
+    def update(self, index: Tensor) -> dict[str, Tensor]:
         """One step of each optimiser, on the training images ``index`` [S, B]."""
         own = self.settings
-        factor = own.schedule.factor_at(epoch, own.epochs)
         images = self.dataset.scaling.to_network(self.dataset.train.images[index])
         with torch.no_grad():
             known = self.stack.each(learned, images)
@@ -122,9 +131,9 @@ class SecondStage:
             "style_adversary": own.style_adversary_weight,
             "head_distance": own.head_distance_weight,
         }
-        self.autoencoder(sum(w * found[name] for name, w in weights.items()), factor)
+        self.autoencoder(sum(w * found[name] for name, w in weights.items()))
         generators = self.streams["plane prior"]
         real = stacked([self.prior.sample(index.shape[1], g) for g in generators])
         losses = self.stack.each(discrimination, real, style)
-        self.discriminator(losses, factor)
+        self.discriminator(losses)
         return {name: loss.detach() for name, loss in {**found, "discriminator": losses}.items()}

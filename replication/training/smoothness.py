@@ -15,9 +15,9 @@ from replication.data.dataset import Dataset
 from replication.models.stack import Stack
 from replication.settings.joint import Smoothness
 from replication.settings.optimisers import Optimiser
-from replication.settings.ramps import value_at
 
 from .batch_statistics import running_statistics_kept
+from .captured import RampedNumber
 from .descent import Descent
 from .inputs import Batch
 from .losses import Model
@@ -72,8 +72,11 @@ class Smoothing:
         parameters = stack.parameters("encoder.trunk", "encoder.heads.label")
         self.descents = [Descent(parameters, settings)]
 
+    def start_update(self, epoch: float) -> None:
+        self.adversary.start_update(epoch)
+
     def __call__(self, batch: Batch) -> dict[str, Tensor]:
-        losses = self.adversary(batch.images, batch.index, batch.epoch)
+        losses = self.adversary(batch.images, batch.index)
         self.descents[0](losses)
         return {"smoothness": losses.detach()}
 
@@ -85,24 +88,28 @@ class VirtualAdversary:
         self.stack = stack
         self.settings = settings
         self.streams = streams
+        ramp = settings.radius if settings.relative_radius is None else settings.relative_radius
+        assert ramp is not None
+        self.radius = RampedNumber(stack.device, ramp)
         self.distances: Tensor | None = None  # [N], of the training images
         if settings.neighbour is not None:
             sought = (settings.neighbour, settings.among)
             self.distances = neighbour_distances(dataset, *sought)
 
-    def radii(self, index: Tensor, epoch: float) -> Tensor:
+    def start_update(self, epoch: float) -> None:
+        self.radius.start_update(epoch)
+
+    def radii(self, index: Tensor) -> Tensor:
         """The length of each image's perturbation, [S, B, 1]; ``index`` [S, B] tells which."""
         if self.distances is None:
-            assert self.settings.radius is not None
-            return torch.full((), value_at(self.settings.radius, epoch), device=index.device)
-        assert self.settings.relative_radius is not None
-        return value_at(self.settings.relative_radius, epoch) * self.distances[index].unsqueeze(-1)
+            return torch.as_tensor(self.radius.value, device=index.device)
+        return self.radius.value * self.distances[index].unsqueeze(-1)
 
-    def __call__(self, images: Tensor, index: Tensor, epoch: float) -> Tensor:
+    def __call__(self, images: Tensor, index: Tensor) -> Tensor:
         """The cost of ``images`` [S, B, pixels], [S]."""
         probes = unit(self.streams.normal("smoothness probes", *images.shape[1:]))
         probes = probes * self.settings.probe_length
-        radii = self.radii(index, epoch).expand(*images.shape[:-1], 1)
+        radii = self.radii(index).expand(*images.shape[:-1], 1)
         with running_statistics_kept(self.stack):
             # Two calls: bf16 weights that are cast without a gradient would be used again with one.
             moved = self.stack.each(perturbed, images, probes, radii)

@@ -17,10 +17,11 @@ from replication.data.loaders import load
 from replication.evidence.code_hash import code_hash
 from replication.evidence.lineage import lineage
 from replication.settings.experiments import experiments
-from replication.settings.optimisers import Phases
-from replication.settings.schema import Seed, Settings
+from replication.settings.schema import Seed
 from replication.training.fit import Row
 from replication.training.run import Run
+
+from ..tools.kinds import is_trained
 
 GOLDEN = Path(__file__).parent / "golden.json"
 LOSSES = (
@@ -41,10 +42,6 @@ LOSSES = (
 # Differences grow in ALAE's game: one of 3e-7 in the weights makes 0.8 % of the first epoch's
 # losses and 3 % of the second's.
 CHAOTIC = ("companion_alae",)
-
-
-def is_trained(settings: Settings) -> bool:
-    return settings.phases != Phases() or settings.joint is not None
 
 
 VARIANTS = [

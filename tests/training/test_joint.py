@@ -99,7 +99,8 @@ def test_a_quadratic_is_descended_to_its_minimum() -> None:
         )
         descent = ScheduledDescent([own, unused], settings)
         for step in range(300):
-            descent((own - 1).square(), 1 - step / 300)
+            descent.start_update(1 - step / 300)
+            descent((own - 1).square())
         assert own.item() == pytest.approx(1, abs=0.05)
         assert unused.item() == 5.0, "what no loss depends on is left alone, by the decay too"
 

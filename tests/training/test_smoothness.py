@@ -129,7 +129,7 @@ def test_batch_norms_running_statistics_are_left_alone(seeds: list[int]) -> None
     settings = Smoothness(radius=1.0)
     adversary = VirtualAdversary(stack, settings, Streams(seeds, CPU), load(make_settings()))
     images = torch.randn(len(seeds), 9, 6, generator=DRAWS)
-    losses = adversary(images, torch.zeros(len(seeds), 9, dtype=torch.long), 0.0)
+    losses = adversary(images, torch.zeros(len(seeds), 9, dtype=torch.long))
     assert losses.shape == (len(seeds),)
     assert (losses > 0).all()
     for name, value in stack.state_dict().items():
@@ -141,7 +141,8 @@ def test_the_radius_follows_the_neighbours_and_the_ramp(workdir: Path) -> None:
     data, stack = load(make_settings()), Stack(normalised, [0], CPU)
     adversary = VirtualAdversary(stack, settings, Streams([0], CPU), data)
     distances = neighbour_distances(data, 1, None)
-    found = adversary.radii(torch.tensor([[2, 0]]), 1.0)
+    adversary.start_update(1.0)
+    found = adversary.radii(torch.tensor([[2, 0]]))
     torch.testing.assert_close(found, 0.3 * distances[[2, 0]].view(1, 2, 1))
 
 
