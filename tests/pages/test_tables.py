@@ -163,8 +163,10 @@ def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
     assert len(list((tmp_path / "first").iterdir())) == len(ENDINGS)
 
 
-def test_a_drawing_of_stale_runs_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
-    drawing = Drawing("quick", "figure9_clusters")
+def test_a_drawing_of_stale_runs_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawing = Drawing("quick", "figure9_clusters", tmp_path)
     monkeypatch.setattr(Drawing, "stale", lambda self, variant: variant == "clusters_16")
     caption = drawing.caption("Heads")
     assert caption.splitlines()[0] == "Heads"
