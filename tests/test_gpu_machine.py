@@ -190,14 +190,15 @@ def bare(workdir: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=250,
+            timeout=290,
         )
 
     return bare
 
 
+@pytest.mark.slow
 def test_a_bare_machine_trains(bare: Any, workdir: Path) -> None:
-    arguments = ("--minutes", "4", "--preset", "smoke", "--only", SECOND, "--no-checks")
+    arguments = ("--minutes", "8", "--preset", "smoke", "--only", SECOND, "--no-checks")
     done = bare([*ABSENT, "hypothesis"], *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing is left" in done.stdout
