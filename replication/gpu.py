@@ -1,6 +1,7 @@
 """A campaign for a GPU machine that is there for minutes, and may have no internet: ``make gpu``.
 
-    python -m replication.gpu --minutes 25 [--device cpu]
+    python -m replication.gpu --minutes 25
+    python -m replication.gpu --minutes 3 --device cpu --preset smoke -- --stack 2
 
 The marked tests, the bench, then the records that ``paper`` misses, most valuable first, all seeds
 of a variant stacked. It needs no Snakemake. What the time cuts goes on from its checkpoint.
@@ -52,17 +53,17 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--minutes", type=_minutes, required=True, help="all of it ends within them")
     top.add_argument("--device", default="cuda", help="a torch device; cpu rehearses it (cuda)")
     top.add_argument("--preset", default="paper", help="smoke, quick or paper (paper)")
-    top.add_argument("--precision", default="auto", help="of the products, as for train (auto)")
     top.add_argument("--only", nargs="+", help="item/variant ... instead of all that are missing")
     top.add_argument(
         "--no-checks", dest="checks", action="store_false", help="neither tests nor bench"
     )
+    top.add_argument("train", nargs="*", help="after --: options for train, such as --stack 5")
     return top
 
 
 def on_gpu(options: argparse.Namespace) -> None:
     """All of it; a UserError without the device, or at the end if something failed."""
-    from . import campaign
+    from . import campaign, cli
     from .base.errors import UserError
     from .settings.experiments import PRESETS, known
     from .training.jobs import provenance
@@ -73,6 +74,10 @@ def on_gpu(options: argparse.Namespace) -> None:
     known(options.preset, PRESETS, "preset")
     for name in options.only or ():
         check_variant(options.preset, name)
+    for path in campaign.missing(options.preset)[
+        :1
+    ]:  # a wrong option is wrong in each
+        cli.parser(path.parent.name).parse_args(training(path, options)[3:])
     provenance.check_device(options.device)
     made = provenance.environment(Execution(options.device))
     print(f"{made['device']}, torch {made['torch']}, {duration(seconds)}", flush=True)
@@ -92,7 +97,7 @@ def on_gpu(options: argparse.Namespace) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         print(f"follow it by: tail -f {log}", flush=True)
         with log.open("ab") as file:
-            return campaign.run(training(path, options.device, options.precision), left, file)
+            return campaign.run(training(path, options), left, file)
 
     try:
         campaign.work_off(options.preset, end, start, options.only)
@@ -116,12 +121,13 @@ def checks(device: str) -> list[tuple[str, list[str]]]:
     return [("tests", [sys.executable, "-m", "pytest", "-q", "-m", "gpu", *tests]), *found]
 
 
-def training(path: Path, device: str, precision: str) -> list[str]:
+def training(path: Path, options: argparse.Namespace) -> list[str]:
     """The command that makes the record ``path``."""
     command = [sys.executable, "-m", f"replication.{path.parent.name}", "train", "--plain"]
-    named = {"preset": path.parent.parent.name, "variant": path.stem, "device": device}
-    named |= {"precision": precision, "checkpoint-seconds": str(CHECKPOINTS)}
-    return [*command, "--stack", *(f"--{name}={value}" for name, value in named.items())]
+    named = {"preset": options.preset, "variant": path.stem, "device": options.device}
+    named["checkpoint-seconds"] = str(CHECKPOINTS)
+    given = [f"--{name}={value}" for name, value in named.items()]
+    return [*command, "--stack", *given, *options.train]
 
 
 def check_variant(preset: str, name: str) -> None:

@@ -2,8 +2,10 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 ITEM = "table2_semi_supervised"
 FIRST, SECOND = f"{ITEM}/mnist_100", f"{ITEM}/nn_100"
 SCRIPT = f"replication.{ITEM}"
-EPOCHS, STEPS = 6, 28  # of each variant, an epoch of 1400 digits in batches of 50
+EPOCHS, STEPS = 4, 28  # of each variant, an epoch of 1400 digits in batches of 50
 # What a bare machine lacks: of all this, the wheels that are documented are brought.
 ABSENT = ["snakemake", "jinja2", "pandas", "tqdm", "wandb", "psutil", "torchvision", "tabulate"]
 
@@ -137,6 +139,45 @@ def test_a_training_that_fails_is_named_and_the_next_one_goes_on(
     assert records.path_of("smoke", ITEM, "nn_100").exists()
 
 
+def test_options_of_train_are_handed_on(machine: Machine) -> None:
+    given = ["--minutes", "60", "--device", "cpu", "--preset", "smoke", "--no-checks"]
+    assert gpu.main([*given, "--only", SECOND, "--", "--stack", "2"]) == 0
+    assert [stacked for *_, stacked in result(SECOND)] == [2, 2, 1]
+
+
+TRAINING = """
+import pathlib, signal, sys, time
+def end(*_):
+    pathlib.Path("told to end").touch()
+    sys.exit()
+signal.signal(signal.SIGTERM, end)
+pathlib.Path("ready").touch()
+time.sleep(60)
+"""
+
+
+def test_told_to_end_it_ends_its_training_first(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_gpu(options: Any) -> None:
+        campaign.run([sys.executable, "-c", TRAINING], 60)
+
+    def tell() -> None:
+        while not Path("ready").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(gpu, "on_gpu", on_gpu)
+    before = signal.getsignal(signal.SIGTERM)
+    teller = threading.Thread(target=tell)
+    teller.start()
+    try:
+        assert gpu.main(["--minutes", "1"]) == 130
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert Path("told to end").exists()
+
+
 def test_the_tests_of_a_gpu_are_those_that_are_marked(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -157,6 +198,8 @@ def test_the_tests_of_a_gpu_are_those_that_are_marked(
         (["--device", "cuda:77"], "device 'cuda:77' cannot be used"),
         (["--preset", "papers"], "unknown preset 'papers'"),
         (["--only", f"{ITEM}/mnist_10"], f"did you mean {ITEM}/mnist_100?"),
+        (["--", "--precision", "float16"], "argument --precision: invalid choice: 'float16'"),
+        (["--", "--stack", "0"], "argument --stack: '0' is no whole number"),
         (["--minutes", "-1"], "'-1' is no number of minutes, 0 or more"),
         (["--minutes", "soon"], "'soon' is no number of minutes, 0 or more"),
     ],
