@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
 
 def on_gpu(options: argparse.Namespace) -> None:
     """All of it; a UserError without the device, or at the end if something failed."""
+    began, seconds = time.monotonic(), 60 * options.minutes  # torch takes some to import
     from . import campaign, cli
     from .base.errors import UserError
     from .settings.experiments import PRESETS, known
@@ -70,14 +71,11 @@ def on_gpu(options: argparse.Namespace) -> None:
     from .training.jobs.progress import duration
     from .training.run import Execution
 
-    began, seconds = time.monotonic(), 60 * options.minutes
     known(options.preset, PRESETS, "preset")
     for name in options.only or ():
         check_variant(options.preset, name)
-    for path in campaign.missing(options.preset)[
-        :1
-    ]:  # a wrong option is wrong in each
-        cli.parser(path.parent.name).parse_args(training(path, options)[3:])
+    if missing := campaign.missing(options.preset):  # an option that is wrong is so for each
+        cli.parser(missing[0].parent.name).parse_args(training(missing[0], options)[3:])
     provenance.check_device(options.device)
     made = provenance.environment(Execution(options.device))
     print(f"{made['device']}, torch {made['torch']}, {duration(seconds)}", flush=True)
