@@ -3,12 +3,14 @@
 import os
 import sys
 import time
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
+try:
     from tqdm import tqdm
+except ImportError:  # a bare machine may lack it: lines then, as in a log
+    tqdm = None  # type: ignore[assignment,misc]
 
+if TYPE_CHECKING:
     from replication.training.fit import Row
 
 QUIET = 10.0  # seconds between the lines of a log
@@ -47,8 +49,8 @@ class Progress:
         self.name = name
         self.epochs = epochs
         self.run, self.runs = run, runs
-        self.live = sys.stderr.isatty() if live is None else live
-        self.live &= find_spec("tqdm") is not None  # a bare machine may lack it
+        wanted = sys.stderr.isatty() if live is None else live
+        self.live = wanted and tqdm is not None
         self._started = self._shown = time.monotonic()
         self._updates = 0  # of this process: a resumed run counts from there
         self._left = 0  # updates of all runs
@@ -97,8 +99,6 @@ class Progress:
     def _show(self, epoch: int) -> None:
         self._shown = time.monotonic()
         if self._bar is None:
-            from tqdm import tqdm
-
             # It cuts the line at the terminal's width, whatever that becomes, and clears it.
             self._bar = tqdm(bar_format="{desc}", dynamic_ncols=True, leave=False, file=sys.stderr)
         left, rate = self._rate()
