@@ -20,10 +20,17 @@ HOURS ?= 8
 campaign: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" python -m replication campaign --preset $(PRESET) --hours $(HOURS) -- $(SNAKEMAKE)
 
+# make gpu MINUTES=25: a GPU machine for some minutes; DEVICE=cpu rehearses it. Without Snakemake and
+# internet (docs/going-further.md), so that no environment is set up.
+MINUTES ?= 25
+DEVICE ?= cuda
+gpu:
+	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m replication.gpu --minutes $(MINUTES) --device $(DEVICE) $(GPU)
+
 test: setup
 	$(BIN)/pytest -n logical
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo && PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
-.PHONY: all setup campaign test lint
+.PHONY: all setup campaign gpu test lint

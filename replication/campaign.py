@@ -8,8 +8,9 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
+from typing import IO
 
 from .base.errors import UserError
 from .evidence import records
@@ -27,14 +28,16 @@ def missing(preset: str, results: Path = RESULTS) -> list[Path]:
     The order is that of ``campaign`` in experiments.yaml.
     """
     content = experiments()
-    items = [item for item, described in content.items.items() if described.variants]
-    return [
-        path
-        for item in sorted(items, key=content.rank)
+    names = [
+        (item, variant)
+        for item, described in content.items.items()
+        if described.variants
         for variant in content.runnable(item, preset)
-        for path in [path_of(preset, item, variant, results)]
-        if not path.exists() or _lacks_seeds(path)
     ]
+    paths = [
+        path_of(preset, *name, results) for name in sorted(names, key=lambda n: content.rank(*n))
+    ]
+    return [path for path in paths if not path.exists() or _lacks_seeds(path)]
 
 
 def _lacks_seeds(path: Path) -> bool:
@@ -66,25 +69,56 @@ def campaign(
             raise UserError(problem, "give --preset, --device and --precision to the campaign")
     config = {"preset": preset, "device": device, "precision": precision}
     chosen = [f"{key}={value}" for key, value in config.items() if value]
-    end = time.monotonic() + seconds
+
+    def start(path: Path, left: float) -> int:
+        clear_dead_lock()
+        again = ["--forcerun", str(path)] if path.exists() else []
+        return run(["snakemake", *snakemake, *again, "--config", *chosen, "--", str(path)], left)
+
+    work_off(preset, time.monotonic() + seconds, start)
+
+
+def work_off(
+    preset: str,
+    end: float,
+    start: Callable[[Path, float], int],
+    only: Collection[str] | None = None,
+) -> None:
+    """``start`` what ``preset`` misses until ``end`` on the clock, and print what is left.
+
+    ``start`` is given a record's path and the seconds that are left, and returns an exit code.
+    ``only`` are names such as item/variant. A UserError names each training that failed, with the
+    last line of its log.
+    """
+
+    def wanted() -> list[Path]:
+        paths = missing(preset)
+        return [p for p in paths if only is None or f"{p.parent.name}/{p.stem}" in only]
+
     failed = []
-    for path in missing(preset):
+    for path in wanted():
         left = end - time.monotonic()
         if left <= 0:
             break
-        clear_dead_lock()
         print(f"{path} ({duration(left)} left)", flush=True)
-        again = ["--forcerun", str(path)] if path.exists() else []
-        command = ["snakemake", *snakemake, *again, "--config", *chosen, "--", str(path)]
         started = time.time()
-        if run(command, left) and time.monotonic() < end:
+        if start(path, left) and time.monotonic() < end:
             failed.append(f"{path} ({last_line(path, started)})")
-    left_over = missing(preset)
+    left_over = wanted()
     for path in left_over:
-        print(f"left: {path}")
+        print(f"left: {path}{begun(path)}")
     print(f"{len(left_over)} records of {preset} are missing" if left_over else "nothing is left")
     if failed:
         raise UserError(f"training failed: {', '.join(failed)}", "see the logs in logs/")
+
+
+def begun(path: Path) -> str:
+    """What there is of a record's training already, for people."""
+    preset, item, variant = records.identity(path)
+    hashed = experiments().settings_of(preset, item, variant).training_hash()
+    stored = Path(".checkpoints", item, variant).glob(f"{hashed}-*/stack_*/epoch_*.pt")
+    epochs = [int(checkpoint.stem.removeprefix("epoch_")) for checkpoint in stored]
+    return f" (begun, up to epoch {max(epochs)})" if epochs else ""
 
 
 def last_line(path: Path, started: float) -> str:
@@ -92,12 +126,17 @@ def last_line(path: Path, started: float) -> str:
 
     A UserError if it has logged nothing: Snakemake failed before that, and would again.
     """
-    preset, item, variant = records.identity(path)
-    log = Path("logs", preset, item, f"{variant}.log")
+    log = log_of(path)
     if not log.exists() or log.stat().st_mtime < started - 1:
         raise UserError(f"Snakemake failed before it trained {path}", "mend what it says above")
     lines = log.read_text(errors="replace").splitlines()
     return next((line.strip() for line in reversed(lines) if line.strip()), "it says nothing")
+
+
+def log_of(path: Path) -> Path:
+    """Where the training of the record ``path`` logs to, as in the Snakefile."""
+    preset, item, variant = records.identity(path)
+    return Path("logs", preset, item, f"{variant}.log")
 
 
 def clear_dead_lock() -> None:
@@ -126,11 +165,14 @@ def snakemake_at_work(folder: Path) -> int | None:
     return None
 
 
-def run(command: Sequence[str], seconds: float) -> int:
-    """The exit code of ``command``, which is told to end after ``seconds``."""
+def run(command: Sequence[str], seconds: float, log: IO[bytes] | None = None) -> int:
+    """The exit code of ``command``, which is told to end after ``seconds``.
+
+    What it prints goes to ``log``, if there is one.
+    """
     try:
         # A session of its own: told to end, Snakemake alone would wait for the training.
-        process = subprocess.Popen(command, start_new_session=True)
+        process = subprocess.Popen(command, start_new_session=True, stdout=log, stderr=log)
     except OSError as error:
         remedy = "activate the environment that has it (. .venv/bin/activate)"
         raise UserError(f"cannot run {command[0]}: {error.strerror}", remedy) from None
@@ -144,7 +186,7 @@ def run(command: Sequence[str], seconds: float) -> int:
 
 
 def stop(process: subprocess.Popen) -> int:
-    """End Snakemake and its jobs, which then say that they go on from their checkpoints."""
+    """End a training, or Snakemake and its jobs, which say that they go on from checkpoints."""
     os.killpg(process.pid, signal.SIGTERM)
     try:
         return process.wait(GRACE)

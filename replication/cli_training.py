@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 
 Command = Callable[[str, argparse.Namespace], None]
+ALL = sys.maxsize  # seeds in one stack
 
 
 def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[str]) -> None:
@@ -54,9 +55,10 @@ def add_execution(command: argparse.ArgumentParser) -> None:
 
 def _add_train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--workers", type=positive, default=1, help="processes, a seed each (1)")
-    train.add_argument("--stack", action="store_true", help="stack the seeds on a CPU too")
-    seconds = "seconds between checkpoints (120)"
-    train.add_argument("--checkpoint-seconds", type=float, default=120.0, help=seconds)
+    stack = "seeds in one stack at most; without a number, or on a GPU: all (on a CPU: 1)"
+    train.add_argument("--stack", type=positive, nargs="?", const=ALL, metavar="N", help=stack)
+    seconds = "between checkpoints, more where they take over 2 %% of the time; 0: each epoch (120)"
+    train.add_argument("--checkpoint-seconds", type=_seconds, default=120.0, help=seconds)
     train.add_argument("--plain", action="store_true", help="lines, not one that is renewed")
 
 
@@ -75,6 +77,9 @@ def _add_encode(encode: argparse.ArgumentParser) -> None:
 
 
 def _train(item: str, options: argparse.Namespace) -> None:
+    if options.stack and options.workers > 1:
+        problem = "--workers trains each seed in a process of its own"
+        raise UserError(problem, "leave out --workers, or --stack")
     variant, seeds = _variant_and_seeds(item, options)
     path = variant.record
     _check_writable(path)
@@ -90,7 +95,7 @@ def _train(item: str, options: argparse.Namespace) -> None:
         _train_in_workers(variant, options, new)
         left = [seed for seed in pending if seed not in new]
     pace = job.Pace(options.checkpoint_seconds, live=False if options.plain else None)
-    job.train(variant, left, options.stack or not on_cpu, pace)
+    job.train(variant, left, options.stack or (1 if on_cpu else ALL), pace)
     if not job.assemble(variant, trained=bool(pending)):
         done = ", ".join(str(s.seed) for s in seeds)
         print(f"{item} {options.variant}: seed {done} done, others are missing")
@@ -258,10 +263,18 @@ def seed_count(text: str) -> int:
 
 
 def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        if (seconds := float(text)) >= 0:
+            return seconds
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds, 0 or more")
 
 
 # By name: what it does, what adds its own options, what runs it.

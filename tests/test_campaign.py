@@ -227,7 +227,16 @@ def test_without_snakemake(
 
 def test_the_paper_s_hardest_number_is_the_most_valuable() -> None:
     paths = missing("paper", Path("nowhere"))
-    assert paths[0] == Path("nowhere/paper/table2_semi_supervised/mnist_100.json")
+    names = [f"{path.parent.name}/{path.stem}" for path in paths[:5]]
+    assert names == [
+        "table2_semi_supervised/mnist_100",
+        "table3_clustering/clusters_16",
+        "table3_clustering/clusters_30",
+        *(f"table1_log_likelihood/{name}" for name in ("mnist", "mnist_vae")),
+    ]
+    places = {path.parent.name: number for number, path in enumerate(paths)}
+    assert places["table1_log_likelihood"] < places["table2_semi_supervised"]
+    assert places["table2_semi_supervised"] < places["figure11_dimensionality_reduction"]
     runnable = [
         variant
         for item, content in experiments().items.items()
@@ -246,5 +255,9 @@ def test_a_budget_is_a_number_of_hours(hours: str, capsys: pytest.CaptureFixture
 
 
 def test_a_campaign_of_an_unknown_item_is_refused() -> None:
-    with pytest.raises(ValueError, match="table7, which is no item"):
-        Experiments.model_validate({**make_experiments().model_dump(), "campaign": ["table7"]})
+    content = make_experiments().model_dump()
+    for name in ("table7", "table9/large"):
+        with pytest.raises(ValueError, match=f"{name}, which is no item or variant"):
+            Experiments.model_validate({**content, "campaign": [name]})
+    named = Experiments.model_validate({**content, "campaign": ["table9/small"]})
+    assert named.rank("table9", "small") == 0

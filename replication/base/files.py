@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
@@ -13,19 +14,31 @@ from .errors import UserError
 
 def write_atomically(path: Path, content: bytes) -> None:
     """``content`` as ``path``, or a UserError and no trace (full or read-only disk)."""
+    with atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def atomically(path: Path) -> Iterator[BinaryIO]:
+    """A file to write, which is ``path`` once all of it is on the disk; else there is no trace.
+
+    What the disk refuses is a UserError. A process that is killed leaves ``.<name>.<letters>``.
+    """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             os.fchmod(handle, 0o644)  # mkstemp makes files that only their owner can read
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         remedy = "make the folder writable, or free some space"
         raise UserError(f"cannot write {path}: {error.strerror}", remedy) from None
 

@@ -15,7 +15,7 @@ from replication.models.priors import DensePrior, style_prior
 from replication.training.losses import Model
 from replication.training.run import Run
 
-from .evaluate import of_each_seed, over_chunks
+from .evaluate import cpu_workers, of_each_seed, over_chunks
 
 BLOCK = 250  # test images at once: their distances to 60,000 others take 60 MB
 
@@ -92,4 +92,4 @@ def measure_anomaly(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
             found[f"auroc_percent_{name}"], found[f"auprc_percent_{name}"] = areas(own, anomalous)
         return found
 
-    return of_each_seed(measure, diverged)
+    return of_each_seed(measure, diverged, cpu_workers(run.device))

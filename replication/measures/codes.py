@@ -13,7 +13,7 @@ from replication.data.dataset import Dataset
 from replication.models.stack import Stack
 from replication.training.losses import Model
 
-from .evaluate import over_chunks
+from .evaluate import cpu_workers, of_each_seed, over_chunks
 
 PENALTY, ITERATIONS = 0.02, 5000  # C and max_iter of the public code's LinearSVC
 BLOCK = 500  # test codes at a time: distances to 60,000 take 120 MB
@@ -94,11 +94,13 @@ def code_accuracies(
     """``<short|long>_<nearest_neighbour|linear>_percent``, [S] each; NaN where not ``healthy``."""
     train, test = dataset.train, dataset.test
     seen, held_out = (codes(stack, dataset, split.images) for split in (train, test))
-    metrics: dict[str, Tensor] = {}
-    for length in seen:
-        for i in (i for i in range(stack.size) if healthy[i]):
+
+    def measure(i: int) -> dict[str, float]:
+        found = {}
+        for length in seen:
             pair = (seen[length][i], train.labels, held_out[length][i], test.labels)
             for classifier, value in accuracies(*pair, classified).items():
-                own = torch.full([stack.size], float("nan"))
-                metrics.setdefault(f"{length}_{classifier}_percent", own)[i] = value
-    return metrics
+                found[f"{length}_{classifier}_percent"] = value
+        return found
+
+    return of_each_seed(measure, [not own for own in healthy], cpu_workers(stack.device))

@@ -1,7 +1,9 @@
 """What is measured on held-out images. Each function serves S stacked models at once."""
 
 import math
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
 
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor
 
 from replication.base.streams import Streams, generator
-from replication.data.dataset import Dataset, Split, scaled
+from replication.data.dataset import Dataset, Split, mean_image, scaled
 from replication.models.priors import Prior, one_hot
 from replication.models.stack import Stack
 from replication.settings.schema import Seed
@@ -36,15 +38,30 @@ def over_chunks(stack: Stack, function: Callable, *tensors: Tensor) -> Any:
 
 
 def of_each_seed(
-    measure: Callable[[int], Mapping[str, float]], diverged: Sequence[bool]
+    measure: Callable[[int], Mapping[str, float]], diverged: Sequence[bool], workers: int = 1
 ) -> dict[str, Tensor]:
     """The numbers that ``measure(index)`` gives for each seed, [S] by name.
 
-    A seed that ``diverged`` is not measured: NaN.
+    A seed that ``diverged`` is not measured: NaN. With several ``workers``, threads, ``measure``
+    has to change nothing that it shares.
     """
-    rows = [{} if bad else measure(index) for index, bad in enumerate(diverged)]
+
+    def row(index: int) -> Mapping[str, float]:
+        return {} if diverged[index] else measure(index)
+
+    indices = range(len(diverged))
+    if workers == 1:  # a thread of its own would not know of torch.no_grad
+        rows = [row(index) for index in indices]
+    else:
+        with ThreadPoolExecutor(workers) as pool:
+            rows = list(pool.map(row, indices))
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: torch.tensor([row.get(name, math.nan) for row in rows]) for name in names}
+
+
+def cpu_workers(device: torch.device) -> int:
+    """For what only a CPU measures: beside a GPU, which waits, all cores; else the run's one."""
+    return 1 if device.type == "cpu" else os.cpu_count() or 1
 
 
 @torch.no_grad()
@@ -126,7 +143,7 @@ def validation_error(stack: Stack, dataset: Dataset) -> Tensor:
 
 def mean_image_error(train: Split, test: Split) -> float:
     """The squared error per pixel of answering the mean training image: reconstruction's floor."""
-    mean = train.images.double().mean(0) / 255
+    mean = mean_image(train.images) / 255
     return (test.images.double() / 255 - mean).square().mean().item()
 
 

@@ -11,7 +11,7 @@ from replication.base.errors import UserError
 from replication.data.dataset import Dataset, choose_labelled
 from replication.training.run import Run
 
-from .evaluate import of_each_seed, over_chunks
+from .evaluate import cpu_workers, of_each_seed, over_chunks
 from .probes import largest_class, linear_probe, style_of
 
 NEIGHBOURS = 5
@@ -87,4 +87,4 @@ def measure_features(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
             found |= {f"error_percent_{name}_{size}": error for name, error in own.items()}
         return found
 
-    return of_each_seed(measure, diverged)
+    return of_each_seed(measure, diverged, cpu_workers(run.device))

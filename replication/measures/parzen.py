@@ -20,6 +20,7 @@ from replication.models.priors import Prior
 
 # Products computed at a time: 16 MB in float32, twice. On a CPU 2^18 to 2^24 are equally fast.
 TILE = 2**22
+GPU_TILE = 2**26  # 256 MB, twice: a GPU waits less for a sixteenth of the calls
 # exp of a lower exponent underflows, which is slow on a CPU (13 to 40 ns, not 1); e^-80 instead of
 # 0 is too little to be seen beside the nearest sample's 1.
 LOWEST = -80.0
@@ -134,8 +135,9 @@ def log_likelihood(samples: Iterable[Tensor], points: Tensor, bandwidth: float |
     of any sizes and are read once. With a tensor of K bandwidths the result is [K, N]; the
     distances, which are the cost, are computed once for all of them.
 
-    Memory: a few copies of one block and of ``points``, 2 max(TILE, B) products and 3 K N sums,
-    whatever the number of blocks. Works where ``points`` lie, on any device with float64.
+    Memory: a few copies of one block and of ``points``, 2 max(tile, B) products and 3 K N sums,
+    whatever the number of blocks; the tile is TILE or, on a GPU, GPU_TILE. Works where ``points``
+    lie, on any device with float64.
 
     Precision: products are in the type of ``points``. In float32 the error of a log-likelihood is
     below 4e-7 max(|x - c|, |s - c|)^2 / bandwidth^2 nats, c the mean point: less than 0.001 for
@@ -238,7 +240,7 @@ def _block_sums(
     the nearest sample's under each variance v [K, 1].
     """
     scales = (1 / variances).flatten().tolist()
-    rows = max(1, TILE // len(kernels))
+    rows = max(1, (TILE if points.device.type == "cpu" else GPU_TILE) // len(kernels))
     highest, totals = [], []
     for tile in points.split(rows):
         with _full_precision():

@@ -57,7 +57,7 @@ class Experiments(Strict):
     smoke: Layer
     quick: Layer
     paper: Layer
-    # Items whose records are worth most, in this order; the others come after them.
+    # Items, or variants as item/variant, that are worth most, in this order; then the others.
     campaign: Annotated[list[str], Field(default_factory=list)]
     items: dict[Name, Item]
     # Where an "item/variant" that is not of this package is described.
@@ -65,8 +65,12 @@ class Experiments(Strict):
 
     @model_validator(mode="after")
     def _campaign_names_items(self) -> "Experiments":
-        if unknown := [name for name in self.campaign if name not in self.items]:
-            raise ValueError(f"campaign names {', '.join(unknown)}, which is no item")
+        names = {
+            *self.items,
+            *(f"{i}/{v}" for i, item in self.items.items() for v in item.variants),
+        }
+        if unknown := [name for name in self.campaign if name not in names]:
+            raise ValueError(f"campaign names {', '.join(unknown)}, which is no item or variant")
         return self
 
     @model_validator(mode="after")
@@ -102,9 +106,11 @@ class Experiments(Strict):
         levels: list[Any] = [self, self.items[item], *line]
         return [*(x.settings for x in levels), *(getattr(x, preset) for x in levels)]
 
-    def rank(self, item: str) -> int:
-        """The place of ``item`` in the order of value."""
-        return self.campaign.index(item) if item in self.campaign else len(self.campaign)
+    def rank(self, item: str, variant: str) -> int:
+        """The place of a variant in the order of value: its own, or that of its item."""
+        names = (f"{item}/{variant}", item)
+        places = [self.campaign.index(name) for name in names if name in self.campaign]
+        return min(places, default=len(self.campaign))
 
     def runnable(self, item: str, preset: str) -> list[str]:
         """The variants of ``item`` that the workflow trains at ``preset``."""

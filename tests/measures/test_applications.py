@@ -1,5 +1,7 @@
 """The companion's uses of a trained model: known answers, parity, faults."""
 
+import os
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +17,9 @@ from replication.data.digits import load_digits
 from replication.data.loaders import load
 from replication.measures.anomaly import anomaly_scores, areas, measure_anomaly, rival_scores
 from replication.measures.augmentation import classifier_errors, generated_images, pools
-from replication.measures.evaluate import metrics_on_test, of_each_seed
+from replication.measures.evaluate import cpu_workers, metrics_on_test, of_each_seed
 from replication.measures.features import check_sizes, errors, nearest
+from replication.measures.probes import linear_probe
 from replication.models.priors import style_prior
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments
@@ -131,6 +134,32 @@ def test_a_seed_that_diverged_is_not_measured() -> None:
     found = of_each_seed(lambda index: {"number": float(index)}, [False, True, False])
     assert found["number"].tolist() == pytest.approx([0, float("nan"), 2], nan_ok=True)
     assert of_each_seed(lambda _: {"number": 1.0}, [True]) == {}
+
+
+def test_several_workers_find_what_one_finds() -> None:
+    """Beside a GPU the seeds are measured at the same time, on all cores."""
+    draws = np.random.default_rng(0)
+    train, test = draws.random((5, 200, 20)), draws.random((5, 50, 20))
+    labels = np.arange(200) % 4
+
+    def measure(index: int) -> dict[str, float]:
+        threads.add(threading.get_ident())
+        known = train[index], labels, test[index]
+        place = np.arange(50)  # so that the sum tells which image has which class
+        return {"nearest": nearest(*known) @ place, "logistic": linear_probe(*known) @ place}
+
+    threads: set[int] = set()
+    alone, diverged = of_each_seed(measure, [False] * 5), [False, False, True, False, False]
+    assert threads == {threading.get_ident()}
+    together = of_each_seed(measure, [False] * 5, workers=3)
+    assert all(torch.equal(together[name], alone[name]) for name in alone)
+    assert len(threads) > 1
+    assert of_each_seed(measure, diverged, workers=3)["nearest"].isnan().tolist() == diverged
+
+
+def test_on_a_cpu_a_run_has_one_core_to_measure_on() -> None:
+    assert cpu_workers(CPU) == 1
+    assert cpu_workers(torch.device("cuda", 0)) == os.cpu_count()
 
 
 # Anomalies

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from numpy.random import default_rng
 from scipy import stats
 
-from replication.data.dataset import Dataset, Split, standardised
+from bench.points import forget_peak, peak
+from replication.data.dataset import Dataset, Split, mean_image, standardised
 from replication.data.digits import load_digits
 from replication.data.loaders import load
 from replication.measures.evaluate import (
@@ -136,6 +137,37 @@ def test_standardised_pixels_have_mean_zero_and_deviation_one() -> None:
     torch.testing.assert_close(deviations[varied], torch.ones(int(varied.sum())), atol=1e-4, rtol=0)
     assert (deviations[~varied] == 0).all()
     assert (~varied).any(), "the digits have pixels that are always black"
+
+
+@pytest.mark.parametrize("images", ["digits", "drawn", "alike"])
+def test_sums_of_whole_numbers_give_the_bits_of_two_passes_in_float64(images: str) -> None:
+    draws = torch.Generator().manual_seed(1)
+    train = {
+        "digits": load_digits().train.images,
+        "drawn": torch.randint(0, 256, (4321, 64), generator=draws, dtype=torch.uint8),
+        "alike": torch.full((4321, 64), 77, dtype=torch.uint8),
+    }[images]
+    pixels, labels = train.double() / 255, torch.zeros(len(train), dtype=torch.int64)
+    scaling = standardised(replace(load_digits(), train=Split(train, labels))).scaling
+    std = pixels.std(0, correction=0)
+    same = train.float().std(0) == 0
+    assert torch.equal(scaling.mean, pixels.mean(0).float())
+    assert torch.equal(scaling.std[~same], std[~same].float())
+    assert (scaling.std[same] == 1).all(), "a pixel that is always the same"
+    assert torch.equal(mean_image(train), train.double().mean(0))
+
+
+def test_many_images_are_summed_in_blocks() -> None:
+    """As many of SVHN: a copy in float64 would be eight times as large as they are."""
+    cpu = torch.device("cpu")
+    images = torch.full((30_000, 3072), 200, dtype=torch.uint8)
+    labels = torch.zeros(len(images), dtype=torch.int64)
+    many = replace(load_digits(), train=Split(images, labels))
+    standardised(many)
+    before = forget_peak(cpu)
+    scaling = standardised(many).scaling
+    assert peak(cpu) - before < 2 * images.numel()
+    assert (scaling.mean == torch.tensor(200 / 255)).all()
 
 
 def test_the_test_images_do_not_move_the_scaling() -> None:

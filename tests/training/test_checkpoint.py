@@ -4,16 +4,22 @@ import hashlib
 import io
 import os
 import pickle
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from bench.points import forget_peak, peak
 from replication.base import sealed
 from replication.base.errors import UserError
-from replication.training.jobs.checkpoint import KEPT, Checkpoints
+from replication.training.jobs import checkpoint
+from replication.training.jobs.checkpoint import KEPT, SHARE, Checkpoints
 from tests.tools.disk import fill_the_disk, names_in
 
 STATE = {
@@ -176,3 +182,108 @@ def test_a_full_disk_leaves_the_old_checkpoint(
         checkpoints.store(2, lambda: {"epochs": 2})
     assert checkpoints.newest() == {"epochs": 1}
     assert names_in(tmp_path) == ["epoch_000001.pt"]
+
+
+def test_a_full_disk_inside_the_write_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """torch writes from C++, which would tell of a position instead of the disk."""
+    checkpoints = Checkpoints(tmp_path, seconds=0)
+    checkpoints.store(1, lambda: {"epochs": 1})
+    for error in (OSError(28, "No space left on device"), KeyboardInterrupt()):
+        fail_inside(monkeypatch, error)
+        expected = UserError if isinstance(error, OSError) else KeyboardInterrupt
+        with pytest.raises(expected, match=r"No space left|^$"):
+            checkpoints.store(2, lambda: STATE)
+        assert names_in(tmp_path) == ["epoch_000001.pt"]
+
+
+def fail_inside(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    """The first write that torch asks for fails."""
+
+    class Failing:
+        def update(self, data: Any) -> None:
+            raise error
+
+    hashing = sealed.Hashing
+
+    def made(file: Any) -> sealed.Hashing:
+        one = hashing(file)
+        one.sha256 = Failing()
+        return one
+
+    monkeypatch.setattr(sealed, "Hashing", made)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from replication.base import sealed
+from replication.training.jobs.checkpoint import Checkpoints
+
+checkpoints = Checkpoints(Path(sys.argv[1]), seconds=0)
+checkpoints.store(1, lambda: {"epochs": 1})
+write = sealed.Hashing.write
+
+def killing(self, data):
+    if len(data) == 400_000:
+        write(self, data[:200_000])
+        self.file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return write(self, data)
+
+sealed.Hashing.write = killing
+checkpoints.store(2, lambda: {"weights": torch.ones(100_000)})
+"""
+
+
+def test_a_kill_inside_the_write_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    half, whole = sorted(tmp_path.iterdir())
+    assert half.name.startswith(".epoch_000002.pt.")
+    assert half.stat().st_size > 200_000
+    assert whole.name == "epoch_000001.pt"
+    checkpoints = Checkpoints(tmp_path, seconds=0)
+    assert checkpoints.newest() == {"epochs": 1}
+    checkpoints.store(2, lambda: {"epochs": 2})
+    assert names_in(tmp_path) == ["epoch_000001.pt", "epoch_000002.pt"], "the half one is gone"
+
+
+def test_a_checkpoint_takes_no_second_copy_in_memory(tmp_path: Path) -> None:
+    size, cpu = 200_000_000, torch.device("cpu")
+    state = {f"weights {i}": torch.full((size // 16,), float(i)) for i in range(4)}
+    sealed.save(tmp_path / "first.pt", STATE)  # what is imported by a first one
+    assert_state(sealed.load(tmp_path / "first.pt"))
+    before = forget_peak(cpu)
+    sealed.save(tmp_path / "state.pt", state)
+    assert peak(cpu) - before < 0.1 * size
+    before = forget_peak(cpu)
+    read = sealed.load(tmp_path / "state.pt")
+    assert peak(cpu) - before < 1.1 * size, "the state that was read, and no file beside it"
+    assert all(torch.equal(read[name], state[name]) for name in state)
+
+
+@pytest.mark.parametrize("takes", [0.01, 1.0, 20.0])
+def test_checkpoints_take_two_per_cent_of_the_time_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, takes: float
+) -> None:
+    """By a clock that is simulated: an epoch lasts 3 s, a checkpoint ``takes`` seconds."""
+    now, stored = 0.0, []
+
+    def save(path: Path, state: Any) -> None:
+        nonlocal now
+        now += takes
+        stored.append(now)
+
+    monkeypatch.setattr(sealed, "save", save)
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now)
+    checkpoints = Checkpoints(tmp_path, seconds=30)
+    for epoch in range(20_000):
+        now += 3.0
+        checkpoints.store(epoch, dict)
+    apart = [later - earlier for earlier, later in pairwise(stored)]
+    wanted = max(30 + takes, takes / SHARE)
+    assert all(wanted - 1e-6 < seconds < wanted + 3.01 + 1e-6 for seconds in apart)
+    assert len(stored) * takes <= SHARE * now + takes

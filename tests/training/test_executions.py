@@ -172,7 +172,7 @@ def test_a_record_of_two_precisions_says_so(
     shrink(monkeypatch, seeds=[0, 1])
     # The kept weights of seed 0 are in float32: what is begun leads, the record stays.
     variant = Variant(table2_semi_supervised, "smoke", "mnist_100")
-    job.train(variant, variant.pending(variant.settings.runs), stacked=False)
+    job.train(variant, variant.pending(variant.settings.runs), most=1)
     capsys.readouterr()
     assert job.assemble(variant)
     told = f"note: {RECORD} has seeds 0 in bf16-products; 1 in float32\n"

@@ -72,6 +72,17 @@ def test_the_live_line_never_wraps_and_nothing_of_it_stays(columns: int) -> None
     assert plain[-1] == "", "the line is empty before the next one is written"
 
 
+def test_without_tqdm_there_are_lines_as_in_a_log(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "tqdm", None)
+    told = Progress("name", 1, live=True)
+    told.step(0, 0, 1)
+    told.epoch([{"epoch": 1, "updates": 1, "loss": 2.5}])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("name: epoch 1/1")
+
+
 def test_time_left_is_that_of_the_whole_command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

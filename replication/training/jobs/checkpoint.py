@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,20 @@ from replication.base import sealed
 from replication.base.errors import UserError
 
 KEPT = 2  # the newest checkpoint, and one to fall back upon should it be damaged
+SHARE = 0.02  # of the time goes to checkpoints at most: a big one takes seconds
 
 
 class Checkpoints:
-    """The last checkpoints of one stack of seeds, in ``folder``."""
+    """The last checkpoints of one stack of seeds, in ``folder``.
+
+    They are ``seconds`` apart, more where one took so long that ``SHARE`` would be exceeded; 0
+    stores one after every epoch, whatever it takes.
+    """
 
     def __init__(self, folder: Path, seconds: float):
         self.folder = folder
         self.seconds = seconds
+        self._wait = seconds
         self._last = time.monotonic()
 
     def newest(self) -> dict[str, Any] | None:
@@ -32,13 +38,19 @@ class Checkpoints:
 
     def store(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
         """Store ``state()`` as that after ``epoch`` epochs, if the last is old enough."""
-        if time.monotonic() - self._last < self.seconds:
+        began = time.monotonic()
+        if began - self._last < self._wait:
             return
         sealed.save(self.folder / f"epoch_{epoch:06d}.pt", state())
-        for old in sorted(self.folder.glob("epoch_*.pt"))[:-KEPT]:
-            old.unlink()
+        self._delete(sorted(self.folder.glob("epoch_*.pt"))[:-KEPT])
         self._last = time.monotonic()
+        if self.seconds:
+            self._wait = max(self.seconds, (self._last - began) * (1 / SHARE - 1))
 
     def clear(self) -> None:
-        for path in self.folder.glob("epoch_*.pt"):
+        self._delete(self.folder.glob("epoch_*.pt"))
+
+    def _delete(self, checkpoints: Iterable[Path]) -> None:
+        """Those, and what a process left that was killed while it wrote one."""
+        for path in [*checkpoints, *self.folder.glob(".epoch_*.pt.*")]:
             path.unlink()

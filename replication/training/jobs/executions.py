@@ -9,7 +9,7 @@ from replication.base.errors import UserError
 from replication.settings.schema import Seed
 from replication.training.run import Execution
 
-from .keeper import stack_name
+from .keeper import seed_names, stacked_in
 from .provenance import check_device, precision_of
 from .variant import Variant
 from .weights import is_kept
@@ -69,14 +69,10 @@ def begun_with(variant: Variant, seeds: Sequence[Seed]) -> list[Execution]:
         precision, threads, kind = match.groups()
         execution = Execution(kind or "cpu", int(threads or 1), precision)
         in_training = {
-            name
-            for path in folder.glob("stack_*/epoch_*.pt")
-            for name in path.parent.name.removeprefix("stack_").split("_")
+            name for path in folder.glob("stack_*/epoch_*.pt") for name in stacked_in(path.parent)
         }
         begun = [
-            seed
-            for seed in seeds
-            if is_kept(folder, seed) or stack_name([seed]).removeprefix("stack_") in in_training
+            seed for seed in seeds if is_kept(folder, seed) or seed_names([seed])[0] in in_training
         ]
         if begun:
             found.append((len(begun), execution))

@@ -39,10 +39,11 @@ class Pace:
     live: bool | None = None  # one line that is renewed; by default on a terminal
 
 
-def train(variant: Variant, seeds: Sequence[Seed], stacked: bool, pace: Pace | None = None) -> None:
-    """Train ``seeds``, as one stack or one by one; those whose weights are kept are only measured.
+def train(variant: Variant, seeds: Sequence[Seed], most: int, pace: Pace | None = None) -> None:
+    """Train ``seeds`` in stacks of at ``most`` so many.
 
-    These are measured in the stacks that they were trained in, for the same bits. A UserError where
+    Those whose weights are kept are only measured, in the stacks that they were trained in, for the
+    same bits. A UserError where
     other seeds of the variant, or those of its record, are of other data than today's.
     """
     execution, pace = variant.execution, pace or Pace()
@@ -53,7 +54,7 @@ def train(variant: Variant, seeds: Sequence[Seed], stacked: bool, pace: Pace | N
     left = [seed for seed in seeds if variant.kept(seed) is None]
     for stack in trained_stacks(variant, [seed for seed in seeds if seed not in left]):
         train_stack(variant, stack, (1, 1), pace)
-    stacks = [left] if stacked and left else [[seed] for seed in left]
+    stacks = [left[first : first + most] for first in range(0, len(left), most)]
     for number, stack in enumerate(stacks, 1):
         train_stack(variant, stack, (number, len(stacks)), pace)
 
@@ -62,7 +63,7 @@ def measure(variant: Variant, seeds: Sequence[Seed]) -> None:
     """Measure trained ``seeds`` again, without training; a UserError where weights are missing."""
     for seed in seeds if variant.trains else ():
         variant.weights(seed)
-    train(variant, seeds, stacked=False)
+    train(variant, seeds, most=1)
 
 
 def trained_stacks(variant: Variant, seeds: Sequence[Seed]) -> list[list[Seed]]:

@@ -1,5 +1,6 @@
 """The monitor of a training: it stores it, tells it, and takes it up again where it was cut."""
 
+import hashlib
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from replication.base.errors import UserError
+from replication.base.files import write_atomically
 from replication.data.dataset import Dataset
 from replication.evidence.code_hash import code_hash
 from replication.settings.schema import Seed
@@ -19,12 +21,33 @@ from .provenance import environment
 from .tracking import Tracker
 from .variant import Variant
 
+LONGEST = 100  # characters of a stack's name that says all its seeds
+ASIDE = "seeds"  # the file that says them where the name does not
 INTERNAL = ("code", "data", "stack")  # what records do not tell of each seed
 
 
 def stack_name(seeds: Sequence[Seed]) -> str:
-    """What the folder of a stack in training is called."""
-    return "stack_" + "_".join(f"{s.seed}-{s.label_seed}" for s in seeds)
+    """What the folder of a stack in training is called: all seeds, or the first and last of many.
+
+    A name of a file has 255 characters at most.
+    """
+    names = seed_names(seeds)
+    whole = f"stack_{'_'.join(names)}"
+    if len(whole) <= LONGEST:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:12]
+    return f"stack_{names[0]}_to_{names[-1]}_{len(names)}_{digest}"
+
+
+def seed_names(seeds: Sequence[Seed]) -> list[str]:
+    return [f"{s.seed}-{s.label_seed}" for s in seeds]
+
+
+def stacked_in(folder: Path) -> list[str]:
+    """The names of the seeds whose stack is in training in ``folder``."""
+    aside = folder / ASIDE
+    name = folder.name.removeprefix("stack_")
+    return aside.read_text().split() if aside.exists() else name.split("_")
 
 
 class Keeper(Monitor):
@@ -78,6 +101,8 @@ class Keeper(Monitor):
         return kept
 
     def resume(self) -> dict[str, Any] | None:
+        if "_to_" in self._folder.name:
+            write_atomically(self._folder / ASIDE, " ".join(seed_names(self._seeds)).encode())
         state = self._checkpoints.newest()
         if state is not None:
             self._check_data(state["data"], self._folder)

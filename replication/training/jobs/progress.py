@@ -5,7 +5,10 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
+try:
+    from tqdm import tqdm
+except ImportError:  # a bare machine may lack it: lines then, as in a log
+    tqdm = None  # type: ignore[assignment,misc]
 
 if TYPE_CHECKING:
     from replication.training.fit import Row
@@ -46,7 +49,8 @@ class Progress:
         self.name = name
         self.epochs = epochs
         self.run, self.runs = run, runs
-        self.live = sys.stderr.isatty() if live is None else live
+        wanted = sys.stderr.isatty() if live is None else live
+        self.live = wanted and tqdm is not None
         self._started = self._shown = time.monotonic()
         self._updates = 0  # of this process: a resumed run counts from there
         self._left = 0  # updates of all runs

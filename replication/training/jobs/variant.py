@@ -2,7 +2,7 @@
 
 ``.checkpoints/<item>/<variant>/<settings>-<training code>-<precision ...>/`` has, of each seed:
 
-- ``stack_0-0/``: checkpoints of a stack of seeds that is in training;
+- ``stack_0-0/``: checkpoints of a stack of seeds that is in training (of many: ``seeds`` in it);
 - ``seed_0_labels_0.safetensors`` and ``.fitted``: what training left (``weights``);
 - ``seed_0_labels_0-<measures>-<code>.pt``: what was measured of it, until the record is whole.
 
