@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from replication.base.streams import Streams, generator
-from replication.data.dataset import Dataset, Split, scaled
+from replication.data.dataset import Dataset, Split, pixel_sums, scaled
 from replication.models.priors import Prior, one_hot
 from replication.models.stack import Stack
 from replication.settings.schema import Seed
@@ -126,7 +126,7 @@ def validation_error(stack: Stack, dataset: Dataset) -> Tensor:
 
 def mean_image_error(train: Split, test: Split) -> float:
     """The squared error per pixel of answering the mean training image: reconstruction's floor."""
-    mean = train.images.double().mean(0) / 255
+    mean = pixel_sums(train.images)[0].double() / len(train) / 255
     return (test.images.double() / 255 - mean).square().mean().item()
 
 

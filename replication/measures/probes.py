@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from replication.base.streams import generator
-from replication.data.dataset import Dataset, Scaling, Split
+from replication.data.dataset import Dataset, Scaling, Split, pixel_sums
 from replication.models.networks import Encoder, initialise
 from replication.models.priors import one_hot
 from replication.models.stack import Stack
@@ -157,7 +157,8 @@ def class_mean_error(train: Split, test: Split) -> float:
     """
     total = 0.0
     for label in test.labels.unique():
-        mean = train.images[train.labels == label].double().mean(0) / 255
+        same = train.images[train.labels == label]
+        mean = pixel_sums(same)[0].double() / len(same) / 255
         own = test.images[test.labels == label].double() / 255
         total += (own - mean).square().sum().item()
     return total / test.images.numel()
