@@ -27,6 +27,7 @@ from replication.models.priors import Gaussian
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
+from tests.tools.builders import make_settings
 
 finite = st.floats(-1000, 1000, allow_subnormal=False)
 
