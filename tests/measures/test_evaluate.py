@@ -170,7 +170,7 @@ def test_blocks_give_the_bits_of_all_images_at_once(
     data: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("replication.data.dataset.BLOCK", 130)
-    dataset = load(make_settings(data=data, labels=0, label_dim=0))
+    dataset = load(make_settings(data=data))
     pixels = dataset.train.images.double() / 255
     std = pixels.std(0, correction=0)
     std[std == 0] = 1
