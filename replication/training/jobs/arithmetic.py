@@ -35,4 +35,4 @@ def set_arithmetic(execution: Execution) -> None:
         torch.backends.cudnn.benchmark = False
     torch.use_deterministic_algorithms(on_gpu, warn_only=True)
     # No result is read of memory that was never written: filling it would cost time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
