@@ -35,7 +35,7 @@ try:
     }
     # Without a choice: as a training was begun, or the CPU and the fastest precision.
     DEVICE, PRECISION = config.get("device", "auto"), config.get("precision", "auto")
-    known(PRECISION, ["auto", "float32", "bf16-products"], "precision")
+    known(PRECISION, ["auto", "float32", "tf32", "bf16-products"], "precision")
 except UserError as error:
     raise WorkflowError(str(error))
 

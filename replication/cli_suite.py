@@ -79,7 +79,9 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     running.add_argument("--hours", type=_hours, required=True, help="the budget, such as 2.5")
     running.add_argument("--device", help="a torch device, such as cuda:0 (cpu)")
     running.add_argument(
-        "--precision", choices=["auto", "float32", "bf16-products"], help="of the products (auto)"
+        "--precision",
+        choices=["auto", "float32", "tf32", "bf16-products"],
+        help="of the products (auto)",
     )
     running.add_argument("snakemake", nargs="*", help="Snakemake's arguments (--cores all)")
 

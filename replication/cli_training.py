@@ -46,10 +46,10 @@ def add_execution(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=positive, help=threads)
     command.add_argument(
         "--precision",
-        choices=["auto", "float32", "bf16-products"],
+        choices=["auto", "float32", "tf32", "bf16-products"],
         default="auto",
-        help="of the products; auto: as it was begun or recorded, or bf16 where it is faster"
-        " (auto)",
+        help="of the products; auto: as it was begun or recorded, or bf16 where it is faster;"
+        " tf32: on a GPU alone (auto)",
     )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from replication.base.errors import UserError
 from replication.base.streams import generator
 
-BLOCK = 2000  # images that are summed at a time
+BLOCK = 2000  # images that are made integers of 64 bits at a time: 50 MB of SVHN
 
 
 @dataclass(frozen=True)

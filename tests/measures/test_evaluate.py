@@ -28,6 +28,7 @@ from replication.models.priors import Gaussian
 from replication.models.stack import Stack
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
+from tests.tools.builders import make_settings
 
 finite = st.floats(-1000, 1000, allow_subnormal=False)
 
@@ -194,3 +195,20 @@ def test_reconstruction_is_measured_in_pixels_also_when_standardised() -> None:
     stack.load_state_dict(state)
     error = metrics_on_test(stack, dataset)["test_reconstruction_per_pixel"].item()
     assert error == pytest.approx(mean_image_error(dataset.train, dataset.test), rel=1e-5)
+
+
+@pytest.mark.parametrize("data", ["digits", "street_digits", "drawn_faces"])
+def test_blocks_give_the_bits_of_all_images_at_once(
+    data: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("replication.data.dataset.BLOCK", 130)
+    dataset = load(make_settings(data=data))
+    pixels = dataset.train.images.double() / 255
+    std = pixels.std(0, correction=0)
+    std[std == 0] = 1
+    scaling = standardised(dataset).scaling
+    assert torch.equal(scaling.mean, pixels.mean(0).float())
+    assert torch.equal(scaling.std, std.float())
+    mean = dataset.train.images.double().mean(0) / 255
+    floor = (dataset.test.images.double() / 255 - mean).square().mean().item()
+    assert mean_image_error(dataset.train, dataset.test) == floor

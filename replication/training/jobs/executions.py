@@ -9,12 +9,13 @@ from replication.base.errors import UserError
 from replication.settings.schema import Seed
 from replication.training.run import Execution
 
+from .arithmetic import PRECISIONS, check_precision
 from .keeper import seed_names, stacked_in
 from .provenance import check_device, precision_of
 from .variant import Variant
 from .weights import is_kept
 
-NAME = re.compile(r"(float32|bf16-products)(?:-(\d+)threads)?(?:-([a-z]+))?")
+NAME = re.compile(rf"({'|'.join(PRECISIONS)})(?:-(\d+)threads)?(?:-([a-z]+))?")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def chosen(variant: Variant, seeds: Sequence[Seed], asked: Asked, recorded: str 
 
     Where none was begun: in the precision ``recorded``, that of a record's other seeds, or in the
     fastest. One line on standard error says if a training that was begun otherwise stays behind. A
-    UserError where the device that it was begun on is not there.
+    UserError where the device that it was begun on is not there, or has not the asked precision.
     """
     begun = begun_with(variant, seeds)
     fitting = [execution for execution in begun if asked.allows(execution)]
@@ -53,6 +54,8 @@ def chosen(variant: Variant, seeds: Sequence[Seed], asked: Asked, recorded: str 
     device = asked.device or "cpu"
     precision = asked.precision or recorded or precision_of("auto", device, variant.settings)
     execution = Execution(device, asked.threads or 1, precision)
+    if asked.precision:
+        check_precision(precision, device)
     if begun:
         text = f"{variant} was begun with {begun[0].name}; this is another one, with"
         print(f"note: {text} {execution.name}", file=sys.stderr)

@@ -20,6 +20,7 @@ from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.run import Outcome, Run
 
+from .arithmetic import set_arithmetic
 from .arrays import arrays_of
 from .keeper import Keeper, stack_name
 from .media import sheets
@@ -49,8 +50,8 @@ def train(variant: Variant, seeds: Sequence[Seed], most: int, pace: Pace | None 
     execution, pace = variant.execution, pace or Pace()
     check_mode()
     check_device(execution.device)
-    torch.set_num_threads(execution.threads)
-    torch.set_float32_matmul_precision("highest")
+    if seeds:
+        set_arithmetic(execution)
     left = [seed for seed in seeds if variant.kept(seed) is None]
     for stack in trained_stacks(variant, [seed for seed in seeds if seed not in left]):
         train_stack(variant, stack, (1, 1), pace)

@@ -32,7 +32,8 @@ def precision_of(wanted: str, device: str, settings: Settings) -> str:
     """The precision of the products; ``auto`` is the fastest.
 
     That is bf16 in wide layers on a CPU that has the instructions. What it does to the error was
-    measured on one variant (``bench.precision``): within the spread of five seeds, no more.
+    measured on one variant (``bench.precision``): within the spread of five seeds, no more. On a
+    GPU it is float32 until that bench has been run on one: ``tf32`` has to be asked for.
     """
     if wanted != "auto":
         return wanted
