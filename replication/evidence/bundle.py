@@ -1,0 +1,145 @@
+"""The bundle: trained weights that are part of the repository, of one seed of a few models.
+
+``weights/<preset>/<item>/<variant>.safetensors`` has parts of a model in float16, named as the
+modules' own; ``weights/manifest.json`` says of each file what it is, and ``weights/README.md`` says
+it to readers. Only safetensors are read, never a pickle.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from replication.base.errors import UserError
+from replication.base.files import write_atomically
+from replication.settings.strict import Natural, Positive, Strict
+
+BUNDLE = Path("weights")
+MOST_BYTES = 2_000_000  # of a file: the bundle is cloned with the code
+REMEDY = "restore it from the repository, or run python -m replication bundle"
+
+
+class Bundled(Strict):
+    """A file of the bundle; ``difference`` is that of pixels in [0, 1] to the float32 model."""
+
+    item: str
+    variant: str
+    preset: str
+    seed: Natural
+    label_seed: Natural
+    parts: list[str]
+    hidden_sizes: list[Positive]  # of the decoder, from its input on
+    training_hash: str
+    code_hash: str
+    data_sha256: str
+    precision: str
+    difference: float
+    mean_difference: float
+    codes_compared: Positive
+    bytes: Positive
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.item}/{self.variant}"
+
+    def path(self, folder: Path) -> Path:
+        return folder / self.preset / self.item / f"{self.variant}.safetensors"
+
+
+ENTRIES = TypeAdapter(list[Bundled])
+
+
+def entries(folder: Path = BUNDLE) -> list[Bundled]:
+    """All files of the bundle; none without a manifest. A UserError where it is damaged."""
+    path = folder / "manifest.json"
+    if not path.exists():
+        return []
+    try:
+        return ENTRIES.validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise UserError(f"{path}: {place}: {first['msg']}", REMEDY) from None
+
+
+def find(
+    item: str, variant: str, preset: str, seed: int, training_hash: str, folder: Path = BUNDLE
+) -> Bundled | None:
+    """The file of that model, if there is one with these settings."""
+    wanted = (item, variant, preset, seed, training_hash)
+    for own in entries(folder):
+        if (own.item, own.variant, own.preset, own.seed, own.training_hash) == wanted:
+            return own
+    return None
+
+
+def tensors(own: Bundled, folder: Path = BUNDLE) -> dict[str, np.ndarray]:
+    """The float16 tensors of a file by name; a UserError if it is not the manifest's."""
+    from safetensors.numpy import load
+
+    path = own.path(folder)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", REMEDY) from None
+    if hashlib.sha256(content).hexdigest() != own.sha256:
+        raise UserError(f"{path} is not the file that the manifest names", REMEDY)
+    return dict(load(content))
+
+
+def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """The safetensors file of ``arrays``; a UserError if it is too large for the bundle."""
+    from safetensors.numpy import save
+
+    content: bytes = save({name: np.ascontiguousarray(a) for name, a in arrays.items()})
+    if len(content) > MOST_BYTES:
+        problem = f"{len(content):,} bytes are more than the bundle's {MOST_BYTES:,} for a model"
+        raise UserError(problem, "bundle fewer parts of it")
+    return content
+
+
+def add(own: Bundled, content: bytes, folder: Path = BUNDLE) -> Path:
+    """Write a file, and the manifest and the README with it; an older one of that name goes."""
+    kept = [e for e in entries(folder) if (e.name, e.preset) != (own.name, own.preset)]
+    every = sorted([*kept, own], key=lambda e: (e.preset, e.item, e.variant))
+    write_atomically(own.path(folder), content)
+    listed = json.dumps([entry.model_dump() for entry in every], indent=1) + "\n"
+    write_atomically(folder / "manifest.json", listed.encode())
+    write_atomically(folder / "README.md", readme(every).encode())
+    return own.path(folder)
+
+
+def readme(every: Sequence[Bundled]) -> str:
+    """What the bundle is and what is in it, generated from its manifest."""
+    rows = [
+        f"| `{e.name}` | {e.preset} | {e.seed} | {', '.join(e.parts)} | {e.bytes:,} | "
+        f"{255 * e.difference:.2f} | `{e.sha256[:16]}` |"
+        for e in every
+    ]
+    lines = [
+        "# Weights to play with",
+        "",
+        "One trained seed of a few models, as safetensors in float16. This file and `manifest.json`",
+        "are written by `python -m replication bundle`; the manifest has the settings' hash, the hash",
+        "of the training code, the sha256 of the training data and of each file.",
+        "",
+        "```python",
+        "import replication",
+        "",
+        f'model = replication.load("{every[0].name}")  # modules in float32',
+        "```",
+        "",
+        "`replication.load`, `sample` and `encode` use these files where no weights of a training of",
+        "your own are kept. The last column but one says how far a pixel of a decoded image is from",
+        "that of the float32 decoder, at most, in grey levels of 255. Hidden units of a lone decoder",
+        "that no code of the prior wakes are left out.",
+        "",
+        "| model | preset | seed | parts | bytes | difference | sha256 |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+    ]
+    return "\n".join(lines) + "\n"
