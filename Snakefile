@@ -180,8 +180,8 @@ rule report:
             for kind in ("bench/results/*.json", "figures/bench/*.png")
             for path in Path().glob(kind)
         ),
-        # Exported by hand, where weights were kept.
-        decoders=sorted(str(path) for path in Path("results").glob("*/*/*.decoder.npz")),
+        # Part of the repository; the page runs its decoders.
+        weights=sorted(str(path) for path in Path("weights").glob("**/*.*")),
         page=[
             *sorted(str(path) for path in Path("replication/pages").glob("*.py")),
             *sorted(

@@ -95,7 +95,7 @@ def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
     """The safetensors file of ``arrays``; a UserError if it is too large for the bundle."""
     from safetensors.numpy import save
 
-    content: bytes = save({name: np.ascontiguousarray(a) for name, a in arrays.items()})
+    content: bytes = save({name: np.array(a, order="C") for name, a in arrays.items()})
     if len(content) > MOST_BYTES:
         problem = f"{len(content):,} bytes are more than the bundle's {MOST_BYTES:,} for a model"
         raise UserError(problem, "bundle fewer parts of it")
@@ -123,9 +123,10 @@ def readme(every: Sequence[Bundled]) -> str:
     lines = [
         "# Weights to play with",
         "",
-        "One trained seed of a few models, as safetensors in float16. This file and `manifest.json`",
-        "are written by `python -m replication bundle`; the manifest has the settings' hash, the hash",
-        "of the training code, the sha256 of the training data and of each file.",
+        "One trained seed of a few models, as safetensors in float16. This file and",
+        "`manifest.json` are written by `python -m replication bundle`. The manifest has the hash",
+        "of the settings and of the training code, the sha256 of the training data and of each",
+        "file.",
         "",
         "```python",
         "import replication",
@@ -133,9 +134,9 @@ def readme(every: Sequence[Bundled]) -> str:
         f'model = replication.load("{every[0].name}")  # modules in float32',
         "```",
         "",
-        "`replication.load`, `sample` and `encode` use these files where no weights of a training of",
-        "your own are kept. The last column but one says how far a pixel of a decoded image is from",
-        "that of the float32 decoder, at most, in grey levels of 255. Hidden units of a lone decoder",
+        "`replication.load`, `sample` and `encode` use these files where no weights of a training",
+        "of your own are kept. The difference is how far a pixel of a decoded image is from that",
+        "of the float32 decoder, at most, in grey levels of 255. Hidden units of a lone decoder",
         "that no code of the prior wakes are left out.",
         "",
         "| model | preset | seed | parts | bytes | difference | sha256 |",

@@ -65,8 +65,12 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **size)
         self.send("Page.navigate", url=address)
+        self.until("document.documentElement?.dataset.ready === 'true'")
+
+    def until(self, expression: str) -> None:
+        """Wait until a JavaScript expression is true."""
         deadline = time.monotonic() + PATIENCE
-        while self.ask("document.documentElement?.dataset.ready") != "true":
+        while self.ask(expression) is not True:
             assert time.monotonic() < deadline, self.complaints()
             time.sleep(0.1)
 

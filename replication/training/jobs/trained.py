@@ -85,9 +85,7 @@ def bundled_modules(settings: Settings, arrays: Mapping[str, np.ndarray]) -> nn.
     return own.eval()
 
 
-def modules_of_name(
-    name: str, preset: str, number: int | None, precision: str
-) -> nn.ModuleDict:
+def modules_of_name(name: str, preset: str, number: int | None, precision: str) -> nn.ModuleDict:
     """``modules`` of ``"item/variant"``; of its first seed, if none is named."""
     item, _, variant_name = name.partition("/")
     settings = experiments().settings_of(preset, item, variant_name)
