@@ -1,14 +1,16 @@
 """The bundle: trained weights that are part of the repository, of one seed of a few models.
 
 ``weights/<preset>/<item>/<variant>.safetensors`` has parts of a model in float16, named as the
-modules' own; ``weights/manifest.json`` says of each file what it is, and ``weights/README.md`` says
-it to readers. Only safetensors are read, never a pickle.
+modules' own. Where that is too large, matrices are int8 with a scale for each row, in float16,
+under the same name and ``.scale``. ``weights/manifest.json`` says of each file what it is, and
+``weights/README.md`` says it to readers. Only safetensors are read, never a pickle.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -19,6 +21,7 @@ from replication.settings.strict import Natural, Positive, Strict
 
 BUNDLE = Path("weights")
 MOST_BYTES = 2_000_000  # of a file: the bundle is cloned with the code
+SCALE = ".scale"
 REMEDY = "restore it from the repository, or run python -m replication bundle"
 
 
@@ -31,6 +34,7 @@ class Bundled(Strict):
     seed: Natural
     label_seed: Natural
     parts: list[str]
+    stored: Literal["float16", "int8"]
     hidden_sizes: list[Positive]  # of the decoder, from its input on
     training_hash: str
     code_hash: str
@@ -78,9 +82,7 @@ def find(
 
 
 def tensors(own: Bundled, folder: Path = BUNDLE) -> dict[str, np.ndarray]:
-    """The float16 tensors of a file by name; a UserError if it is not the manifest's."""
-    from safetensors.numpy import load
-
+    """The tensors of a file by name, float16 or float32; a UserError if it is another file."""
     path = own.path(folder)
     try:
         content = path.read_bytes()
@@ -88,18 +90,62 @@ def tensors(own: Bundled, folder: Path = BUNDLE) -> dict[str, np.ndarray]:
         raise UserError(f"{path}: {error.strerror}", REMEDY) from None
     if hashlib.sha256(content).hexdigest() != own.sha256:
         raise UserError(f"{path} is not the file that the manifest names", REMEDY)
-    return dict(load(content))
+    return unpacked(content)
 
 
-def pack(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """The safetensors file of ``arrays``; a UserError if it is too large for the bundle."""
+def unpacked(content: bytes) -> dict[str, np.ndarray]:
+    """The tensors of a safetensors file; an int8 matrix and its scales are one float32 matrix."""
+    from safetensors.numpy import load
+
+    stored = load(content)
+    scales = {name: a for name, a in stored.items() if name.endswith(SCALE)}
+    return {
+        name: a.astype(np.float32) * scales[f"{name}{SCALE}"].astype(np.float32)[:, None]
+        if a.dtype == np.int8
+        else a
+        for name, a in stored.items()
+        if name not in scales
+    }
+
+
+def in_rows(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """``arrays`` with each matrix as int8 and its scales."""
+    found = {}
+    for name, array in arrays.items():
+        if array.ndim == 2:
+            found[name], found[f"{name}{SCALE}"] = rounded(array)
+        else:
+            found[name] = array
+    return found
+
+
+def rounded(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix [R, C] as int8, and the scale [R] of each row in float16."""
+    exact = matrix.astype(float)
+    scale = np.maximum(np.abs(exact).max(1) / 127, 1e-6).astype("<f2")
+    whole = np.rint(exact / scale[:, None].astype(float)).clip(-127, 127)
+    return whole.astype(np.int8), scale
+
+
+def pack(arrays: Mapping[str, np.ndarray]) -> tuple[bytes, Literal["float16", "int8"]]:
+    """The safetensors file of ``arrays`` in float16, and how its matrices are stored.
+
+    In int8 where it is too large otherwise; a UserError where it is too large then, too.
+    """
     from safetensors.numpy import save
 
-    content: bytes = save({name: np.array(a, order="C") for name, a in arrays.items()})
+    def saved(own: Mapping[str, np.ndarray]) -> bytes:
+        content: bytes = save({name: np.array(a, order="C") for name, a in own.items()})
+        return content
+
+    content = saved(arrays)
+    if len(content) <= MOST_BYTES:
+        return content, "float16"
+    content = saved(in_rows(arrays))
     if len(content) > MOST_BYTES:
         problem = f"{len(content):,} bytes are more than the bundle's {MOST_BYTES:,} for a model"
         raise UserError(problem, "bundle fewer parts of it")
-    return content
+    return content, "int8"
 
 
 def add(own: Bundled, content: bytes, folder: Path = BUNDLE) -> Path:
@@ -116,15 +162,16 @@ def add(own: Bundled, content: bytes, folder: Path = BUNDLE) -> Path:
 def readme(every: Sequence[Bundled]) -> str:
     """What the bundle is and what is in it, generated from its manifest."""
     rows = [
-        f"| `{e.name}` | {e.preset} | {e.seed} | {', '.join(e.parts)} | {e.bytes:,} | "
+        f"| `{e.name}` | {e.preset} | {e.seed} | {', '.join(e.parts)} | {e.stored} | {e.bytes:,} | "
         f"{255 * e.difference:.2f} | `{e.sha256[:16]}` |"
         for e in every
     ]
     lines = [
         "# Weights to play with",
         "",
-        "One trained seed of a few models, as safetensors in float16. This file and",
-        "`manifest.json` are written by `python -m replication bundle`. The manifest has the hash",
+        "One trained seed of a few models, as safetensors in float16, or in int8 with a scale for",
+        "each row where float16 would take more than 2 MB. This file and `manifest.json` are",
+        " written by `python -m replication bundle`. The manifest has the hash",
         "of the settings and of the training code, the sha256 of the training data and of each",
         "file.",
         "",
@@ -139,8 +186,8 @@ def readme(every: Sequence[Bundled]) -> str:
         "of the float32 decoder, at most, in grey levels of 255. Hidden units of a lone decoder",
         "that no code of the prior wakes are left out.",
         "",
-        "| model | preset | seed | parts | bytes | difference | sha256 |",
-        "|---|---|---|---|---|---|---|",
+        "| model | preset | seed | parts | stored as | bytes | difference | sha256 |",
+        "|---|---|---|---|---|---|---|---|",
         *rows,
     ]
     return "\n".join(lines) + "\n"

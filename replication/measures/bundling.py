@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from replication.base.errors import UserError
 from replication.base.streams import generator
 from replication.data.loaders import load
-from replication.evidence.bundle import BUNDLE, Bundled, add, pack
+from replication.evidence.bundle import BUNDLE, Bundled, add, pack, unpacked
 from replication.models.networks import Decoder
 from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
@@ -53,8 +53,9 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
         for part in parts
         for name, value in model[part].state_dict().items()
     }
-    apart = np.abs(decoded(bundled_modules(settings, arrays)["decoder"], codes) - exact)
-    content = pack(arrays)
+    content, stored = pack(arrays)
+    again = bundled_modules(settings, unpacked(content))
+    apart = np.abs(decoded(again["decoder"], codes) - exact)
     own = Bundled(
         item=item,
         variant=variant_name,
@@ -62,6 +63,7 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
         seed=seed.seed,
         label_seed=seed.label_seed,
         parts=list(parts),
+        stored=stored,
         hidden_sizes=hidden_sizes(decoder),
         training_hash=settings.training_hash(),
         code_hash=told_of(kept, seed)["code"],

@@ -116,12 +116,12 @@ def layers_of(
         for name in tensors
         if name.startswith("decoder.trunk.") and name.endswith(".weight")
     )
-    exact, layers = [], []
+    exact: list[tuple[np.ndarray, np.ndarray, str]] = []
+    layers = []
     for name in (*hidden, "decoder.output"):
         weight, bias = (tensors[f"{name}.{kind}"].astype(float) for kind in ("weight", "bias"))
         activation = settings.output if name == "decoder.output" else "relu"
-        scale = np.maximum(np.abs(weight).max(1) / 127, 1e-6).astype("<f2")
-        whole = np.rint(weight / scale[:, None].astype(float)).clip(-127, 127).astype(np.int8)
+        whole, scale = bundle.rounded(weight)
         exact.append((weight, bias, activation))
         layers.append(Layer(whole, scale, bias.astype("<f2"), activation))
     return exact, layers

@@ -57,7 +57,9 @@ def explore(site: Site) -> Explore:
 
 def bundled(site: Site, which: tuple[str, str], decoder: Decoder, training_hash: str) -> None:
     state = decoder.state_dict().items()
-    content = bundle.pack({f"decoder.{name}": value.half().numpy() for name, value in state})
+    content, stored = bundle.pack(
+        {f"decoder.{name}": value.half().numpy() for name, value in state}
+    )
     own = Bundled(
         item=which[0],
         variant=which[1],
@@ -65,6 +67,7 @@ def bundled(site: Site, which: tuple[str, str], decoder: Decoder, training_hash:
         seed=0,
         label_seed=0,
         parts=["decoder"],
+        stored=stored,
         hidden_sizes=[20, 20],
         training_hash=training_hash,
         code_hash="b" * 16,
