@@ -19,8 +19,11 @@ from .page import anchor
 from .style import DIGITS
 
 MOST_CODES = 3000  # of test images; more would only make the page heavy
-COMPARED = 1000  # codes that the difference of the stored weights is taken over
+COMPARED = 2000  # codes that the difference of the page's weights is taken over
+RANK = 128  # of a plane's layers
 COLUMNS = 10  # between two styles, where there is no label
+
+Exact = tuple[np.ndarray, np.ndarray, str]  # weight [out, in], bias, activation
 
 
 @dataclass(frozen=True)
@@ -85,15 +88,19 @@ def of_decoder(
     own: Bundled, settings: Settings, tensors: Mapping[str, np.ndarray], drawing: Drawing
 ) -> Explored:
     """A decoder with what its page shows: codes in the plane, or a column for each label."""
-    exact, layers = layers_of(tensors, settings)
+    exact = layers_of(tensors, settings)
     labels = settings.label_dim if settings.label_at != "discriminator" else 0
-    largest, mean = differences(exact, layers, sample_codes(settings, labels))
-    data: dict[str, Any] = {"layers": [layer.shown for layer in layers], "colours": DIGITS}
+    data: dict[str, Any] = {"colours": DIGITS}
     if settings.style_dim == 2 and not labels and (arrays := codes_stored(own, drawing)):
         data |= codes_of(arrays["codes"], arrays["labels"])
+        codes = evenly(data["low"], data["high"])
+        shown = eight_bits(factored(exact, codes))
     else:
         data |= {"labels": labels, "std": settings.style_prior.std}
         data |= {"styleDim": settings.style_dim, "columns": labels or COLUMNS}
+        codes, shown = sample_codes(settings, labels), eight_bits(exact)
+    data["layers"] = [layer.shown for layer in shown]
+    largest, mean = differences(exact, shown, codes)
     about = (
         f"Seed {own.seed}, preset {own.preset}. A pixel differs from the trained decoder's by at "
         f"most {255 * (largest + own.difference):.0f} of 255 grey levels, by "
@@ -107,24 +114,45 @@ def of_decoder(
     return Explored(f"explore-{where}", place, about, evidence, settings.style_dim, names, data)
 
 
-def layers_of(
-    tensors: Mapping[str, np.ndarray], settings: Settings
-) -> tuple[list[tuple[np.ndarray, np.ndarray, str]], list[Layer]]:
-    """The decoder's layers: (weight, bias, activation) as they are, and as the page has them."""
+def layers_of(tensors: Mapping[str, np.ndarray], settings: Settings) -> list[Exact]:
+    """The decoder's layers as they are in the bundle."""
     hidden = sorted(
         name.removesuffix(".weight")
         for name in tensors
         if name.startswith("decoder.trunk.") and name.endswith(".weight")
     )
-    exact: list[tuple[np.ndarray, np.ndarray, str]] = []
-    layers = []
+    layers: list[Exact] = []
     for name in (*hidden, "decoder.output"):
         weight, bias = (tensors[f"{name}.{kind}"].astype(float) for kind in ("weight", "bias"))
-        activation = settings.output if name == "decoder.output" else "relu"
-        whole, scale = bundle.rounded(weight)
-        exact.append((weight, bias, activation))
-        layers.append(Layer(whole, scale, bias.astype("<f2"), activation))
-    return exact, layers
+        layers.append((weight, bias, settings.output if name == "decoder.output" else "relu"))
+    return layers
+
+
+def eight_bits(exact: Sequence[Exact]) -> list[Layer]:
+    return [
+        Layer(*bundle.rounded(weight), bias.astype("<f2"), activation)
+        for weight, bias, activation in exact
+    ]
+
+
+def factored(exact: Sequence[Exact], codes: np.ndarray) -> list[Exact]:
+    """Each layer with more inputs than ``RANK`` as two of that rank: a fraction of the numbers.
+
+    They are exact on the principal components of its inputs for ``codes`` [N, 2]: a code of two
+    numbers moves a thousand hidden units in few directions.
+    """
+    found: list[Exact] = []
+    inputs = codes
+    for weight, bias, activation in exact:
+        if inputs.shape[1] > RANK:
+            mean = inputs.mean(0)
+            basis = np.linalg.eigh(np.cov(inputs.T))[1][:, -RANK:]
+            found.append((basis.T, -basis.T @ mean, "linear"))
+            found.append((weight @ basis, bias + weight @ mean, activation))
+        else:
+            found.append((weight, bias, activation))
+        inputs = activated(inputs @ weight.T + bias, activation)
+    return found
 
 
 def activated(values: np.ndarray, activation: str) -> np.ndarray:
@@ -134,15 +162,22 @@ def activated(values: np.ndarray, activation: str) -> np.ndarray:
 
 
 def differences(
-    exact: Sequence[tuple[np.ndarray, np.ndarray, str]], layers: Sequence[Layer], codes: np.ndarray
+    exact: Sequence[Exact], layers: Sequence[Layer], codes: np.ndarray
 ) -> tuple[float, float]:
     """The largest and the mean difference of a pixel in [0, 1], over ``codes`` [N, inputs]."""
     as_stored, as_shown = codes, codes
-    for (weight, bias, activation), layer in zip(exact, layers, strict=True):
+    for weight, bias, activation in exact:
         as_stored = activated(as_stored @ weight.T + bias, activation)
+    for layer in layers:
         as_shown = layer(as_shown)
     apart = np.abs(as_stored.clip(0, 1) - as_shown.clip(0, 1))
     return float(apart.max()), float(apart.mean())
+
+
+def evenly(low: Sequence[float], high: Sequence[float], count: int = COMPARED) -> np.ndarray:
+    """``count`` places [N, 2] of the frame from ``low`` to ``high``."""
+    shares = np.random.default_rng(0).random((count, len(low)))
+    return np.array(low) + shares * (np.array(high) - np.array(low))
 
 
 def sample_codes(settings: Settings, labels: int, count: int = COMPARED) -> np.ndarray:

@@ -17,7 +17,8 @@ from replication.evidence import bundle, records
 from replication.evidence.bundle import Bundled
 from replication.evidence.records import read as read_record
 from replication.models.networks import Decoder
-from replication.pages.explorer import MOST_CODES, codes_of, differences, layers_of
+from replication.pages import explorer
+from replication.pages.explorer import MOST_CODES, codes_of, differences, eight_bits, layers_of
 from replication.settings.experiments import experiments
 from tests.tools.browser import Browser
 from tests.tools.site import FIGURE, TABLE, Page, Site, seed_result, store
@@ -143,7 +144,8 @@ def test_layers_are_the_decoder_to_eight_bits(site: Site, explore: Explore) -> N
     decoder = explore(STYLES)
     settings = experiments().settings_of("quick", *STYLES)
     (own,) = bundle.entries(site.weights)
-    exact, layers = layers_of(bundle.tensors(own, site.weights), settings)
+    exact = layers_of(bundle.tensors(own, site.weights), settings)
+    layers = eight_bits(exact)
     codes = np.random.default_rng(1).normal(0, 2, (100, 20))
     with torch.no_grad():
         expected = decoder.activate(decoder.output(decoder.trunk(torch.from_numpy(codes)))).numpy()
@@ -156,15 +158,37 @@ def test_layers_are_the_decoder_to_eight_bits(site: Site, explore: Explore) -> N
 
 
 def test_the_committed_decoders_are_close_to_what_was_trained() -> None:
-    from replication.pages.explorer import sample_codes
-
     for own in bundle.entries():
         settings = experiments().settings_of(own.preset, own.item, own.variant)
-        exact, layers = layers_of(bundle.tensors(own), settings)
+        exact = layers_of(bundle.tensors(own), settings)
         labels = settings.label_dim if settings.label_at != "discriminator" else 0
-        largest, mean = differences(exact, layers, sample_codes(settings, labels, 200))
+        codes = explorer.sample_codes(settings, labels, 200)
+        largest, mean = differences(exact, eight_bits(exact), codes)
         assert largest <= LARGEST, own.name
         assert mean < 0.003, own.name
+
+
+def test_a_plane_in_factors_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of smooth random layers: nearly exact, in fewer numbers, on codes that it was not made of."""
+    monkeypatch.setattr(explorer, "RANK", 60)
+    stream = np.random.default_rng(0)
+    sizes = [(80, 2, "relu"), (70, 80, "relu"), (16, 70, "sigmoid")]
+    exact = [
+        (stream.normal(size=(rows, columns)) / columns**0.5, stream.normal(size=rows), activation)
+        for rows, columns, activation in sizes
+    ]
+    frame = ([-3.0, 2.0], [3.0, 4.0])
+    shown = explorer.factored(exact, explorer.evenly(*frame))
+    assert [weight.shape for weight, _, _ in shown] == [
+        (80, 2),
+        (60, 80),
+        (70, 60),
+        (60, 70),
+        (16, 60),
+    ]
+    others = np.random.default_rng(1).uniform(*frame, (300, 2))
+    largest, mean = differences(exact, eight_bits(shown), others)
+    assert 0 < mean < largest < 0.05
 
 
 def test_codes_are_few_and_within_their_frame() -> None:
@@ -187,11 +211,9 @@ def test_the_browser_draws_the_decoders_images(
     with torch.no_grad():
         trained = decoder.activate(decoder.output(decoder.trunk(torch.from_numpy(inputs)))).numpy()
     (own,) = bundle.entries(site.weights)
-    _, layers = layers_of(
-        bundle.tensors(own, site.weights), experiments().settings_of("quick", *which)
-    )
+    settings = experiments().settings_of("quick", *which)
     expected = inputs
-    for layer in layers:
+    for layer in eight_bits(layers_of(bundle.tensors(own, site.weights), settings)):
         expected = layer(expected)
     identifier = f"explore-quick-{which[0]}-{which[1]}"
     assert identifier in page.text
@@ -230,7 +252,7 @@ def test_plane_and_sliders_change_what_is_decoded(
         browser.point(*browser.ask(f"(r => [r.x + 40, r.y + 30])({frame})"))
         assert browser.ask(pixels(".digit")) != before
         told = browser.ask("document.querySelector('.explorer .place').textContent")
-        assert re.fullmatch(r"Code \(-?[\d.]+, -?[\d.]+\); the nearest test image is a \d\.", told)
+        assert re.fullmatch(r"Code \(-?[\d.]+, -?[\d.]+\); the nearest code is of a \d\.", told)
         # By keyboard: a slider.
         browser.ask("document.querySelector('.explorer input').focus()")
         middle = browser.ask(pixels(".digit"))

@@ -91,7 +91,7 @@ function explorePlane(box, data, layers) {
     const [x, y] = [shares[0] * side, (1 - shares[1]) * side];
     context.strokeRect(x - 6, y - 6, 12, 12);
     box.querySelector(".place").textContent =
-      `Code (${code.map(v => v.toFixed(2)).join(", ")}); the nearest test image is a ${classes[nearest]}.`;
+      `Code (${code.map(v => v.toFixed(2)).join(", ")}); the nearest code is of a ${classes[nearest]}.`;
   }
   for (const kind of ["pointerdown", "pointermove"]) plane.addEventListener(kind, event => {
     const frame = plane.getBoundingClientRect();
