@@ -198,6 +198,13 @@ rule report:
             labels={"title": "All numbers", "kind": "figure", "claim": ""},
         ),
         "figures/forest.pdf",
+        report(
+            "figures/explorer.png",
+            caption="replication/pages/templates/explorer.rst",
+            category="Summary",
+            labels={"title": "What the decoders draw", "kind": "figure", "claim": ""},
+        ),
+        "figures/explorer.pdf",
     log:
         "logs/report.log",
     conda:

@@ -14,6 +14,7 @@ from replication.settings.experiments import experiments
 
 from .drawing import Drawing
 from .explorer import explored
+from .explorer_picture import draw_explorer
 from .forest import PATHS, SHAPES, draw_forest, margin, place, ticks
 from .judged import MEANINGS, SOURCES
 from .page import render
@@ -31,7 +32,7 @@ def write_report(
     measured: Path = MEASURED,
     weights: Path = BUNDLE,
 ) -> None:
-    """Write the page, and its forest plot among ``figures``.
+    """Write the page, and pictures of its forest plot and explorer among ``figures``.
 
     What was not run, drawn or ``measured`` (by the benches) is said to be so. Decoders of the
     bundle of ``weights`` run in it.
@@ -59,4 +60,5 @@ def write_report(
         newest=newest(stored),
     )
     draw_forest(first.forest, figures / "forest.png")
+    draw_explorer(stored, figures / "explorer.png", weights)
     write_atomically(path, page.encode())
