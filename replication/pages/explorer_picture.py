@@ -25,10 +25,12 @@ STYLES = 5  # rows of digits
 def draw_explorer(
     stored: Mapping[str, Mapping[str, Drawing]], path: Path, weights: Path = bundle.BUNDLE
 ) -> None:
-    """A plane of codes, and ten labels in a few styles, of the first decoders of each kind."""
+    """A plane of codes, and ten labels in a few styles; nothing where the bundle has neither."""
+    plane, labels = chosen(stored, weights)
+    if plane is None and labels is None:
+        return
     figure = new_figure(8, 3.1)
     left, right = figure.subplots(1, 2, width_ratios=[1, 1.9])
-    plane, labels = chosen(stored, weights)
     if plane is None:
         not_run(left)
     else:

@@ -1,4 +1,4 @@
-"""The picture of the explorer: what the bundle has, and what it says where it has none."""
+"""The picture of the explorer: of what the bundle has."""
 
 from pathlib import Path
 
@@ -27,10 +27,19 @@ def test_the_committed_bundle_has_a_plane_and_labels(tmp_path: Path) -> None:
     assert Image.open(tmp_path / "one.png").width == 1200
 
 
-def test_without_a_bundle_it_says_so(tmp_path: Path) -> None:
+def test_without_a_bundle_nothing_is_drawn(tmp_path: Path) -> None:
     assert chosen(stored(tmp_path), tmp_path) == (None, None)
     draw_explorer(stored(tmp_path), tmp_path / "none.png", tmp_path)
-    assert np.asarray(Image.open(tmp_path / "none.png").convert("L")).min() < 100
+    assert not (tmp_path / "none.png").exists()
+
+
+def test_without_codes_the_plane_says_so(tmp_path: Path) -> None:
+    draw_explorer(stored(tmp_path), tmp_path / "half.png", bundle.BUNDLE)
+    half = np.asarray(Image.open(tmp_path / "half.png").convert("L"))
+    draw_explorer(stored(Path("results")), tmp_path / "whole.png", bundle.BUNDLE)
+    whole = np.asarray(Image.open(tmp_path / "whole.png").convert("L"))
+    left = half.shape[1] // 4
+    assert (half[:, :left] < 250).sum() < (whole[:, :left] < 250).sum() / 2
 
 
 def test_labels_draw_what_they_name() -> None:
