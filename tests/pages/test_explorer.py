@@ -270,3 +270,27 @@ def test_plane_and_sliders_change_what_is_decoded(
             browser.ask(f"document.querySelectorAll('.explorer button')[{number}].click()")
             assert browser.ask(drawn) != styles
         assert browser.complaints() == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_explorer_shuts_nobody_out(
+    site: Site, explore: Explore, tmp_path: Path, scheme: str
+) -> None:
+    """On a phone: no wider than the screen, labelled, read with any colours."""
+    for which in (PLANE, STYLES, BETWEEN):
+        explore(which)
+    site.page()
+    with Browser(tmp_path / "profile") as browser:
+        scheme_of = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.send("Emulation.setEmulatedMedia", media="screen", features=scheme_of)
+        browser.open(f"{site.path.as_uri()}#explore", 400)
+        browser.until("document.querySelector('.explorer').dataset.ready === 'true'")
+        assert browser.ask("document.documentElement.scrollWidth") <= 400
+        unnamed = "[...document.querySelectorAll('.explorer input')].filter(i => !i.labels.length)"
+        assert browser.ask(f"{unnamed}.length") == 0
+        named = "[...document.querySelectorAll('.explorer canvas')].every(c => c.ariaLabel)"
+        assert browser.ask(named)
+        live = "document.querySelector('.explorer .place').getAttribute('aria-live')"
+        assert browser.ask(live) == "polite"
+        assert browser.serious_faults() == []
