@@ -111,7 +111,7 @@ def test_a_cell_of_a_table_leads_to_its_record(site: Site) -> None:
 def test_nothing_comes_from_the_network(site: Site) -> None:
     page = site.page()
     for name in ("src", "srcset", "action", "data", "poster"):
-        assert all(value.startswith("data:image/png;") for value in page.values(name))
+        assert all(value.startswith("data:image/webp;") for value in page.values(name))
     assert not page.all("link")
     assert "@import" not in page.text
     assert "url(" not in page.text
