@@ -52,7 +52,12 @@ def shown(item, kind, ending):
         caption="replication/pages/templates/caption.rst",
         category="Beyond the paper" if beyond else group,
         subcategory="{preset}",
-        labels={"title": content.title, "kind": kind, "claim": content.claim or ""},
+        labels={
+            "title": content.title,
+            "kind": kind,
+            "claim": content.claim or "",
+            "seen": content.alt or "",
+        },
     )
 
 
@@ -195,14 +200,19 @@ rule report:
             "figures/forest.png",
             caption="replication/pages/templates/forest.rst",
             category="Summary",
-            labels={"title": "All numbers", "kind": "figure", "claim": ""},
+            labels={"title": "All numbers", "kind": "figure", "claim": "", "seen": ""},
         ),
         "figures/forest.pdf",
         report(
             "figures/explorer.png",
             caption="replication/pages/templates/explorer.rst",
             category="Summary",
-            labels={"title": "What the decoders draw", "kind": "figure", "claim": ""},
+            labels={
+                "title": "What the decoders draw",
+                "kind": "figure",
+                "claim": "",
+                "seen": "",
+            },
         ),
         "figures/explorer.pdf",
     log:
