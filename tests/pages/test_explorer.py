@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+import replication
 from replication.base.errors import UserError
 from replication.evidence import bundle, records
 from replication.evidence.bundle import Bundled
@@ -88,6 +89,15 @@ def data_of(page: Page, which: tuple[str, str]) -> dict[str, Any]:
     found = re.search(rf'data-for="{identifier}">(.*?)</script>', page.text, re.S)
     assert found is not None
     return json.loads(unescape(found[1]))
+
+
+def decoded_by_script(identifier: str, codes: list[list[float]]) -> str:
+    """What gives the pixels that the page's own script decodes."""
+    return (
+        f"(() => {{ const data = JSON.parse(document.querySelector('[data-for={identifier}]')"
+        ".textContent), layers = data.layers.map(unpacked);"
+        f"return {json.dumps(codes)}.map(code => [...decode(layers, code)]); }})()"
+    )
 
 
 def test_without_a_bundle_there_is_no_explorer(site: Site) -> None:
@@ -219,18 +229,33 @@ def test_the_browser_draws_the_decoders_images(
     assert identifier in page.text
     with Browser(tmp_path / "profile") as browser:
         browser.open(f"{site.path.as_uri()}#explore")
-        script = (
-            f"(() => {{ const data = JSON.parse(document.querySelector('[data-for={identifier}]')"
-            ".textContent), layers = data.layers.map(unpacked);"
-            f"return {json.dumps(inputs.tolist())}.map(code => [...decode(layers, code)]); }})()"
-        )
-        drawn = np.array(browser.ask(script))
+        drawn = np.array(browser.ask(decoded_by_script(identifier, inputs.tolist())))
         assert drawn.shape == (10, 64)
         assert np.abs(drawn - expected).max() <= 1e-3
         assert np.abs(drawn - trained).max() <= LARGEST
         browser.until(f"document.getElementById('{identifier}').dataset.ready === 'true'")
         assert browser.complaints() == []
         assert browser.requests() == []
+
+
+@pytest.mark.browser
+def test_the_browser_draws_the_committed_decoders_images(site: Site, tmp_path: Path) -> None:
+    """Ten labels of the recipe with 100 labels, in ten styles of the prior."""
+    site.weights = bundle.BUNDLE
+    site.page()
+    identifier = "explore-quick-ours_semi_supervised-mnist_100"
+    decoder = replication.load("ours_semi_supervised/mnist_100")["decoder"]
+    styles = torch.from_numpy(np.random.default_rng(0).normal(size=(10, 10))).float()
+    with torch.no_grad():
+        expected = decoder(styles, torch.eye(10)).numpy()
+    codes = torch.cat([torch.eye(10), styles], 1).tolist()
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"{site.path.as_uri()}#explore")
+        drawn = np.array(browser.ask(decoded_by_script(identifier, codes)))
+        assert drawn.shape == (10, 784)
+        assert np.abs(drawn - expected).max() <= LARGEST
+        assert np.abs(drawn - expected).mean() < 0.003
+        assert browser.complaints() == []
 
 
 @pytest.mark.browser
