@@ -22,7 +22,7 @@ from replication.settings.strict import Natural, Positive, Strict
 BUNDLE = Path("weights")
 MOST_BYTES = 2_000_000  # of a file: the bundle is cloned with the code
 SCALE = ".scale"
-REMEDY = "restore it from the repository, or run python -m replication bundle"
+REMEDY = "restore it from the repository, or run aae bundle"
 
 
 class Bundled(Strict):
@@ -171,9 +171,8 @@ def readme(every: Sequence[Bundled]) -> str:
         "",
         "One trained seed of a few models, as safetensors in float16, or in int8 with a scale for",
         "each row where float16 would take more than 2 MB. This file and `manifest.json` are",
-        " written by `python -m replication bundle`. The manifest has the hash",
-        "of the settings and of the training code, the sha256 of the training data and of each",
-        "file.",
+        "written by `aae bundle`. The manifest has the hash of the settings and of the training",
+        "code, the sha256 of the training data and of each file.",
         "",
         "```python",
         "import replication",

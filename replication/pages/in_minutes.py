@@ -100,7 +100,4 @@ def spread(values: Sequence[float], digits: int) -> str:
 
 def command(own: Quick, record: Record) -> str:
     seed = record.seeds[0].seed
-    return (
-        f"python -m replication.{own.item} train --preset {PRESET} "
-        f"--variant {own.variant} --seeds {seed}"
-    )
+    return f"aae train {own.item}/{own.variant} --preset {PRESET} --only {seed}"

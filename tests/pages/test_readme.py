@@ -56,7 +56,7 @@ def test_minutes_and_spread_are_those_of_the_record(tmp_path: Path) -> None:
     text = minutes_section(tmp_path)
     assert text.startswith("## What you get in 1 minute\n")
     assert "| 5.00 ± 1.00 (n=3); 4.00 to 6.00 | 9.55 ± 2.05 | 0.2 (0.2 to 0.2) | CPU, 1 " in text
-    assert "ours_clustering train --preset quick --variant clusters_16 --seeds 0" in text
+    assert "aae train ours_clustering/clusters_16 --preset quick --only 0" in text
 
 
 def test_lost_marks_are_an_error() -> None:
