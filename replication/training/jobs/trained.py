@@ -51,7 +51,7 @@ def modules(variant: Variant, number: int) -> nn.ModuleDict:
         if own is not None:
             parts = " and ".join(own.parts)
             text = f"no weights of a training are kept here: {parts} of {own.path(bundle.BUNDLE)}"
-            print(f"note: {text} (float16)", file=sys.stderr)
+            print(f"note: {text} ({own.stored})", file=sys.stderr)
             return bundled_modules(variant.settings, bundle.tensors(own))
     return kept_modules(variant, seed, load(variant.settings).pixels)
 
