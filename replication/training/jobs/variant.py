@@ -97,7 +97,7 @@ class Variant:
         if (folder := self.kept(seed)) is None:
             problem = f"there are no weights of seed {seed.seed} in {self.folder}"
             raise UserError(
-                problem, "train it first: the repository has the weights of a few models alone"
+                problem, "train it first: the repository has those of a few models"
             )
         return folder
 
