@@ -52,7 +52,12 @@ def shown(item, kind, ending):
         caption="replication/pages/templates/caption.rst",
         category="Beyond the paper" if beyond else group,
         subcategory="{preset}",
-        labels={"title": content.title, "kind": kind, "claim": content.claim or ""},
+        labels={
+            "title": content.title,
+            "kind": kind,
+            "claim": content.claim or "",
+            "seen": content.alt or "",
+        },
     )
 
 
@@ -180,8 +185,8 @@ rule report:
             for kind in ("bench/results/*.json", "figures/bench/*.png")
             for path in Path().glob(kind)
         ),
-        # Exported by hand, where weights were kept.
-        decoders=sorted(str(path) for path in Path("results").glob("*/*/*.decoder.npz")),
+        # Part of the repository; the page runs its decoders.
+        weights=sorted(str(path) for path in Path("weights").glob("**/*.*")),
         page=[
             *sorted(str(path) for path in Path("replication/pages").glob("*.py")),
             *sorted(
@@ -195,9 +200,21 @@ rule report:
             "figures/forest.png",
             caption="replication/pages/templates/forest.rst",
             category="Summary",
-            labels={"title": "All numbers", "kind": "figure", "claim": ""},
+            labels={"title": "All numbers", "kind": "figure", "claim": "", "seen": ""},
         ),
         "figures/forest.pdf",
+        report(
+            "figures/explorer.png",
+            caption="replication/pages/templates/explorer.rst",
+            category="Summary",
+            labels={
+                "title": "What the decoders draw",
+                "kind": "figure",
+                "claim": "",
+                "seen": "",
+            },
+        ),
+        "figures/explorer.pdf",
     log:
         "logs/report.log",
     conda:

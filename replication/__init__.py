@@ -10,13 +10,14 @@ __version__ = "0.2.0"
 
 
 def load(
-    name: str, preset: str = "quick", seed: int = 0, precision: str = "auto"
+    name: str, preset: str = "quick", seed: int | None = None, precision: str = "auto"
 ) -> "nn.ModuleDict":
     """The trained modules of ``"item/variant"``: ``encoder``, ``decoder``, discriminators.
 
     In evaluation mode, on the CPU, from the weights that training kept below ``.checkpoints/`` of
-    the current folder. ``precision`` is that of training, if there are several. A UserError says
-    what is missing.
+    the current folder; without any, from the bundle in ``weights/``, which has some parts of some
+    models, and a line on standard error says so. ``seed``: the settings' first, unless named.
+    ``precision`` is that of training, if there are several. A UserError says what is missing.
     """
     from replication.training.jobs.trained import modules_of_name
 

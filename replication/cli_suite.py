@@ -10,6 +10,7 @@ from . import cli_training
 from .base.errors import UserError
 from .base.places import FIGURES, MEASURED, REPORT
 from .cli_names import items_named, variants_named
+from .evidence.bundle import BUNDLE
 from .evidence.records import RESULTS, migrate
 from .settings.experiments import PRESETS, experiments
 
@@ -97,10 +98,8 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     summary.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
 
     add("readme", "renew README.md's table", _readme, "")
-    exploring = add(
-        "explorer", "export decoders for the report, from kept weights", _explorer, "--preset quick"
-    )
-    _add_preset(exploring, "quick")
+    told = f"put small weights into {BUNDLE}/, from those that training kept"
+    _add_preset(add("bundle", told, _bundle, "--preset quick"), "quick")
     sources = add(
         "published", "list the published values with their sources", _published, "", "--check"
     )
@@ -173,15 +172,15 @@ def _readme(options: argparse.Namespace) -> None:
     print(README)
 
 
-def _explorer(options: argparse.Namespace) -> None:
-    """Of each record whose weights are kept here; why not, of each other."""
-    from .measures.decoder_export import EXPLORED, export  # torch takes seconds to import
+def _bundle(options: argparse.Namespace) -> None:
+    """Of each model of the bundle whose weights are kept here; why not, of each other."""
+    from .measures.bundling import BUNDLED, bundle  # torch takes seconds to import
 
-    for item, variant in EXPLORED:
+    for item, variant in BUNDLED:
         try:
-            print(export(item, variant, options.preset, options.results))
+            print(bundle(item, variant, options.preset))
         except UserError as error:
-            print(f"{item}/{variant}: not exported: {error}", file=sys.stderr)
+            print(f"{item}/{variant}: not bundled: {error}", file=sys.stderr)
 
 
 def _migrate(options: argparse.Namespace) -> None:

@@ -22,7 +22,7 @@ DIGITS, FACES = ["mnist"], ["tfd", "olivetti"]
 
 def draw_figure(drawing: Drawing) -> None:
     """(a) digits and (b) faces: rows of samples; a gap; the neighbours of the last ones."""
-    figure = new_figure(9, 4.1)
+    figure = new_figure(9, 3.95)
     left, right = figure.subplots(1, 2)
     draw_samples(left, "a", drawing, DIGITS)
     draw_samples(right, "b", drawing, FACES)

@@ -15,6 +15,7 @@ Our choices, where the paper is silent: the styles are those of one random test 
 class, and samples of the prior; the networks on SVHN have the sizes of those on MNIST.
 """
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -173,8 +174,8 @@ def sheet(sources: np.ndarray, decoded: np.ndarray, sampled: np.ndarray) -> np.n
 
 
 def in_words(record: "Record") -> str:
-    """The panel's numbers, each with what it is compared with."""
-    shown = {metric: cell(record, metric) for metric in ROWS}
+    """The panel's numbers in whole per cent, each with what it is compared with."""
+    shown = {metric: replace(cell(record, metric), digits=0) for metric in ROWS}
     return (
         f"asked label is read: {shown['asked_label_read_percent']} %,"
         f" chance {shown['chance_percent']} %\n"

@@ -19,7 +19,7 @@ from .cli import main
 from .evidence.published import published
 from .evidence.records import Record
 from .pages.drawing import Drawing
-from .pages.style import LINES, new_figure, not_run
+from .pages.style import LINES, in_decades, new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
@@ -89,21 +89,19 @@ def draw_figure(drawing: Drawing) -> None:
     for axes, title in ((tried, "(a) tried: held-out images"), (chosen, "(b) chosen: test images")):
         axes.set(title=title, xlabel="epoch", ylabel="error, %")
         if axes.lines:
-            in_decades(axes)
+            whole_epochs(axes)
             axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), handlelength=3)
         else:
             not_run(axes)
     drawing.save(figure)
 
 
-def in_decades(axes: "Axes") -> None:
-    """A logarithmic axis of errors with few labels, and whole epochs."""
-    from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+def whole_epochs(axes: "Axes") -> None:
+    """A logarithmic axis of errors, and whole epochs."""
+    from matplotlib.ticker import MaxNLocator
 
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    in_decades(axes.yaxis)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

@@ -23,7 +23,7 @@ from .evidence.published import published
 from .pages.drawing import Drawing
 from .pages.image_grids import BLACK, squares, tiled
 from .pages.minutes import core_minutes, draw_minutes
-from .pages.style import LINES, SMALL, new_figure, not_run
+from .pages.style import LINES, SMALL, in_decades, new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
@@ -99,9 +99,8 @@ def draw_figure(drawing: Drawing) -> None:
     curves.set(title="Test error along training", xlabel="core-minutes", ylabel="error, %")
     if curves.lines:
         curves.set(xscale="log", yscale="log")
+        in_decades(curves.yaxis)
         curves.xaxis.set_major_formatter("{x:g}")
-        curves.yaxis.set_major_formatter("{x:g}")
-        curves.yaxis.set_minor_formatter("{x:g}")
         curves.legend(fontsize=SMALL)
     else:
         not_run(curves)

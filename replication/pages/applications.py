@@ -6,7 +6,7 @@ import numpy as np
 
 from .drawing import Drawing
 from .image_grids import WHITE, squares, tiled
-from .style import LINES, SMALL, TINY, not_run
+from .style import LINES, SMALL, TINY, in_decades, not_run
 from .tables import cell, cell_if_measured
 
 if TYPE_CHECKING:
@@ -160,8 +160,6 @@ def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
 
 def draw_features(axes: "Axes", drawing: Drawing) -> None:
     """Test error against the number of labels: mean and range over seeds."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     record, title = drawing.record("features"), "Features: classifiers of codes"
     if not drawable(axes, record, title):
         return
@@ -178,7 +176,5 @@ def draw_features(axes: "Axes", drawing: Drawing) -> None:
     for classifier, line in dashes.items():
         axes.plot([], [], ls=line, color="black", label=CLASSIFIERS[classifier])
     axes.set(title=title, xscale="log", yscale="log", xlabel="labels", ylabel="test error, %")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
-    axes.yaxis.set_major_formatter("{x:g}")
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    in_decades(axes.yaxis)
     axes.legend(ncols=2, fontsize=TINY, handlelength=3, **BELOW)

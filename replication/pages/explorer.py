@@ -1,23 +1,52 @@
-"""The explorer: decoders that run in the page, over the codes of test images."""
+"""The explorer: decoders of the bundle that run in the page, over the codes of test images."""
 
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from replication.base.errors import UserError
+from replication.evidence import bundle
+from replication.evidence.bundle import Bundled
 from replication.evidence.records import path_of
 from replication.settings.experiments import experiments
+from replication.settings.schema import Settings
 
 from .drawing import Drawing
 from .page import anchor
 from .style import DIGITS
 
-ENDING = ".decoder.npz"
 MOST_CODES = 3000  # of test images; more would only make the page heavy
+COMPARED = 2000  # codes that the difference of the page's weights is taken over
+RANK = 128  # of a plane's layers
+COLUMNS = 10  # between two styles, where there is no label
+
+Exact = tuple[np.ndarray, np.ndarray, str]  # weight [out, in], bias, activation
+
+
+@dataclass(frozen=True)
+class Layer:
+    """``activation``(weight x + bias): the weight [out, in] as int8 with a scale for each row."""
+
+    weight: np.ndarray
+    scale: np.ndarray
+    bias: np.ndarray
+    activation: str
+
+    def __call__(self, inputs: np.ndarray) -> np.ndarray:
+        """As the page computes it, of ``inputs`` [N, in]."""
+        found = inputs @ self.weight.astype(float).T * self.scale.astype(float)
+        return activated(found + self.bias.astype(float), self.activation)
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """As the page's script reads it: little-endian numbers in base64."""
+        rows, columns = self.weight.shape
+        stored = {"weight": self.weight, "scale": self.scale, "bias": self.bias}
+        texts = {name: in_base64(values) for name, values in stored.items()}
+        return {"rows": rows, "columns": columns, "activation": self.activation, **texts}
 
 
 @dataclass(frozen=True)
@@ -28,84 +57,145 @@ class Explored:
     title: str
     about: str
     evidence: str
-    plane: bool
     style_dim: int
+    columns: Sequence[str]
     data: dict[str, Any]
 
+    @property
+    def plane(self) -> bool:
+        return "codes" in self.data
 
-def explored(stored: Mapping[str, Mapping[str, Drawing]]) -> list[Explored]:
-    """Of every record beside which a decoder lies, quick before the others."""
+    @property
+    def kind(self) -> str:
+        """What the columns are of."""
+        return " labels" if self.columns[0] == "0" else " clusters"
+
+
+def explored(
+    stored: Mapping[str, Mapping[str, Drawing]], weights: Path = bundle.BUNDLE
+) -> list[Explored]:
+    """Of every file of the bundle that has a decoder and today's settings, planes first."""
     found = []
-    for item, by_preset in stored.items():
-        for preset, drawing in by_preset.items():
-            for variant in experiments().items[item].variants:
-                path = path_of(preset, item, variant, drawing.results).with_suffix(ENDING)
-                if preset != "smoke" and path.exists():
-                    found += of_decoder(drawing, variant, path)
+    for own in bundle.entries(weights):
+        settings = experiments().settings_of(own.preset, own.item, own.variant)
+        if "decoder" in own.parts and own.training_hash == settings.training_hash():
+            drawing = stored[own.item][own.preset]
+            found.append(of_decoder(own, settings, bundle.tensors(own, weights), drawing))
+    return sorted(found, key=lambda one: (not one.plane, len(one.columns) != COLUMNS))
+
+
+def of_decoder(
+    own: Bundled, settings: Settings, tensors: Mapping[str, np.ndarray], drawing: Drawing
+) -> Explored:
+    """A decoder with what its page shows: codes in the plane, or a column for each label."""
+    exact = layers_of(tensors, settings)
+    labels = settings.label_dim if settings.label_at != "discriminator" else 0
+    data: dict[str, Any] = {"colours": DIGITS}
+    if settings.style_dim == 2 and not labels and (arrays := codes_stored(own, drawing)):
+        data |= codes_of(arrays["codes"], arrays["labels"])
+        codes = evenly(data["low"], data["high"])
+        shown = eight_bits(factored(exact, codes))
+    else:
+        data |= {"labels": labels, "std": settings.style_prior.std}
+        data |= {"styleDim": settings.style_dim, "columns": labels or COLUMNS}
+        codes, shown = sample_codes(settings, labels), eight_bits(exact)
+    data["layers"] = [layer.shown for layer in shown]
+    largest, mean = differences(exact, shown, codes)
+    about = (
+        f"Seed {own.seed}, preset {own.preset}. A pixel differs from the trained decoder's by at "
+        f"most {255 * (largest + own.difference):.0f} of 255 grey levels, by "
+        f"{255 * (mean + own.mean_difference):.2f} on average."
+    )
+    where = anchor(own.preset, own.item, own.variant)
+    place = experiments().items[own.item].variants[own.variant].place
+    evidence = where if drawing.record(own.variant) else own.item
+    first = int(settings.labels == 0)  # clusters are counted from 1, as the figures do
+    names = [str(k + first) for k in range(labels)]
+    return Explored(f"explore-{where}", place, about, evidence, settings.style_dim, names, data)
+
+
+def layers_of(tensors: Mapping[str, np.ndarray], settings: Settings) -> list[Exact]:
+    """The decoder's layers as they are in the bundle."""
+    hidden = sorted(
+        name.removesuffix(".weight")
+        for name in tensors
+        if name.startswith("decoder.trunk.") and name.endswith(".weight")
+    )
+    layers: list[Exact] = []
+    for name in (*hidden, "decoder.output"):
+        weight, bias = (tensors[f"{name}.{kind}"].astype(float) for kind in ("weight", "bias"))
+        layers.append((weight, bias, settings.output if name == "decoder.output" else "relu"))
+    return layers
+
+
+def eight_bits(exact: Sequence[Exact]) -> list[Layer]:
+    return [
+        Layer(*bundle.rounded(weight), bias.astype("<f2"), activation)
+        for weight, bias, activation in exact
+    ]
+
+
+def factored(exact: Sequence[Exact], codes: np.ndarray) -> list[Exact]:
+    """Each layer with more inputs than ``RANK`` as two of that rank: a fraction of the numbers.
+
+    They are exact on the principal components of its inputs for ``codes`` [N, 2]: a code of two
+    numbers moves a thousand hidden units in few directions.
+    """
+    found: list[Exact] = []
+    inputs = codes
+    for weight, bias, activation in exact:
+        if inputs.shape[1] > RANK:
+            mean = inputs.mean(0)
+            basis = np.linalg.eigh(np.cov(inputs.T))[1][:, -RANK:]
+            found.append((basis.T, -basis.T @ mean, "linear"))
+            found.append((weight @ basis, bias + weight @ mean, activation))
+        else:
+            found.append((weight, bias, activation))
+        inputs = activated(inputs @ weight.T + bias, activation)
     return found
 
 
-def of_decoder(drawing: Drawing, variant: str, path: Path) -> list[Explored]:
-    """A decoder with its codes; none where it is of other settings than the record."""
-    record, content = drawing.record(variant), read(path)
-    if record is None or str(content["training_hash"]) != record.training_hash:
-        return []
-    stage = record.settings.second_stage
-    style_dim = stage.style_dim if stage else record.settings.style_dim
-    arrays = drawing.arrays(variant) if path_has_arrays(drawing, variant) else {}
-    plane = style_dim == 2 and "codes" in arrays
-    data: dict[str, Any] = {"layers": layers_of(content), "plane": plane, "colours": DIGITS}
-    if plane:
-        data |= codes_of(arrays["codes"], arrays["labels"])
-    else:
-        data |= {"labels": record.settings.label_dim, "styleDim": style_dim}
-        data["std"] = record.settings.style_prior.std
-    largest, mean = (255 * float(content[name]) for name in ("difference", "mean"))
-    about = (
-        f"Seed {int(content['seed'])}; a pixel differs from the trained decoder's by at most "
-        f"{largest:.1f} of 255 grey levels, by {mean:.2f} on average."
-    )
-    place = drawing.description.variants[variant].place
-    where = anchor(drawing.preset, drawing.item, variant)
-    return [Explored(f"explore-{where}", place, about, where, plane, style_dim, data)]
+def activated(values: np.ndarray, activation: str) -> np.ndarray:
+    if activation == "relu":
+        return np.maximum(values, 0)
+    return 1 / (1 + np.exp(-values)) if activation == "sigmoid" else values
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of an exported decoder; a UserError if it is damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            content = dict(stored)
-        layers_of(content)
-        for name in ("difference", "mean", "seed", "training_hash"):
-            content[name].item()
-    except Exception as error:  # numpy and zipfile raise many kinds
-        remedy = "restore it from the repository, or run python -m replication explorer"
-        raise UserError(f"{path} is no exported decoder: {error}", remedy) from None
-    return content
+def differences(
+    exact: Sequence[Exact], layers: Sequence[Layer], codes: np.ndarray
+) -> tuple[float, float]:
+    """The largest and the mean difference of a pixel in [0, 1], over ``codes`` [N, inputs]."""
+    as_stored, as_shown = codes, codes
+    for weight, bias, activation in exact:
+        as_stored = activated(as_stored @ weight.T + bias, activation)
+    for layer in layers:
+        as_shown = layer(as_shown)
+    apart = np.abs(as_stored.clip(0, 1) - as_shown.clip(0, 1))
+    return float(apart.max()), float(apart.mean())
 
 
-def path_has_arrays(drawing: Drawing, variant: str) -> bool:
-    path = path_of(drawing.preset, drawing.item, variant, drawing.results)
-    return path.with_suffix(".npz").exists()
+def evenly(low: Sequence[float], high: Sequence[float], count: int = COMPARED) -> np.ndarray:
+    """``count`` places [N, 2] of the frame from ``low`` to ``high``."""
+    shares = np.random.default_rng(0).random((count, len(low)))
+    return np.array(low) + shares * (np.array(high) - np.array(low))
 
 
-def layers_of(content: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Each layer as the page's script reads it: little-endian numbers in base64."""
-    layers = []
-    for place, activation in enumerate(content["activations"]):
-        weight, scale, bias = (content[f"{name}_{place}"] for name in ("weight", "scale", "bias"))
-        layers.append(
-            {
-                "rows": weight.shape[0],
-                "columns": weight.shape[1],
-                "activation": str(activation),
-                "stored": str(weight.dtype),
-                "weight": in_base64(weight),
-                "scale": in_base64(scale.astype("<f2")),
-                "bias": in_base64(bias.astype("<f2")),
-            }
-        )
-    return layers
+def sample_codes(settings: Settings, labels: int, count: int = COMPARED) -> np.ndarray:
+    """Where sliders lead: each label in turn, with normal styles of the prior's spread."""
+    stream = np.random.default_rng(0)
+    styles = settings.style_prior.std * stream.normal(size=(count, settings.style_dim))
+    if not labels:
+        return styles
+    return np.concatenate([np.eye(labels)[np.arange(count) % labels], styles], 1)
+
+
+def codes_stored(own: Bundled, drawing: Drawing) -> dict[str, np.ndarray]:
+    """The arrays of the model's record; none where there is no record of these settings."""
+    record = drawing.record(own.variant)
+    path = path_of(own.preset, own.item, own.variant, drawing.results).with_suffix(".npz")
+    if record is None or record.training_hash != own.training_hash or not path.exists():
+        return {}
+    return drawing.arrays(own.variant)
 
 
 def codes_of(codes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from replication.base.files import write_atomically
 from replication.base.places import FIGURES, MEASURED, REPORT
+from replication.evidence.bundle import BUNDLE
 from replication.evidence.records import RESULTS
 from replication.settings.experiments import experiments
 
 from .drawing import Drawing
 from .explorer import explored
+from .explorer_picture import draw_explorer
 from .forest import PATHS, SHAPES, draw_forest, margin, place, ticks
 from .judged import MEANINGS, SOURCES
 from .page import render
@@ -28,10 +30,12 @@ def write_report(
     results: Path = RESULTS,
     figures: Path = FIGURES,
     measured: Path = MEASURED,
+    weights: Path = BUNDLE,
 ) -> None:
-    """Write the page, and its forest plot among ``figures``.
+    """Write the page, and pictures of its forest plot and explorer among ``figures``.
 
-    What was not run, drawn or ``measured`` (by the benches) is said to be so.
+    What was not run, drawn or ``measured`` (by the benches) is said to be so. Decoders of the
+    bundle of ``weights`` run in it.
     """
     items = experiments().items
     stored = {i: {p: Drawing(p, i, results, figures) for p in PRESETS} for i in items}
@@ -43,7 +47,7 @@ def write_report(
         numbers=number_table(stored),
         contents=contents([*items]),
         items=[Shown(item, stored[item], ran).view() for item in items],
-        explored=explored(stored),
+        explored=explored(stored, weights),
         speed=speed(measured, results, figures),
         verdicts=MEANINGS.items(),
         sources=SOURCES.items(),
@@ -56,4 +60,5 @@ def write_report(
         newest=newest(stored),
     )
     draw_forest(first.forest, figures / "forest.png")
+    draw_explorer(stored, figures / "explorer.png", weights)
     write_atomically(path, page.encode())

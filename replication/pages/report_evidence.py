@@ -16,6 +16,8 @@ from .page import Grid, Told, anchor
 from .tables import number
 from .titles import title_of
 
+GROUPS = 3  # of seeds that share what is told of them
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -140,7 +142,7 @@ def metric_row(record: Record, metric: str) -> list[str | Told]:
 
 
 def provenance(record: Record) -> tuple[list[tuple[str, str]], Grid | None]:
-    """With what and how fast it was trained: what all seeds share, and a table of the rest."""
+    """With what and how fast it was trained: what many seeds share, and a table of the rest."""
     rows: dict[str, list[str]] = {
         "state": [seed.status for seed in record.seeds],
         "warnings": ["; ".join(seed.warnings) or "none" for seed in record.seeds],
@@ -151,11 +153,24 @@ def provenance(record: Record) -> tuple[list[tuple[str, str]], Grid | None]:
         "started": [seed.provenance.started[:19].replace("T", " ") for seed in record.seeds],
         "W&B run": [seed.provenance.wandb_id or "—" for seed in record.seeds],
     }
-    shared = [(name, cells[0]) for name, cells in rows.items() if len(set(cells)) == 1]
-    apart = [[name, *cells] for name, cells in rows.items() if len(set(cells)) > 1]
-    columns = ["how it was run", *(seed_name(s.seed, s.label_seed) for s in record.seeds)]
+    names = [seed_name(s.seed, s.label_seed) for s in record.seeds]
+    few = {name for name, cells in rows.items() if len(set(cells)) <= min(GROUPS, len(names) / 2)}
+    few |= {name for name, cells in rows.items() if len(set(cells)) == 1}
+    shared = [(name, of_groups(names, cells)) for name, cells in rows.items() if name in few]
+    apart = [[name, *cells] for name, cells in rows.items() if name not in few]
+    columns = ["how it was run", *names]
     grid = Grid(f"Provenance of {name_in_full(record)}", columns, apart) if apart else None
     return shared, grid
+
+
+def of_groups(seeds: Sequence[str], cells: Sequence[str]) -> str:
+    """What all ``seeds`` share; where they differ, each text with its seeds."""
+    by_text: dict[str, list[str]] = {}
+    for seed, text in zip(seeds, cells, strict=True):
+        by_text.setdefault(text, []).append(seed)
+    if len(by_text) == 1:
+        return cells[0]
+    return "; ".join(f"{text} ({', '.join(own)})" for text, own in by_text.items())
 
 
 def machine(seed: SeedResult) -> str:

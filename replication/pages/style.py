@@ -7,6 +7,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 # Of the ten digits, told apart with deuteranopia and protanopia, too (a test measures it).
@@ -115,6 +116,15 @@ def label_places(codes: np.ndarray, labels: np.ndarray) -> dict[int, np.ndarray]
         places[int(digit)] = codes[some][own[best]]
         taken = np.vstack([taken, points[own[best]]])
     return places
+
+
+def in_decades(axis: "Axis") -> None:
+    """Few labels on an axis that is logarithmic: 1, 2, 3 and 5 of each decade."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_formatter(NullFormatter())
 
 
 def reach_of(codes: np.ndarray, least: float) -> float:

@@ -1,5 +1,6 @@
-"""The explorer: the page is given what was exported, and a browser draws the same images."""
+"""The explorer: the page is given what the bundle has, and a browser draws the same images."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -11,16 +12,21 @@ import numpy as np
 import pytest
 import torch
 
+import replication
 from replication.base.errors import UserError
-from replication.evidence import records
+from replication.evidence import bundle, records
+from replication.evidence.bundle import Bundled
 from replication.evidence.records import read as read_record
-from replication.measures.decoder_export import compact, layers_of, packed
 from replication.models.networks import Decoder
-from replication.pages.explorer import ENDING, MOST_CODES, codes_of
+from replication.pages import explorer
+from replication.pages.explorer import MOST_CODES, codes_of, differences, eight_bits, layers_of
+from replication.settings.experiments import experiments
 from tests.tools.browser import Browser
 from tests.tools.site import FIGURE, TABLE, Page, Site, seed_result, store
 
 PLANE, STYLES = (FIGURE, "aae_gaussian"), (TABLE, "mnist_100")
+BETWEEN = ("table1_log_likelihood", "mnist")
+LARGEST = 0.12  # of a pixel in [0, 1], that weights of 8 bits may move it
 Explore = Callable[[tuple[str, str]], Decoder]
 
 
@@ -31,7 +37,7 @@ def site(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def explore(site: Site) -> Explore:
-    """Stores a record with codes and a tiny decoder, as ``export`` would; the decoder itself."""
+    """Bundles a tiny decoder of a variant, with a record that has codes; the decoder itself."""
 
     def stored(which: tuple[str, str]) -> Decoder:
         item, variant = which
@@ -40,17 +46,42 @@ def explore(site: Site) -> Explore:
         torch.manual_seed(0)
         settings = record.settings
         decoder = Decoder(settings.style_dim, settings.label_dim, [20, 20], 64).double().eval()
-        stream = np.random.default_rng(0)
-        inputs = stream.normal(0, 2, (400, settings.style_dim + settings.label_dim))
         if which == PLANE:
+            stream = np.random.default_rng(0)
+            codes = stream.normal(0, 2, (400, 2)).astype(np.float32)
             labels = stream.integers(0, 10, 400).astype(np.uint8)
-            arrays = {"codes": inputs.astype(np.float32), "labels": labels}
-            records.write(record, arrays, path)
-        found = compact(layers_of(decoder), inputs)
-        path.with_suffix(ENDING).write_bytes(packed(found, record.training_hash, 0))
+            records.write(record, {"codes": codes, "labels": labels}, path)
+        bundled(site, which, decoder, record.training_hash)
         return decoder
 
     return stored
+
+
+def bundled(site: Site, which: tuple[str, str], decoder: Decoder, training_hash: str) -> None:
+    state = decoder.state_dict().items()
+    content, stored = bundle.pack(
+        {f"decoder.{name}": value.half().numpy() for name, value in state}
+    )
+    own = Bundled(
+        item=which[0],
+        variant=which[1],
+        preset="quick",
+        seed=0,
+        label_seed=0,
+        parts=["decoder"],
+        stored=stored,
+        hidden_sizes=[20, 20],
+        training_hash=training_hash,
+        code_hash="b" * 16,
+        data_sha256="c" * 64,
+        precision="float32",
+        difference=0.001,
+        mean_difference=0.0001,
+        codes_compared=10,
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    bundle.add(own, content, site.weights)
 
 
 def data_of(page: Page, which: tuple[str, str]) -> dict[str, Any]:
@@ -60,7 +91,16 @@ def data_of(page: Page, which: tuple[str, str]) -> dict[str, Any]:
     return json.loads(unescape(found[1]))
 
 
-def test_without_an_exported_decoder_there_is_no_explorer(site: Site) -> None:
+def decoded_by_script(identifier: str, codes: list[list[float]]) -> str:
+    """What gives the pixels that the page's own script decodes."""
+    return (
+        f"(() => {{ const data = JSON.parse(document.querySelector('[data-for={identifier}]')"
+        ".textContent), layers = data.layers.map(unpacked);"
+        f"return {json.dumps(codes)}.map(code => [...decode(layers, code)]); }})()"
+    )
+
+
+def test_without_a_bundle_there_is_no_explorer(site: Site) -> None:
     store(site.results, "quick", "mnist_100", [seed_result(0, 2.0)])
     page = site.page()
     assert 'id="explore"' not in page.text
@@ -68,34 +108,97 @@ def test_without_an_exported_decoder_there_is_no_explorer(site: Site) -> None:
 
 
 def test_the_page_has_layers_codes_and_how_exact_they_are(site: Site, explore: Explore) -> None:
-    for which in (PLANE, STYLES):
+    for which in (PLANE, STYLES, BETWEEN):
         explore(which)
     page = site.page()
-    plane, styles = (data_of(page, which) for which in (PLANE, STYLES))
-    assert plane["plane"]
-    assert [layer["activation"] for layer in plane["layers"]][-1] == "sigmoid"
-    assert (styles["labels"], styles["styleDim"], styles["std"]) == (10, 10, 1.0)
-    section = page.section("explore")
-    assert section.count('type="range"') == 2 + 10
-    assert "differs from the trained decoder's by at most" in unescape(section)
+    plane, styles, between = (data_of(page, which) for which in (PLANE, STYLES, BETWEEN))
+    assert "codes" in plane
+    assert [layer["activation"] for layer in plane["layers"]] == ["relu", "relu", "sigmoid"]
+    assert (styles["labels"], styles["columns"], styles["styleDim"], styles["std"]) == (
+        10,
+        10,
+        10,
+        1.0,
+    )
+    assert (between["labels"], between["columns"], between["styleDim"]) == (0, 10, 8)
+    section = unescape(page.section("explore"))
+    assert section.count('type="range"') == 2 + 10 + 8
+    assert section.count("differs from the trained decoder's by at most") == 3
     assert f'href="#quick-{FIGURE}-aae_gaussian"' in section
+    assert "10 labels, one style" in section
+
+
+def test_without_a_record_the_plane_has_sliders_alone(site: Site, explore: Explore) -> None:
+    explore(PLANE)
+    for path in site.results.rglob("*.npz"):
+        path.unlink()
+    page = site.page()
+    assert "codes" not in data_of(page, PLANE)
 
 
 def test_a_decoder_of_other_settings_is_not_shown(site: Site, explore: Explore) -> None:
-    explore(PLANE)
-    (path,) = site.results.rglob(f"*{ENDING}")
-    with np.load(path) as stored:
-        content = dict(stored) | {"training_hash": np.array("0" * 16)}
-    np.savez(path, **content)
+    decoder = explore(PLANE)
+    bundled(site, PLANE, decoder, "0" * 16)
     assert 'id="explore"' not in site.page().text
 
 
-def test_a_damaged_decoder_is_one_line(site: Site, explore: Explore) -> None:
+def test_a_damaged_bundle_is_one_line(site: Site, explore: Explore) -> None:
     explore(PLANE)
-    (path,) = site.results.rglob(f"*{ENDING}")
-    path.write_bytes(b"no archive")
-    with pytest.raises(UserError, match="is no exported decoder"):
+    (path,) = site.weights.rglob("*.safetensors")
+    path.write_bytes(b"no weights")
+    with pytest.raises(UserError, match="is not the file that the manifest names"):
         site.page()
+
+
+def test_layers_are_the_decoder_to_eight_bits(site: Site, explore: Explore) -> None:
+    decoder = explore(STYLES)
+    settings = experiments().settings_of("quick", *STYLES)
+    (own,) = bundle.entries(site.weights)
+    exact = layers_of(bundle.tensors(own, site.weights), settings)
+    layers = eight_bits(exact)
+    codes = np.random.default_rng(1).normal(0, 2, (100, 20))
+    with torch.no_grad():
+        expected = decoder.activate(decoder.output(decoder.trunk(torch.from_numpy(codes)))).numpy()
+    found = codes
+    for layer in layers:
+        found = layer(found)
+    largest, mean = differences(exact, layers, codes)
+    assert 0 < mean < largest <= LARGEST
+    assert np.abs(found - expected).max() <= largest + 2e-3
+
+
+def test_the_committed_decoders_are_close_to_what_was_trained() -> None:
+    for own in bundle.entries():
+        settings = experiments().settings_of(own.preset, own.item, own.variant)
+        exact = layers_of(bundle.tensors(own), settings)
+        labels = settings.label_dim if settings.label_at != "discriminator" else 0
+        codes = explorer.sample_codes(settings, labels, 200)
+        largest, mean = differences(exact, eight_bits(exact), codes)
+        assert largest <= LARGEST, own.name
+        assert mean < 0.003, own.name
+
+
+def test_a_plane_in_factors_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of smooth random layers: nearly exact, in fewer numbers, on codes that it was not made of."""
+    monkeypatch.setattr(explorer, "RANK", 60)
+    stream = np.random.default_rng(0)
+    sizes = [(80, 2, "relu"), (70, 80, "relu"), (16, 70, "sigmoid")]
+    exact = [
+        (stream.normal(size=(rows, columns)) / columns**0.5, stream.normal(size=rows), activation)
+        for rows, columns, activation in sizes
+    ]
+    frame = ([-3.0, 2.0], [3.0, 4.0])
+    shown = explorer.factored(exact, explorer.evenly(*frame))
+    assert [weight.shape for weight, _, _ in shown] == [
+        (80, 2),
+        (60, 80),
+        (70, 60),
+        (60, 70),
+        (16, 60),
+    ]
+    others = np.random.default_rng(1).uniform(*frame, (300, 2))
+    largest, mean = differences(exact, eight_bits(shown), others)
+    assert 0 < mean < largest < 0.05
 
 
 def test_codes_are_few_and_within_their_frame() -> None:
@@ -111,36 +214,55 @@ def test_codes_are_few_and_within_their_frame() -> None:
 def test_the_browser_draws_the_decoders_images(
     site: Site, explore: Explore, tmp_path: Path, which: tuple[str, str]
 ) -> None:
-    """Ten images; to the stored difference, and to a thousandth of a pixel what was exported."""
+    """Ten images: to a thousandth of a pixel those of the layers, close to the decoder's own."""
     decoder = explore(which)
-    site.page()
+    page = site.page()
     inputs = np.random.default_rng(0).normal(0, 2, (400, decoder.trunk[0].in_features))[:10]
     with torch.no_grad():
-        expected = decoder.activate(decoder.output(decoder.trunk(torch.from_numpy(inputs)))).numpy()
+        trained = decoder.activate(decoder.output(decoder.trunk(torch.from_numpy(inputs)))).numpy()
+    (own,) = bundle.entries(site.weights)
+    settings = experiments().settings_of("quick", *which)
+    expected = inputs
+    for layer in eight_bits(layers_of(bundle.tensors(own, site.weights), settings)):
+        expected = layer(expected)
     identifier = f"explore-quick-{which[0]}-{which[1]}"
+    assert identifier in page.text
     with Browser(tmp_path / "profile") as browser:
         browser.open(f"{site.path.as_uri()}#explore")
-        script = (
-            f"(() => {{ const data = JSON.parse(document.querySelector('[data-for={identifier}]')"
-            ".textContent), layers = data.layers.map(unpacked);"
-            f"return {json.dumps(inputs.tolist())}.map(code => [...decode(layers, code)]); }})()"
-        )
-        drawn = np.array(browser.ask(script))
-        (path,) = site.results.rglob(f"*{ENDING}")
-        with np.load(path) as stored:
-            difference = float(stored["difference"])
-        assert np.abs(drawn - expected).max() <= difference + 1e-3
-        shown = f"document.getElementById('{identifier}').dataset.ready"
-        assert browser.ask(shown) == "true"
+        drawn = np.array(browser.ask(decoded_by_script(identifier, inputs.tolist())))
+        assert drawn.shape == (10, 64)
+        assert np.abs(drawn - expected).max() <= 1e-3
+        assert np.abs(drawn - trained).max() <= LARGEST
+        browser.until(f"document.getElementById('{identifier}').dataset.ready === 'true'")
         assert browser.complaints() == []
         assert browser.requests() == []
+
+
+@pytest.mark.browser
+def test_the_browser_draws_the_committed_decoders_images(site: Site, tmp_path: Path) -> None:
+    """Ten labels of the recipe with 100 labels, in ten styles of the prior."""
+    site.weights = bundle.BUNDLE
+    site.page()
+    identifier = "explore-quick-ours_semi_supervised-mnist_100"
+    decoder = replication.load("ours_semi_supervised/mnist_100")["decoder"]
+    styles = torch.from_numpy(np.random.default_rng(0).normal(size=(10, 10))).float()
+    with torch.no_grad():
+        expected = decoder(styles, torch.eye(10)).numpy()
+    codes = torch.cat([torch.eye(10), styles], 1).tolist()
+    with Browser(tmp_path / "profile") as browser:
+        browser.open(f"{site.path.as_uri()}#explore")
+        drawn = np.array(browser.ask(decoded_by_script(identifier, codes)))
+        assert drawn.shape == (10, 784)
+        assert np.abs(drawn - expected).max() <= LARGEST
+        assert np.abs(drawn - expected).mean() < 0.003
+        assert browser.complaints() == []
 
 
 @pytest.mark.browser
 def test_plane_and_sliders_change_what_is_decoded(
     site: Site, explore: Explore, tmp_path: Path
 ) -> None:
-    for which in (PLANE, STYLES):
+    for which in (PLANE, STYLES, BETWEEN):
         explore(which)
     site.page()
 
@@ -149,12 +271,13 @@ def test_plane_and_sliders_change_what_is_decoded(
 
     with Browser(tmp_path / "profile") as browser:
         browser.open(f"{site.path.as_uri()}#explore")
+        browser.until("document.querySelector('.explorer').dataset.ready === 'true'")
         before = browser.ask(pixels(".digit"))
         frame = "document.querySelector('.plane').getBoundingClientRect()"
         browser.point(*browser.ask(f"(r => [r.x + 40, r.y + 30])({frame})"))
         assert browser.ask(pixels(".digit")) != before
         told = browser.ask("document.querySelector('.explorer .place').textContent")
-        assert re.fullmatch(r"Code \(-?[\d.]+, -?[\d.]+\); the nearest test image is a \d\.", told)
+        assert re.fullmatch(r"Code \(-?[\d.]+, -?[\d.]+\); the nearest code is of a \d\.", told)
         # By keyboard: a slider.
         browser.ask("document.querySelector('.explorer input').focus()")
         middle = browser.ask(pixels(".digit"))
@@ -163,7 +286,36 @@ def test_plane_and_sliders_change_what_is_decoded(
                 key = {"key": "ArrowRight", "windowsVirtualKeyCode": 39}
                 browser.send("Input.dispatchKeyEvent", type=kind, **key)
         assert browser.ask(pixels(".digit")) != middle
-        styles = browser.ask(pixels(".digits"))
-        browser.ask("document.querySelector('.explorer button').click()")
-        assert browser.ask(pixels(".digits")) != styles
+        for number in (0, 1):
+            drawn = f"document.querySelectorAll('.digits')[{number}].toDataURL()"
+            box = f"document.querySelectorAll('.explorer')[{number + 1}]"
+            browser.ask(f"{box}.scrollIntoView()")
+            browser.until(f"{box}.dataset.ready === 'true'")
+            styles = browser.ask(drawn)
+            browser.ask(f"document.querySelectorAll('.explorer button')[{number}].click()")
+            assert browser.ask(drawn) != styles
         assert browser.complaints() == []
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_explorer_shuts_nobody_out(
+    site: Site, explore: Explore, tmp_path: Path, scheme: str
+) -> None:
+    """On a phone: no wider than the screen, labelled, read with any colours."""
+    for which in (PLANE, STYLES, BETWEEN):
+        explore(which)
+    site.page()
+    with Browser(tmp_path / "profile") as browser:
+        scheme_of = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.send("Emulation.setEmulatedMedia", media="screen", features=scheme_of)
+        browser.open(f"{site.path.as_uri()}#explore", 400)
+        browser.until("document.querySelector('.explorer').dataset.ready === 'true'")
+        assert browser.ask("document.documentElement.scrollWidth") <= 400
+        unnamed = "[...document.querySelectorAll('.explorer input')].filter(i => !i.labels.length)"
+        assert browser.ask(f"{unnamed}.length") == 0
+        named = "[...document.querySelectorAll('.explorer canvas')].every(c => c.ariaLabel)"
+        assert browser.ask(named)
+        live = "document.querySelector('.explorer .place').getAttribute('aria-live')"
+        assert browser.ask(live) == "polite"
+        assert browser.serious_faults() == []

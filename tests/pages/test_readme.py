@@ -1,11 +1,14 @@
 """README.md shows what the records say."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from replication.base.errors import UserError
-from replication.pages.readme import END, START, results_section, with_results
+from replication.pages.in_minutes import minutes_section
+from replication.pages.readme import marks, results_section, sentences_section, with_results
+from tests.tools.site import seed_result, store
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,11 +25,38 @@ def test_without_records_every_number_is_not_run(tmp_path: Path) -> None:
     assert all(row.endswith("| not run |") for row in rows)
 
 
-def test_what_stands_around_the_table_stays(tmp_path: Path) -> None:
-    text = with_results(f"above\n{START}old\n{END}below\n", tmp_path)
-    assert text.startswith(f"above\n{START}**Of ")
-    assert text.endswith(f"{END}below\n")
+def test_what_stands_around_the_blocks_stays(tmp_path: Path) -> None:
+    names = ("sentences", "minutes", "results")
+    old = "".join(f"above {name}\n{marks(name)[0]}old\n{marks(name)[1]}" for name in names)
+    text = with_results(f"{old}below\n", tmp_path)
+    assert text.startswith(f"above sentences\n{marks('sentences')[0]}- None of the paper's 24 ")
+    assert f"above minutes\n{marks('minutes')[0]}## What you get in minutes\n" in text
+    assert text.endswith(f"{marks('results')[1]}below\n")
     assert "old" not in text
+
+
+def test_it_is_short_and_its_pictures_and_links_are_there() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    places = re.findall(r"\]\((?!http)([^)#]+)\)", text)
+    assert {"figures/forest.png", "figures/explorer.png"} <= {*places}
+    assert [place for place in places if not (ROOT / place).exists()] == []
+
+
+def test_three_sentences_say_what_came_out() -> None:
+    sentences = sentences_section(ROOT / "results").splitlines()
+    assert len(sentences) == 3
+    assert re.match(r"- With .* of the \d+ numbers that can be compared", sentences[0])
+
+
+def test_minutes_and_spread_are_those_of_the_record(tmp_path: Path) -> None:
+    """Three seeds of 12.5 seconds each: rounded up to a minute; the paper's value beside it."""
+    seeds = [seed_result(n, error) for n, error in enumerate((4.0, 5.0, 6.0))]
+    store(tmp_path, "quick", "clusters_16", seeds, item="ours_clustering")
+    text = minutes_section(tmp_path)
+    assert text.startswith("## What you get in 1 minute\n")
+    assert "| 5.00 ± 1.00 (n=3); 4.00 to 6.00 | 9.55 ± 2.05 | 0.2 (0.2 to 0.2) | CPU, 1 " in text
+    assert "aae train ours_clustering/clusters_16 --preset quick --only 0" in text
 
 
 def test_lost_marks_are_an_error() -> None:

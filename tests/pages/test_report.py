@@ -111,7 +111,7 @@ def test_a_cell_of_a_table_leads_to_its_record(site: Site) -> None:
 def test_nothing_comes_from_the_network(site: Site) -> None:
     page = site.page()
     for name in ("src", "srcset", "action", "data", "poster"):
-        assert all(value.startswith("data:image/png;") for value in page.values(name))
+        assert all(value.startswith("data:image/webp;") for value in page.values(name))
     assert not page.all("link")
     assert "@import" not in page.text
     assert "url(" not in page.text
@@ -293,3 +293,16 @@ def test_command_needs_no_torch(site: Site) -> None:
     command = [sys.executable, "-c", code, *arguments, "--output", site.path]
     done = subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"{site.path}\n"), done.stderr
+
+
+def test_what_many_seeds_share_is_told_once(empty: Site) -> None:
+    """Two machines of four seeds are two groups; four starts are a row of a table."""
+    seeds = [seed_result(n, 2.0) for n in range(4)]
+    for n, seed in enumerate(seeds):
+        made = {"device": "CPU" if n < 3 else "GPU", "started": f"2026-01-0{n + 1}T00:00:00"}
+        seeds[n] = seed.model_copy(update={"provenance": seed.provenance.model_copy(update=made)})
+    store(empty.results, "quick", "mnist_100", seeds)
+    text = empty.page().section(f"quick-{TABLE}-mnist_100")
+    assert "torch 2.6 (seed 0, seed 1, seed 2); GPU, " in text
+    assert "<td>2026-01-04 00:00:00</td>" in text
+    assert "<dt>started</dt>" not in text

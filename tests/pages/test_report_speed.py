@@ -145,7 +145,7 @@ def test_the_figure_of_growth_is_shown(bench: Bench) -> None:
     picture.parent.mkdir(parents=True)
     picture.write_bytes(PNG)
     section = bench.section()
-    assert 'src="data:image/png;base64,' in section
+    assert 'src="data:image/webp;base64,' in section
     assert "bench.growth" not in section
 
 

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import time
 import urllib.request
+from importlib.resources import files
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -65,8 +66,12 @@ class Browser:
         size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.send("Emulation.setDeviceMetricsOverride", **size)
         self.send("Page.navigate", url=address)
+        self.until("document.documentElement?.dataset.ready === 'true'")
+
+    def until(self, expression: str) -> None:
+        """Wait until a JavaScript expression is true."""
         deadline = time.monotonic() + PATIENCE
-        while self.ask("document.documentElement?.dataset.ready") != "true":
+        while self.ask(expression) is not True:
             assert time.monotonic() < deadline, self.complaints()
             time.sleep(0.1)
 
@@ -81,6 +86,16 @@ class Browser:
     def point(self, x: float, y: float) -> None:
         """Move the mouse to a place of the window."""
         self.send("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
+
+    def serious_faults(self) -> list[tuple[str, list[Any]]]:
+        """What axe-core finds that shuts people out: the rule, and the first places."""
+        library = files("axe_core_python").joinpath("axe.min.js")
+        self.ask(library.read_text(encoding="utf-8"))
+        return [
+            (rule["id"], [node["target"] for node in rule["nodes"]][:3])
+            for rule in self.ask("axe.run()")["violations"]
+            if rule["impact"] in ("serious", "critical")
+        ]
 
     def complaints(self) -> list[dict[str, Any]]:
         """What the page logged: errors, exceptions and warnings."""

@@ -109,9 +109,9 @@ class Site:
 
     def __init__(self, root: Path):
         self.results, self.figures = root / "results", root / "figures"
-        self.measured = root / "bench"
+        self.measured, self.weights = root / "bench", root / "weights"
         self.path = root / "results" / "report.html"
 
     def page(self) -> Page:
-        write_report(self.path, self.results, self.figures, self.measured)
+        write_report(self.path, self.results, self.figures, self.measured, self.weights)
         return Page(self.path.read_text(encoding="utf-8"))

@@ -18,8 +18,7 @@ function halves(text) {
 }
 
 function unpacked(layer) {
-  const weight = layer.stored === "int8" ? new Int8Array(bytesOf(layer.weight).buffer)
-    : halves(layer.weight);
+  const weight = new Int8Array(bytesOf(layer.weight).buffer);
   return { ...layer, weight, scale: halves(layer.scale), bias: halves(layer.bias) };
 }
 
@@ -92,9 +91,9 @@ function explorePlane(box, data, layers) {
     const [x, y] = [shares[0] * side, (1 - shares[1]) * side];
     context.strokeRect(x - 6, y - 6, 12, 12);
     box.querySelector(".place").textContent =
-      `Code (${code.map(v => v.toFixed(2)).join(", ")}); the nearest test image is a ${classes[nearest]}.`;
+      `Code (${code.map(v => v.toFixed(2)).join(", ")}); the nearest code is of a ${classes[nearest]}.`;
   }
-  plane.addEventListener("pointermove", event => {
+  for (const kind of ["pointerdown", "pointermove"]) plane.addEventListener(kind, event => {
     const frame = plane.getBoundingClientRect();
     sliders[0].value = 1000 * (event.clientX - frame.left) / frame.width;
     sliders[1].value = 1000 * (1 - (event.clientY - frame.top) / frame.height);
@@ -104,25 +103,32 @@ function explorePlane(box, data, layers) {
   show();
 }
 
+function normal() { // a sum of twelve is nearly normal
+  let sum = -6;
+  for (let i = 0; i < 12; i++) sum += Math.random();
+  return sum;
+}
+
+// With labels, a column for each; without, columns from the sliders' style to another.
 function exploreStyles(box, data, layers) {
   const canvas = box.querySelector(".digits"), sliders = [...box.querySelectorAll("input")];
-  const side = Math.round(Math.sqrt(layers.at(-1).rows)), count = Math.max(1, data.labels);
-  canvas.width = count * side;
+  const side = Math.round(Math.sqrt(layers.at(-1).rows));
+  let other = sliders.map((_, i) => data.std * (i % 2 ? -1 : 1));
+  canvas.width = data.columns * side;
   canvas.height = side;
   function show() {
     const style = sliders.map(slider => data.std * slider.value / 10);
-    for (let label = 0; label < count; label++) {
-      const given = Array.from({ length: data.labels }, (_, k) => Number(k === label));
-      paint(canvas, decode(layers, [...given, ...style]), label * side);
+    for (let column = 0; column < data.columns; column++) {
+      const label = Array.from({ length: data.labels }, (_, k) => Number(k === column));
+      const share = data.labels ? 0 : column / (data.columns - 1);
+      const mixed = style.map((value, i) => (1 - share) * value + share * other[i]);
+      paint(canvas, decode(layers, [...label, ...mixed]), column * side);
     }
   }
   for (const slider of sliders) slider.addEventListener("input", show);
   box.querySelector("button").addEventListener("click", () => {
-    for (const slider of sliders) { // a sum of twelve is nearly normal
-      let sum = -6;
-      for (let i = 0; i < 12; i++) sum += Math.random();
-      slider.value = 10 * sum;
-    }
+    for (const slider of sliders) slider.value = 10 * normal();
+    other = other.map(() => data.std * normal());
     show();
   });
   show();
@@ -134,7 +140,7 @@ const waiting = new IntersectionObserver(entries => {
     if (!isIntersecting) continue;
     waiting.unobserve(target);
     const data = JSON.parse(document.querySelector(`[data-for="${target.id}"]`).textContent);
-    (data.plane ? explorePlane : exploreStyles)(target, data, data.layers.map(unpacked));
+    ("codes" in data ? explorePlane : exploreStyles)(target, data, data.layers.map(unpacked));
     target.dataset.ready = "true";
   }
 }, { rootMargin: "400px" });

@@ -1,6 +1,9 @@
 """Trained models from their kept weights: as modules, their samples, their codes."""
 
 import io
+import re
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +14,11 @@ from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.base.streams import generator
 from replication.data.loaders import load
+from replication.evidence import bundle
 from replication.models.build import build
 from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
-from replication.settings.schema import Seed
+from replication.settings.schema import Seed, Settings
 from replication.settings.scripts import script_of
 
 from .executions import Asked, chosen
@@ -34,9 +38,26 @@ def seed_of(variant: Variant, number: int) -> Seed:
     raise UserError(f"{variant.name} has no seed {number}", f"choose one of: {seeds}")
 
 
-def modules(variant: Variant, number: int, pixels: int) -> nn.ModuleDict:
-    """The parts of a trained model, in evaluation mode, for images of ``pixels`` values."""
+def modules(variant: Variant, number: int) -> nn.ModuleDict:
+    """The parts of a trained model, in evaluation mode.
+
+    Of the weights that training kept here; without any, of the bundle, which a line on standard
+    error tells.
+    """
     seed = seed_of(variant, number)
+    if variant.kept(seed) is None:
+        hashed = variant.settings.training_hash()
+        own = bundle.find(variant.item, variant.name, variant.preset, number, hashed)
+        if own is not None:
+            parts = " and ".join(own.parts)
+            text = f"no weights of a training are kept here: {parts} of {own.path(bundle.BUNDLE)}"
+            print(f"note: {text} ({own.stored})", file=sys.stderr)
+            return bundled_modules(variant.settings, bundle.tensors(own))
+    return kept_modules(variant, seed, load(variant.settings).pixels)
+
+
+def kept_modules(variant: Variant, seed: Seed, pixels: int) -> nn.ModuleDict:
+    """The parts of a model whose weights training kept, for images of ``pixels`` values."""
     path = weights_of(variant.weights(seed), seed)
     model = build(variant.settings, pixels, seed.seed)
     try:
@@ -47,14 +68,31 @@ def modules(variant: Variant, number: int, pixels: int) -> nn.ModuleDict:
     return model.eval()
 
 
-def modules_of_name(name: str, preset: str, number: int, precision: str) -> nn.ModuleDict:
-    """``modules`` of ``"item/variant"``, with the data's number of pixels."""
+def bundled_modules(settings: Settings, arrays: Mapping[str, np.ndarray]) -> nn.ModuleDict:
+    """The parts that ``arrays`` of a file of the bundle have, in float32 and evaluation mode.
+
+    Its decoder may have fewer hidden units than the settings: those that never wake are left out.
+    """
+    state = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    state = {name: v.float() if v.is_floating_point() else v for name, v in state.items()}
+    trunk = sorted(name for name in state if re.fullmatch(r"decoder\.trunk\.\d\.weight", name))
+    sizes = [len(state[name]) for name in reversed(trunk)]  # the settings' go with the encoder's
+    smaller = settings.model_copy(update={"hidden_sizes": sizes})
+    model = build(smaller, len(state["decoder.output.weight"]), 0)
+    parts = {name.partition(".")[0] for name in state}
+    own = nn.ModuleDict({name: part for name, part in model.items() if name in parts})
+    own.load_state_dict(state)
+    return own.eval()
+
+
+def modules_of_name(name: str, preset: str, number: int | None, precision: str) -> nn.ModuleDict:
+    """``modules`` of ``"item/variant"``; of its first seed, if none is named."""
     item, _, variant_name = name.partition("/")
     settings = experiments().settings_of(preset, item, variant_name)
     variant = Variant(script_of(item), preset, variant_name)
     asked = Asked(precision=None if precision == "auto" else precision)
-    variant = chosen(variant, [seed_of(variant, number)], asked, None)
-    return modules(variant, number, load(settings).pixels)
+    seed = settings.runs[0] if number is None else seed_of(variant, number)
+    return modules(chosen(variant, [seed], asked, None), seed.seed)
 
 
 @torch.no_grad()
@@ -68,7 +106,7 @@ def sample(variant: Variant, number: int, count: int, output: Path) -> None:
     if not (settings.phases.generator or settings.phases.variational) or not settings.style_dim:
         raise UserError(f"{variant.name} has no prior to sample", "choose a variant with one")
     data = load(settings)
-    model = modules(variant, number, data.pixels)
+    model = modules(variant, number)
     if "decoder" not in model:
         raise UserError(f"{variant.name} has no decoder", "choose a variant that reconstructs")
     stream = generator(number, "samples of the command")
@@ -87,7 +125,10 @@ def sample(variant: Variant, number: int, count: int, output: Path) -> None:
 def encode(variant: Variant, number: int, split: str, output: Path) -> None:
     """The style codes of a split, float32 [N, style_dim]; label logits where there is no style."""
     data = load(variant.settings)
-    model = modules(variant, number, data.pixels)
+    model = modules(variant, number)
+    if "encoder" not in model:
+        problem = f"the bundle has no encoder of {variant.name}"
+        raise UserError(problem, "train it first, or choose another variant")
     images = (data.train if split == "train" else data.test).images
 
     def codes(chunk: Tensor) -> Tensor:

@@ -96,7 +96,7 @@ class Variant:
         """As ``kept``; a UserError where there are none."""
         if (folder := self.kept(seed)) is None:
             problem = f"there are no weights of seed {seed.seed} in {self.folder}"
-            raise UserError(problem, "train it first: weights are not part of the repository")
+            raise UserError(problem, "train it first: the repository has those of a few models")
         return folder
 
     def recorded(self) -> dict[Seed, records.SeedResult]:

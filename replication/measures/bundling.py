@@ -1,0 +1,125 @@
+"""Small files of trained weights, for the bundle: parts of a model in float16."""
+
+import hashlib
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from replication.base.errors import UserError
+from replication.base.streams import generator
+from replication.data.loaders import load
+from replication.evidence.bundle import BUNDLE, Bundled, add, pack, unpacked
+from replication.models.networks import Decoder
+from replication.models.priors import style_prior
+from replication.settings.experiments import experiments
+from replication.settings.schema import Settings
+from replication.settings.scripts import script_of
+from replication.training.jobs.executions import Asked, chosen
+from replication.training.jobs.trained import bundled_modules, kept_modules
+from replication.training.jobs.variant import Variant
+from replication.training.jobs.weights import told_of
+
+# A lone decoder of 1000 units is small enough without its idle ones.
+BUNDLED = {
+    ("table1_log_likelihood", "mnist"): ("decoder",),
+    ("figure2_prior_matching", "aae_gaussian"): ("decoder",),
+    ("ours_clustering", "clusters_16"): ("encoder", "decoder"),
+    ("ours_semi_supervised", "mnist_100"): ("encoder", "decoder"),
+}
+COMPARED = 4000  # codes
+
+
+def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> Path:
+    """Add the first seed of a variant to the bundle; a UserError where its weights are not kept."""
+    settings = experiments().settings_of(preset, item, variant_name)
+    seed = settings.runs[0]
+    variant = Variant(script_of(item), preset, variant_name)
+    variant = chosen(variant, [seed], Asked(), None)
+    data = load(settings)
+    kept = variant.weights(seed)
+    model = kept_modules(variant, seed, data.pixels)
+    parts = BUNDLED[item, variant_name]
+    codes = codes_to_compare(settings)
+    decoder = model["decoder"]
+    assert isinstance(decoder, Decoder)
+    exact = decoded(decoder, codes)
+    if parts == ("decoder",):
+        leave_out_idle(decoder, codes)
+    arrays = {
+        f"{part}.{name}": value.half().numpy() if value.is_floating_point() else value.numpy()
+        for part in parts
+        for name, value in model[part].state_dict().items()
+    }
+    content, stored = pack(arrays)
+    again = bundled_modules(settings, unpacked(content))
+    apart = np.abs(decoded(again["decoder"], codes) - exact)
+    own = Bundled(
+        item=item,
+        variant=variant_name,
+        preset=preset,
+        seed=seed.seed,
+        label_seed=seed.label_seed,
+        parts=list(parts),
+        stored=stored,
+        hidden_sizes=hidden_sizes(decoder),
+        training_hash=settings.training_hash(),
+        code_hash=told_of(kept, seed)["code"],
+        data_sha256=data.sha256,
+        precision=variant.execution.precision,
+        difference=float(apart.max()),
+        mean_difference=float(apart.mean()),
+        codes_compared=len(codes),
+        bytes=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+    )
+    return add(own, content, folder)
+
+
+def codes_to_compare(settings: Settings, count: int = COMPARED) -> Tensor:
+    """Decoder inputs [count, label + style]: each class in turn, samples of the prior.
+
+    Every other one is twice as far from the prior's middle, where a slider may lead, too.
+    """
+    stream = generator(0, "codes of the bundle")
+    styles = style_prior(settings).sample(count, stream)
+    styles[1::2] *= 2
+    labels = settings.label_dim if settings.label_at != "discriminator" else 0
+    if not labels:
+        return styles
+    turns = torch.eye(labels)[torch.arange(count) // 2 % labels]
+    return torch.cat([turns, styles], 1)
+
+
+@torch.no_grad()
+def decoded(decoder: nn.Module, codes: Tensor) -> np.ndarray:
+    """Pixels in [0, 1], [N, pixels]."""
+    assert isinstance(decoder, Decoder)
+    pixels = decoder.activate(decoder.output(decoder.trunk(codes)))
+    return pixels.clamp(0, 1).numpy()
+
+
+def hidden_sizes(decoder: Decoder) -> list[int]:
+    return [layer.out_features for layer in linears(decoder)[:-1]]
+
+
+def linears(decoder: Decoder) -> list[nn.Linear]:
+    """The layers; a UserError where there is more than linear layers and ReLUs."""
+    if any(isinstance(m, nn.BatchNorm1d) for m in decoder.modules()):
+        raise UserError("a decoder with batch-norm cannot be bundled", "choose another variant")
+    return [m for m in (*decoder.trunk, decoder.output) if isinstance(m, nn.Linear)]
+
+
+@torch.no_grad()
+def leave_out_idle(decoder: Decoder, codes: Tensor) -> None:
+    """Drop, in place, the hidden units that are zero for all ``codes`` [N, inputs]."""
+    values = codes
+    for own, following in pairwise(linears(decoder)):
+        values = torch.relu(own(values))
+        used = (values > 0).any(0)
+        own.weight, own.bias = nn.Parameter(own.weight[used]), nn.Parameter(own.bias[used])
+        own.out_features = following.in_features = int(used.sum())
+        following.weight = nn.Parameter(following.weight[:, used])
+        values = values[:, used]

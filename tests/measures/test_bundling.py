@@ -1,0 +1,100 @@
+"""A bundled model draws what the trained one draws; it stands in where no weights are kept."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import replication
+from replication import cli
+from replication.base.errors import UserError
+from replication.evidence import bundle as store
+from replication.evidence.records import path_of, read
+from replication.measures.bundling import (
+    bundle,
+    codes_to_compare,
+    decoded,
+    hidden_sizes,
+    leave_out_idle,
+)
+from replication.models.networks import Decoder
+from replication.settings.experiments import experiments
+
+ITEM, VARIANT = "figure2_prior_matching", "aae_gaussian"
+LARGEST = 0.004  # of a pixel in [0, 1]: a grey level of 255
+
+
+@pytest.fixture
+def trained(workdir: Path) -> str:
+    cli.run(ITEM, ["train", "--preset", "smoke", "--variant", VARIANT, "--results", "results"])
+    return f"{ITEM}/{VARIANT}"
+
+
+def test_float16_draws_what_float32_draws(trained: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exact = replication.load(trained, "smoke")
+    assert bundle(ITEM, VARIANT, "smoke") == Path(f"weights/smoke/{trained}.safetensors")
+    (own,) = store.entries()
+    record = read(path_of("smoke", ITEM, VARIANT))
+    assert own.training_hash == record.training_hash
+    assert own.data_sha256 == record.dataset.sha256
+    capsys.readouterr()
+    shutil.rmtree(".checkpoints")
+    found = replication.load(trained, "smoke")
+    assert "no weights of a training are kept here: decoder of weights/" in capsys.readouterr().err
+    assert [*found] == ["decoder"]
+    assert found["decoder"].output.weight.dtype == torch.float32
+    codes = codes_to_compare(experiments().settings_of("smoke", ITEM, VARIANT))
+    apart = np.abs(decoded(found["decoder"], codes) - decoded(exact["decoder"], codes))
+    assert 0 < apart.max() <= LARGEST
+    assert apart.max() == pytest.approx(own.difference, abs=1e-6)
+    # The command lines use it, too, where it has what they need.
+    cli.run(ITEM, ["sample", "--variant", VARIANT, "--count", "4", "--output", "images.npy"])
+    assert np.load("images.npy").shape == (4, 1, 8, 8)
+    with pytest.raises(UserError, match="the bundle has no encoder"):
+        cli.run(ITEM, ["encode", "--variant", VARIANT, "--output", "codes.npy"])
+
+
+def test_without_weights_nothing_is_bundled(workdir: Path) -> None:
+    with pytest.raises(UserError, match="there are no weights of seed 0"):
+        bundle(ITEM, VARIANT, "smoke")
+    assert not store.BUNDLE.exists()
+
+
+def test_the_committed_weights_draw_digits() -> None:
+    """Of each label of the recipe with 100 labels, an image that its own encoder reads so."""
+    model = replication.load("ours_semi_supervised/mnist_100")
+    labels = torch.eye(10)
+    with torch.no_grad():
+        images = model["decoder"](torch.zeros(10, 10), labels)
+        told = model["encoder"](images)["label"].argmax(1)
+    assert told.tolist() == [*range(10)]
+
+
+def test_idle_units_are_left_out_and_change_nothing() -> None:
+    torch.manual_seed(0)
+    decoder = Decoder(2, 0, [24, 20], 16).eval()
+    with torch.no_grad():
+        decoder.trunk[0].bias[:7] = -1000
+    codes = torch.randn(500, 2)
+    before = decoded(decoder, codes)
+    leave_out_idle(decoder, codes)
+    first, second = hidden_sizes(decoder)
+    assert first <= 17
+    assert second <= 20
+    np.testing.assert_allclose(decoded(decoder, codes), before, atol=1e-6)
+
+
+def test_a_decoder_with_batch_norm_is_refused() -> None:
+    with pytest.raises(UserError, match="batch-norm"):
+        hidden_sizes(Decoder(2, 0, [8], 16, batch_norm=True))
+
+
+def test_codes_have_every_label_and_go_beyond_the_prior() -> None:
+    settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
+    codes = codes_to_compare(settings, 200)
+    assert codes.shape == (200, 20)
+    assert codes[:, :10].sum(0).tolist() == [20] * 10
+    near, far = codes[0::2, 10:].std(), codes[1::2, 10:].std()
+    assert far / near == pytest.approx(2, rel=0.1)
