@@ -26,7 +26,7 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from replication.base.errors import UserError
-from replication.evidence.records import Machine
+from replication.evidence.seeds import Machine
 from replication.pages.drawing import FIGURES
 from replication.pages.style import new_figure, not_run, save_figure
 from replication.settings.experiments import known

@@ -24,8 +24,9 @@ from pydantic import ValidationError
 
 from bench.commands import positive
 from replication.base.errors import UserError
-from replication.evidence.records import RESULTS, Machine, Record, path_of
+from replication.evidence.records import RESULTS, Record, path_of
 from replication.evidence.records import read as read_record
+from replication.evidence.seeds import Machine
 from replication.pages.drawing import FIGURES
 from replication.pages.minutes import along_minutes
 from replication.pages.style import LINES, SMALL, new_figure, save_figure

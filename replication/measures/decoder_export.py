@@ -20,7 +20,8 @@ from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.base.streams import generator
 from replication.data.loaders import load
-from replication.evidence.records import path_of, read, read_arrays
+from replication.evidence.arrays import read_arrays
+from replication.evidence.records import path_of, read
 from replication.models.networks import Decoder
 from replication.models.priors import style_prior
 from replication.settings.schema import Settings

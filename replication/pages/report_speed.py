@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from replication.evidence.records import Machine, Record
+from replication.evidence.records import Record
+from replication.evidence.seeds import Machine
 
 from .drawing import Drawing
 from .page import Grid, Picture, Told, anchor, picture

@@ -10,7 +10,8 @@ from typing import Annotated, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from replication.base.errors import UserError
-from replication.evidence.records import Machine, Record
+from replication.evidence.records import Record
+from replication.evidence.seeds import Machine
 from replication.evidence.statistics import paired_difference
 from replication.settings.experiments import experiments, known, parse, read_yaml
 from replication.settings.strict import Natural, Positive, PositiveNumber, Strict

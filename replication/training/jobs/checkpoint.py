@@ -9,6 +9,8 @@ from typing import Any
 from replication.base import sealed
 from replication.base.errors import UserError
 
+from . import stored
+
 KEPT = 2  # the newest checkpoint, and one to fall back upon should it be damaged
 
 
@@ -22,10 +24,9 @@ class Checkpoints:
 
     def newest(self) -> dict[str, Any] | None:
         """The newest readable state; one that is not is named on standard error and passed over."""
-        for path in sorted(self.folder.glob("epoch_*.pt"), reverse=True):
+        for path in reversed(self._files()):
             try:
-                state: dict[str, Any] = sealed.load(path)
-                return state
+                return stored.read(path, stored.Checkpoint)
             except UserError as error:
                 print(f"warning: {error.problem}; using the one before", file=sys.stderr)
         return None
@@ -35,10 +36,13 @@ class Checkpoints:
         if time.monotonic() - self._last < self.seconds:
             return
         sealed.save(self.folder / f"epoch_{epoch:06d}.pt", state())
-        for old in sorted(self.folder.glob("epoch_*.pt"))[:-KEPT]:
+        for old in self._files()[:-KEPT]:
             old.unlink()
         self._last = time.monotonic()
 
     def clear(self) -> None:
-        for path in self.folder.glob("epoch_*.pt"):
+        for path in self._files():
             path.unlink()
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("epoch_*.pt") if path.is_file())
