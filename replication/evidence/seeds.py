@@ -4,12 +4,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from replication.settings.strict import Positive, Strict
+from replication.settings.strict import Natural, Positive, Strict
 
 from .numbers import LARGEST, History, Metrics
 
 Seconds = Annotated[float, Field(ge=0, le=LARGEST)]
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Machine(Strict):
@@ -40,7 +39,7 @@ class Provenance(Machine):
     # Of the processor, all threads together: other work of the machine is not in it. None on a GPU
     # and in records that are older than this number.
     core_seconds: Seconds | None = None
-    updates: Count
+    updates: Natural
     stacked: Positive  # how many seeds shared the stack
     precision: str
     wandb_id: str | None
@@ -51,8 +50,8 @@ class Provenance(Machine):
 class SeedResult(Strict):
     """One seed: its final metrics, and a row of losses and metrics per epoch."""
 
-    seed: Count
-    label_seed: Count
+    seed: Natural
+    label_seed: Natural
     status: Literal["ok", "diverged"]
     warnings: list[str]
     metrics: Metrics
@@ -71,8 +70,8 @@ class DataSummary(Strict):
 
     name: str
     sha256: str
-    train: Count
-    test: Count
+    train: Natural
+    test: Natural
     subset: bool
 
     @property

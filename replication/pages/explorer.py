@@ -1,5 +1,6 @@
 """The explorer: decoders that run in the page, over the codes of test images."""
 
+import math
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from .page import anchor
 from .style import DIGITS
 
 ENDING = ".decoder.npz"
+REMEDY = "restore it from the repository, or run python -m replication explorer"
+ACTIVATIONS = ("linear", "relu", "sigmoid")
 MOST_CODES = 3000  # of test images; more would only make the page heavy
 
 
@@ -55,6 +58,10 @@ def of_decoder(drawing: Drawing, variant: str, path: Path) -> list[Explored]:
     arrays = drawing.arrays(variant) if path_has_arrays(drawing, variant) else {}
     plane = style_dim == 2 and "codes" in arrays
     data: dict[str, Any] = {"layers": layers_of(content), "plane": plane, "colours": DIGITS}
+    inputs = style_dim + (0 if plane else record.settings.label_dim)
+    if data["layers"][0]["columns"] != inputs:
+        problem = f"{path} is a decoder of {data['layers'][0]['columns']} inputs, not {inputs}"
+        raise UserError(problem, REMEDY)
     if plane:
         data |= codes_of(arrays["codes"], arrays["labels"])
     else:
@@ -76,11 +83,14 @@ def read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as stored:
             content = dict(stored)
         layers_of(content)
-        for name in ("difference", "mean", "seed", "training_hash"):
-            content[name].item()
+        for name in ("difference", "mean"):
+            if not 0 <= float(content[name].item()) <= 1:
+                raise ValueError(f"{name} is not in 0 to 1")
+        if content["seed"].dtype.kind not in "iu" or content["training_hash"].shape:
+            raise ValueError("seed or training_hash is none")
+        content["seed"].item()
     except Exception as error:  # numpy and zipfile raise many kinds
-        remedy = "restore it from the repository, or run python -m replication explorer"
-        raise UserError(f"{path} is no exported decoder: {error}", remedy) from None
+        raise UserError(f"{path} is no exported decoder: {error}", REMEDY) from None
     return content
 
 
@@ -90,10 +100,17 @@ def path_has_arrays(drawing: Drawing, variant: str) -> bool:
 
 
 def layers_of(content: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Each layer as the page's script reads it: little-endian numbers in base64."""
-    layers = []
+    """Each layer as the page's script reads it: little-endian numbers in base64.
+
+    A ValueError where a layer is none, or does not take what the one before gives.
+    """
+    layers: list[dict[str, Any]] = []
     for place, activation in enumerate(content["activations"]):
         weight, scale, bias = (content[f"{name}_{place}"] for name in ("weight", "scale", "bias"))
+        if (fault := fault_of(weight, scale, bias)) or activation not in ACTIVATIONS:
+            raise ValueError(f"layer {place} {fault or f'has the activation {activation}'}")
+        if layers and layers[-1]["rows"] != weight.shape[1]:
+            raise ValueError(f"layer {place} does not fit the one before")
         layers.append(
             {
                 "rows": weight.shape[0],
@@ -105,7 +122,21 @@ def layers_of(content: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
                 "bias": in_base64(bias.astype("<f2")),
             }
         )
+    if not layers or math.isqrt(layers[-1]["rows"]) ** 2 != layers[-1]["rows"]:
+        raise ValueError("it gives no square image")
     return layers
+
+
+def fault_of(weight: np.ndarray, scale: np.ndarray, bias: np.ndarray) -> str | None:
+    """What keeps the arrays from being a layer that the page's script can multiply out."""
+    if weight.dtype not in (np.int8, np.float16) or weight.ndim != 2 or not weight.size:
+        return f"has weights of {weight.dtype} {weight.shape}"
+    for values in (scale, bias):
+        if values.shape != weight.shape[:1] or values.dtype.kind != "f":
+            return f"has {values.shape} {values.dtype} beside weights of {weight.shape}"
+    if not all(np.isfinite(values.astype("<f2")).all() for values in (weight, scale, bias)):
+        return "holds what is no finite number"
+    return None
 
 
 def codes_of(codes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
@@ -113,7 +144,7 @@ def codes_of(codes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     some = slice(None, None, max(1, len(codes) // MOST_CODES))
     own = codes[some].astype(float)
     low, high = np.quantile(codes.astype(float), [0.001, 0.999], axis=0)
-    shares = (own - low) / (high - low)
+    shares = (own - low) / np.where(high > low, high - low, 1)
     places = np.rint(shares.clip(0, 1) * 32767).astype("<i2")
     frame = {"low": [round(v, 4) for v in low], "high": [round(v, 4) for v in high]}
     classes = in_base64(labels[some].astype(np.uint8))

@@ -19,8 +19,8 @@ from replication.evidence import published, records
 from replication.evidence.arrays import read_arrays
 from replication.pages import drawing
 from replication.pages.drawing import Drawing
+from replication.pages.stored_tables import read_tables
 from replication.pages.style import new_figure
-from replication.pages.tables import read_tables
 from replication.settings.experiments import Experiments, experiments
 from replication.training.jobs import variant as variants
 from tests.tools.builders import make_record, make_seed

@@ -12,8 +12,8 @@ from torch import Tensor, uint8
 from replication.base import sealed
 from replication.base.errors import UserError
 from replication.evidence.numbers import History
-from replication.evidence.seeds import Count, DataSummary, Machine, Process, Seconds, SeedResult
-from replication.settings.strict import Positive
+from replication.evidence.seeds import DataSummary, Machine, Process, Seconds, SeedResult
+from replication.settings.strict import Natural, Positive
 
 
 def generator_state(state: Tensor) -> Tensor:
@@ -23,7 +23,7 @@ def generator_state(state: Tensor) -> Tensor:
 
 
 State = Annotated[Tensor, AfterValidator(generator_state)]
-Pair = Annotated[list[Count], Field(min_length=2, max_length=2)]
+Pair = Annotated[list[Natural], Field(min_length=2, max_length=2)]
 
 
 class Content(BaseModel):
@@ -79,7 +79,7 @@ class Checkpoint(Told):
     training: Training
     histories: list[History]
     diverged: list[bool]
-    epochs: Count
+    epochs: Natural
 
     @model_validator(mode="after")
     def _is_of_one_stack(self) -> "Checkpoint":
