@@ -101,7 +101,7 @@ def readers() -> Iterator[Reader]:
     )
     make = partial(damaged_npz, content=OWN)
     yield Reader("own npz", 600, "own.npz", make, lambda p: own.load_npz(NpzFile(npz=str(p))))
-    yield Reader("matlab", 3, "faces.mat", matlab_bytes, read_matlab)
+    yield Reader("matlab", 15, "faces.mat", matlab_bytes, read_matlab)
     values = record_values()
     place = f"results/quick/{ITEM}/{VARIANT}.json"
     make_record = partial(damaged_record, values=values)
