@@ -30,7 +30,7 @@ audit: .venv/audit/ready
 
 .venv/audit/ready:
 	$(PYTHON) -m venv .venv/audit
-	.venv/audit/bin/pip install --quiet 'pip-audit==2.10.0'
+	.venv/audit/bin/pip install --quiet 'pip-audit==2.10.1'
 	touch $@
 
 # make damage INPUTS=100000: damaged files for every reader, with figures.

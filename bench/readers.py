@@ -25,8 +25,11 @@ from random import Random
 from types import FrameType
 from typing import Any
 
+import torch
+
 from bench.commands import positive
 from bench.every_reader import Reader, readers
+from bench.machine import machine
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
 
@@ -96,12 +99,10 @@ def _too_slow(number: int, frame: FrameType | None) -> None:
     raise TooSlowError(f"more than {PATIENCE} seconds")
 
 
-def figures(found: dict[str, Count], seed: int, seconds: float) -> dict[str, Any]:
+def figures(
+    found: dict[str, Count], seed: int, seconds: float, machine: dict[str, Any]
+) -> dict[str, Any]:
     """What the report shows, with date and machine."""
-    import torch
-
-    from bench.machine import machine
-
     rows = {
         name: {"inputs": c.inputs, "refused": c.refused, "errors": len(c.errors)}
         for name, c in found.items()
@@ -109,7 +110,7 @@ def figures(found: dict[str, Count], seed: int, seconds: float) -> dict[str, Any
     total = {key: sum(row[key] for row in rows.values()) for key in ("inputs", "refused", "errors")}
     date = datetime.now(UTC).date().isoformat()
     about = {"date": date, "seed": seed, "seconds": round(seconds)}
-    return {**about, **total, "machine": machine(torch.device("cpu")), "readers": rows}
+    return {**about, **total, "machine": machine, "readers": rows}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,13 +122,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     folder, started = Path(tempfile.mkdtemp(prefix="readers-")), time.monotonic()
     os.environ["REPLICATION_DATA"] = str(folder)
+    about = machine(torch.device("cpu"))  # before: a commit may come meanwhile
     found = run(options.inputs, options.seed, folder, options.only)
     for name, count in found.items():
         print(f"{name:>22} {count.inputs:>7} inputs {count.refused:>7} refused", end="")
         print(f" {len(count.errors):>4} errors")
         for error in count.errors[:10]:
             print(f"{'':>22} {error}")
-    values = figures(found, options.seed, time.monotonic() - started)
+    values = figures(found, options.seed, time.monotonic() - started, about)
     print(f"{values['inputs']} inputs, {values['errors']} errors, {values['seconds']} s; {folder}")
     if not options.only:
         write_atomically(options.out, (json.dumps(values, indent=1) + "\n").encode())
