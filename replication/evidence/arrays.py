@@ -119,7 +119,9 @@ def fault_of(name: str, array: np.ndarray, sizes: dict[str, int]) -> str | None:
     if not forms:
         return None
     wanted = " or ".join(f"{' x '.join(map(str, f.sizes))} {f.kind}" for f in forms)
-    return f"is {' x '.join(map(str, array.shape))} of {array.dtype}, not {wanted}"
+    return (
+        f"is {' x '.join(map(str, array.shape)) or 'a single value'} of {array.dtype}, not {wanted}"
+    )
 
 
 def matched(form: Form, array: np.ndarray, sizes: Mapping[str, int]) -> dict[str, int] | None:
