@@ -25,6 +25,8 @@ PRESETS: tuple[Literal["smoke", "quick", "paper"], ...] = ("smoke", "quick", "pa
 # The files in which an item draws its table, or its figure.
 ENDINGS = {"table": ["md", "csv", "tex"], "figure": ["png", "pdf"]}
 
+MOST_VALUES = 100_000  # of a file; the shipped ones have some thousands
+
 Parsed = TypeVar("Parsed", bound=BaseModel)
 # They become names of files and Snakemake's wildcards.
 Name = Annotated[str, Field(pattern=r"^\w+$")]
@@ -227,7 +229,7 @@ UniqueKeyLoader.add_implicit_resolver(
 def read_yaml(path: Path) -> Any:
     """The file's content; a UserError names the file and the line of what is wrong."""
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
+        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", "restore the file") from None
     except RecursionError:
@@ -235,6 +237,22 @@ def read_yaml(path: Path) -> Any:
     except (yaml.YAMLError, ValueError) as error:  # ValueError: bad UTF-8, an impossible date
         text = " ".join(str(error).split())
         raise UserError(f"{path}: not valid YAML: {text}", "correct the file") from None
+    if holds_more_than(MOST_VALUES, content):
+        problem = f"{path}: an alias repeats itself, or more than {MOST_VALUES:,} values"
+        raise UserError(problem, "write out what it stands for")
+    return content
+
+
+def holds_more_than(limit: int, content: Any) -> bool:
+    """Whether ``content`` has so many values, aliases written out: in a circle they never end."""
+    pending = [content]
+    for _ in range(limit):
+        if not pending:
+            return False
+        value = pending.pop()
+        pending += value.values() if isinstance(value, dict) else ()
+        pending += value if isinstance(value, list | set | tuple) else ()
+    return True
 
 
 @cache
