@@ -102,9 +102,14 @@ def _too_slow(number: int, frame: FrameType | None) -> None:
 def figures(
     found: dict[str, Count], seed: int, seconds: float, machine: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the report shows, with date and machine."""
+    """What the report shows, with date and machine; each reader with the commit that was tried."""
     rows = {
-        name: {"inputs": c.inputs, "refused": c.refused, "errors": len(c.errors)}
+        name: {
+            "inputs": c.inputs,
+            "refused": c.refused,
+            "errors": len(c.errors),
+            "commit": machine["commit"],
+        }
         for name, c in found.items()
     }
     total = {key: sum(row[key] for row in rows.values()) for key in ("inputs", "refused", "errors")}

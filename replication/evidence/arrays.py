@@ -92,7 +92,8 @@ def read_arrays(record: Path) -> Arrays:
     found = Arrays({}, record.with_suffix(".npz"))
     try:
         with np.load(found.path, allow_pickle=False) as stored:
-            found.update({name: stored[name] for name in stored.files})
+            # What does not begin as an array does comes as bytes.
+            found.update({name: np.asarray(stored[name]) for name in stored.files})
     except Exception as error:  # numpy and zipfile raise many kinds
         raise found.wrong(f"cannot be read: {error}") from None
     sizes: dict[str, int] = {}

@@ -1,6 +1,7 @@
 """The arrays beside a record: each is what its name stands for, or the file is refused."""
 
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,14 @@ def test_anything_else_is_refused(tmp_path: Path, arrays: dict[str, Any], fault:
         read_arrays(path)
     assert str(path.with_suffix(".npz")) in caught.value.problem
     assert fault in caught.value.problem
+
+
+def test_a_part_that_is_no_array_is_refused(tmp_path: Path) -> None:
+    """numpy gives its bytes."""
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("codes.npy", b"text")
+    with pytest.raises(UserError, match="codes holds"):
+        read_arrays(tmp_path / "a.json")
 
 
 def test_an_array_that_is_missing_is_one_line(tmp_path: Path) -> None:
