@@ -272,3 +272,22 @@ def test_a_record_has_seeds_of_its_settings_once_each(seeds: list[int], problem:
     values = make_record().model_dump() | {"seeds": [make_seed(seed) for seed in seeds]}
     with pytest.raises(ValueError, match=problem):
         records.Record.model_validate(values)
+
+
+def test_a_record_may_have_fewer_seeds_than_its_settings() -> None:
+    values = make_record().model_dump() | {"seeds": [make_seed(1)]}
+    assert [seed.seed for seed in records.Record.model_validate(values).seeds] == [1]
+
+
+def test_a_key_that_stands_twice_is_refused(stored: Path) -> None:
+    """JSON lets the last one win in silence."""
+    text = stored.read_text()
+    stored.write_text(text.replace('"status": "ok"', '"status": "diverged", "status": "ok"', 1))
+    assert_refused(stored, "is damaged: 'status' stands twice")
+
+
+def test_verdicts_are_no_records_to_migrate(tmp_path: Path) -> None:
+    path = tmp_path / "quick" / "verdicts" / "table9.json"
+    write_atomically(path, b'{"preset": "quick"}')
+    assert records.migrate(tmp_path) == []
+    assert path.read_bytes() == b'{"preset": "quick"}'
