@@ -74,13 +74,13 @@ def value_of(random: Random, value: Any, odd: tuple[Any, ...] = ODD) -> Any:
     return own
 
 
-def _places(value: Any) -> Any:
-    """Every (dict or list, key) of nested values."""
+def _places(value: Any, depth: int = 40) -> Any:
+    """Every (dict or list, key) of nested values, but for what is too deep for this function."""
     pairs = value.items() if isinstance(value, dict) else enumerate(value)
     for key, inner in pairs:
         yield value, key
-        if isinstance(inner, dict | list) and inner is not DEEP:
-            yield from _places(inner)
+        if isinstance(inner, dict | list) and depth:
+            yield from _places(inner, depth - 1)
 
 
 def _change(random: Random, holder: Any, key: Any, odd: tuple[Any, ...]) -> None:

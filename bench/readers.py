@@ -90,9 +90,19 @@ def run(inputs: int, seed: int, folder: Path, only: Iterable[str] = ()) -> dict[
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of libraries, about what they refuse then
             own = [reader for reader in every if reader.name in wanted]
-            return {r.name: tried(r, seed, counts[r.name], folder) for r in own}
+            found = {}
+            for reader in own:
+                found[reader.name] = tried(reader, seed, counts[reader.name], folder)
+                tell(reader.name, found[reader.name])
+            return found
     finally:
         signal.signal(signal.SIGALRM, before)
+
+
+def tell(name: str, count: Count) -> None:
+    """A line for a reader, and one for each of its first errors."""
+    shares = f"{count.inputs:>7} inputs {count.refused:>7} refused {len(count.errors):>4} errors"
+    print(f"{name:>22} {shares}", *count.errors[:10], sep="\n" + " " * 23, flush=True)
 
 
 def _too_slow(number: int, frame: FrameType | None) -> None:
@@ -129,11 +139,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ["REPLICATION_DATA"] = str(folder)
     about = machine(torch.device("cpu"))  # before: a commit may come meanwhile
     found = run(options.inputs, options.seed, folder, options.only)
-    for name, count in found.items():
-        print(f"{name:>22} {count.inputs:>7} inputs {count.refused:>7} refused", end="")
-        print(f" {len(count.errors):>4} errors")
-        for error in count.errors[:10]:
-            print(f"{'':>22} {error}")
     values = figures(found, options.seed, time.monotonic() - started, about)
     print(f"{values['inputs']} inputs, {values['errors']} errors, {values['seconds']} s; {folder}")
     if not options.only:
