@@ -49,7 +49,8 @@ from replication.pages.page import read_picture
 from replication.pages.report_evidence import evidence
 from replication.pages.stored_tables import read_tables
 from replication.settings.data import NpzFile
-from replication.settings.experiments import Experiments, experiments, parse, read_yaml
+from replication.settings.experiments import Experiments, experiments
+from replication.settings.reading import parse, read_yaml
 from replication.training import neighbours
 from replication.training.jobs import stored, weights
 from tests.tools.sealed_content import make_checkpoint, make_finished, make_fitted

@@ -26,12 +26,12 @@ import numpy as np
 from pydantic import Field
 
 from replication.base.errors import UserError
+from replication.base.places import FIGURES
 from replication.evidence.seeds import Machine
-from replication.pages.drawing import FIGURES
 from replication.pages.speed import OfMachine
 from replication.pages.speed import read as read_measured
 from replication.pages.style import new_figure, not_run, save_figure
-from replication.settings.experiments import known
+from replication.settings.reading import known
 from replication.settings.strict import Positive, PositiveNumber, Strict
 
 if TYPE_CHECKING:

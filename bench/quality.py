@@ -23,10 +23,10 @@ import numpy as np
 
 from bench.commands import positive
 from replication.base.errors import UserError
+from replication.base.places import FIGURES
 from replication.evidence.records import RESULTS, Record, path_of
 from replication.evidence.records import read as read_record
 from replication.evidence.seeds import Machine
-from replication.pages.drawing import FIGURES
 from replication.pages.minutes import along_minutes
 from replication.pages.speed import OfMachine
 from replication.pages.speed import read as read_measured

@@ -18,7 +18,8 @@ from safetensors.torch import save
 
 from bench import damage
 from replication.evidence import records
-from replication.settings.experiments import EXPERIMENTS, read_yaml
+from replication.settings.experiments import EXPERIMENTS
+from replication.settings.reading import read_yaml
 
 ROOT = Path(__file__).parents[1]
 ITEM, VARIANT = "figure2_prior_matching", "aae_gaussian"

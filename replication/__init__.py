@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import nn
 
+# Of the package, its tag (v0.2.0) and CHANGELOG.md.
+__version__ = "0.2.0"
+
 
 def load(
     name: str, preset: str = "quick", seed: int = 0, precision: str = "auto"

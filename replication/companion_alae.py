@@ -24,6 +24,7 @@ from .cli import main
 from .evidence.published import published
 from .pages.drawing import Drawing
 from .pages.image_grids import WHITE, gap_of, side_by_side
+from .pages.other_variants import other_variants
 from .pages.style import new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, cell_if_measured, published_cell, write_tables
 from .pages.titles import title_of
@@ -143,11 +144,12 @@ def draw_table(drawing: Drawing) -> None:
     rows += [[name, *cells(drawing, variant)] for variant, name in unpublished.items()]
     rows.append(["untrained encoder", *cells(drawing, FLOORS)])
     rows.append(["pixels; short: principal components", *cells(drawing, FLOORS, "pixels_")])
-    caption = drawing.caption(
-        f"What codes tell of the label, {data_of(drawing)}: accuracy on test images, %"
-    )
+    data = title_of(drawing.settings("alae").data)
+    caption = drawing.caption(f"What codes tell of the label, {data}: accuracy on test images, %")
     read = Table(caption, ["method", *COLUMNS.values()], rows, notes(drawing))
-    write_tables(drawing.stem, [read, attacks(drawing)])
+    measures = [f"{column}_percent" for column in COLUMNS]
+    others = other_variants(drawing, {*trained(), FLOORS}, measures)
+    write_tables(drawing.stem, [read, attacks(drawing), *others])
 
 
 def attacks(drawing: Drawing) -> Table:
@@ -171,10 +173,6 @@ def attacked(record: "Record | None", prefix: str) -> list[Cell]:
 def trained() -> dict[str, str]:
     """The variants that are trained, with their names."""
     return {variant: name for variant, (name, _) in JUDGED.items()} | MAIN_BRANCH | TUTORIAL
-
-
-def data_of(drawing: Drawing) -> str:
-    return title_of(drawing.settings("alae").data)
 
 
 def cells(

@@ -23,7 +23,8 @@ from .cli import main
 from .evidence.published import published
 from .pages.drawing import Drawing
 from .pages.names import BASELINES
-from .pages.tables import Cell, Row, Table, cell, cell_if_measured, published_cell
+from .pages.other_variants import other_variants
+from .pages.tables import Cell, Row, Table, cell, cell_if_measured, published_cell, write_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +111,9 @@ def draw_table(drawing: Drawing) -> None:
         "training."
     )
     notes += naming_notes(drawing) + drawing.provenance_notes()
-    Table(caption, columns, rows, notes).write(drawing.stem)
+    measures = ["test_error_percent", "majority_error_percent", "normalised_mutual_information"]
+    others = other_variants(drawing, COLUMNS, measures)
+    write_tables(drawing.stem, [Table(caption, columns, rows, notes), *others])
 
 
 def bound(drawing: Drawing, variant: str) -> Cell:

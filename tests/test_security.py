@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from replication.settings.experiments import UniqueKeyLoader
+from replication.settings.reading import UniqueKeyLoader
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted([*ROOT.glob("replication/**/*.py"), *ROOT.glob("bench/**/*.py")])

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from replication.base.errors import UserError
-from replication.settings.experiments import experiments, parse, read_yaml, suggestion
+from replication.settings.experiments import experiments
+from replication.settings.reading import parse, read_yaml, suggestion
 from replication.settings.strict import Positive, Strict
 
 from .statistics import can_be_met

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from replication.base.places import FIGURES
 from replication.evidence import records
 from replication.evidence.arrays import Arrays, read_arrays
 from replication.evidence.lineage import current_code
@@ -20,8 +21,6 @@ from .style import DIGITS, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FIGURES = Path("figures")
 
 
 @dataclass

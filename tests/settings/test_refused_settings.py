@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from replication.base.errors import UserError
-from replication.settings.experiments import Experiments, parse, read_yaml
+from replication.settings.experiments import Experiments
+from replication.settings.reading import parse, read_yaml
 from replication.settings.schema import Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 

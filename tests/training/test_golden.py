@@ -3,7 +3,7 @@
 ``golden.json`` holds the losses of the first epochs of every smoke variant. A change of the
 training code that leaves them equal may be entered in ``replication/lineage.yaml``; one that moves
 them starts a new list there and needs new losses: delete the old ones from ``golden.json``;
-``python -m tests.test_golden`` writes those that are missing.
+``python -m tests.training.test_golden`` writes those that are missing.
 """
 
 import json

@@ -88,6 +88,8 @@ class Keeper(Monitor):
             self._check_data(state["data"], self._folder)
             self._check_weights(state["training"]["models"], self._folder)
             self._seconds_before, self._earlier = state["seconds"], state["processes"]
+            for tracker in self.trackers:
+                tracker.resumed()
             self._replay(state["histories"])
         return state
 
