@@ -41,8 +41,8 @@ def damaged_idx(random: Random) -> bytes:
 def damaged_gzip(random: Random) -> bytes:
     """Damaged inside, or outside."""
     if random.random() < 0.5:
-        return gzip.compress(damaged_idx(random), 1)
-    return damage.bytes_of(random, gzip.compress(IMAGES, 1))
+        return gzip.compress(damaged_idx(random), 1, mtime=0)
+    return damage.bytes_of(random, gzip.compress(IMAGES, 1, mtime=0))
 
 
 def damaged_zip(random: Random) -> bytes:
@@ -51,7 +51,7 @@ def damaged_zip(random: Random) -> bytes:
         for what, content in (("images-idx3", IMAGES), ("labels-idx1", idx_bytes(4))):
             inside = damage.bytes_of(random, content) if random.random() < 0.5 else content
             name = f"gzip/{SELECTION}-{what}-ubyte.gz"
-            archive.writestr(name, gzip.compress(inside, 1))
+            archive.writestr(zipfile.ZipInfo(name), gzip.compress(inside, 1, mtime=0))
     content = buffer.getvalue()
     return damage.bytes_of(random, content) if random.random() < 0.5 else content
 
