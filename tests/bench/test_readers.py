@@ -41,9 +41,9 @@ def test_a_folder_in_a_files_place_is_one_line(tmp_path: Path) -> None:
 
 def test_the_same_seed_gives_the_same_damage() -> None:
     for reader in EVERY.values():
-        first, again, other = (reader.make(Random(seed)) for seed in (5, 5, 6))
+        first, again, *others = (reader.make(Random(seed)) for seed in (5, 5, 6, 7, 8, 9))
         assert first == again, reader.name
-        assert first != other, reader.name
+        assert any(other != first for other in others), reader.name
 
 
 def test_another_exception_is_counted_and_its_input_kept(tmp_path: Path) -> None:
