@@ -96,7 +96,7 @@ def _change(random: Random, holder: Any, key: Any, odd: tuple[Any, ...]) -> None
     elif kind == 4:
         holder[key] = copy.deepcopy(random.choice([inner for _, inner in _siblings(holder)]))
     else:
-        holder[key] = random.choice(odd)
+        holder[key] = copy.deepcopy(random.choice(odd))  # another change must not change it
 
 
 def _siblings(holder: Any) -> Any:
