@@ -33,4 +33,18 @@ test: setup
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo && PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
-.PHONY: all setup campaign gpu test lint
+# In an environment of its own: it is no part of the suite, and needs the network.
+audit: .venv/audit/ready
+	.venv/audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+
+.venv/audit/ready:
+	$(PYTHON) -m venv .venv/audit
+	.venv/audit/bin/pip install --quiet 'pip-audit==2.10.1'
+	touch $@
+
+# make damage INPUTS=100000: damaged files for every reader, with figures.
+INPUTS ?= 100000
+damage: setup
+	$(BIN)/python -m bench.readers --inputs $(INPUTS)
+
+.PHONY: all setup campaign gpu test lint audit damage

@@ -23,13 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from replication.base.errors import UserError
 from replication.base.places import FIGURES
-from replication.evidence.records import Machine
+from replication.evidence.seeds import Machine
+from replication.pages.speed import OfMachine
+from replication.pages.speed import read as read_measured
 from replication.pages.style import new_figure, not_run, save_figure
-from replication.settings.experiments import known
+from replication.settings.reading import known
 from replication.settings.strict import Positive, PositiveNumber, Strict
 
 if TYPE_CHECKING:
@@ -81,10 +83,9 @@ class Point(Strict):
     bytes: Positive
 
 
-class Growth(Strict):
+class Growth(OfMachine):
     """All that is stored: the machine, and the points of each series in ascending order."""
 
-    machine: Machine
     series: dict[str, Annotated[list[Point], Field(min_length=2)]]
 
 
@@ -176,14 +177,7 @@ def in_own_process(name: str, value: int, options: argparse.Namespace) -> Point:
 def read(path: Path) -> Growth:
     """The stored growth; a UserError if the file is missing, damaged or of another kind."""
     remedy = "make it with python -m bench.growth"
-    try:
-        growth = Growth.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path} is damaged: {key}: {first['msg']}", remedy) from None
+    growth = read_measured(path, Growth, remedy)
     if unknown := growth.series.keys() - SERIES.keys():
         raise UserError(f"{path} has an unknown series '{min(unknown)}'", remedy)
     return growth

@@ -19,7 +19,7 @@ from bench.machine import machine, store
 from bench.ours import training_of
 from replication.data.dataset import Dataset
 from replication.data.loaders import load
-from replication.evidence.records import Machine
+from replication.evidence.seeds import Machine
 from replication.measures.evaluate import validation_error
 from replication.pages.speed import Precision
 from replication.settings.experiments import experiments

@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import ValidationError
 
 from bench.commands import positive
 from replication.base.errors import UserError
 from replication.base.places import FIGURES
-from replication.evidence.records import RESULTS, Machine, Record, path_of
+from replication.evidence.records import RESULTS, Record, path_of
 from replication.evidence.records import read as read_record
+from replication.evidence.seeds import Machine
 from replication.pages.minutes import along_minutes
+from replication.pages.speed import OfMachine
+from replication.pages.speed import read as read_measured
 from replication.pages.style import LINES, SMALL, new_figure, save_figure
 from replication.settings.strict import Positive, PositiveNumber, Strict
 
@@ -78,10 +80,9 @@ class Baseline(Strict):
     errors: list[float]
 
 
-class Quality(Strict):
+class Quality(OfMachine):
     """All that is stored."""
 
-    machine: Machine
     seeds: Positive
     baselines: list[Baseline]
 
@@ -128,15 +129,7 @@ def run(options: argparse.Namespace) -> None:
 
 def read(path: Path) -> Quality:
     """The stored measurements; a UserError if the file is missing or damaged."""
-    remedy = "make it with python -m bench.quality"
-    try:
-        return Quality.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path} is damaged: {key}: {first['msg']}", remedy) from None
+    return read_measured(path, Quality, "make it with python -m bench.quality")
 
 
 def records_of(task: Task, results: Path) -> Iterator[tuple[str, Record | None]]:

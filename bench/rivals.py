@@ -35,7 +35,7 @@ from bench.step import counted
 from replication.base.errors import UserError
 from replication.data.dataset import scaled
 from replication.data.loaders import load
-from replication.evidence.records import Machine
+from replication.evidence.seeds import Machine
 from replication.pages.speed import LOOP, PRECISIONS, PYTHAE, OneModel, Rivals, StartToEnd
 from replication.settings.experiments import experiments
 from replication.training.fit import Training

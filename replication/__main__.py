@@ -13,8 +13,9 @@ from typing import NoReturn
 
 from . import __version__, cli_suite, cli_training
 from .base.errors import UserError
-from .settings.experiments import PRESETS, known
+from .settings.experiments import PRESETS
 from .settings.outside import VARIABLE, use_overlays
+from .settings.reading import known
 
 EXAMPLES = """examples:
   aae list                                              what there is, what ran, at which cost

@@ -15,7 +15,8 @@ from .cli_training import add_training
 from .evidence import records
 from .evidence.verdicts import Comparison, Spoken
 from .pages.drawing import Drawing
-from .settings.experiments import ENDINGS, PRESETS, experiments, known
+from .settings.experiments import ENDINGS, PRESETS, experiments
+from .settings.reading import known
 from .settings.scripts import script_of
 
 TRAINING_EXAMPLES = """

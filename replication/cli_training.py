@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .base.errors import UserError
 from .base.files import write_atomically
 from .evidence import records
-from .settings.experiments import known
+from .settings.reading import known
 from .settings.schema import Seed, Settings
 from .settings.scripts import script_of
 

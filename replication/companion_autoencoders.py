@@ -233,7 +233,8 @@ def draw_denoised(axes: "Axes", drawing: Drawing, variant: str, name: str) -> No
 
 
 def arrays_of(drawing: Drawing, variant: str) -> dict[str, np.ndarray]:
-    return drawing.arrays(variant) if drawing.record(variant) else {}
+    record = drawing.record(variant)
+    return drawing.arrays(variant) if record and record.healthy else {}
 
 
 def show(axes: "Axes", images: np.ndarray) -> None:

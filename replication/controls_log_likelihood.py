@@ -214,10 +214,16 @@ def draw_counts(axes: "Axes", record: "Record", name: str, style: Style) -> None
 
 def draw_curve(axes: "Axes", drawing: Drawing, variant: str, name: str, style: Style) -> None:
     """The held-out images' log-likelihood along the bandwidths, of the first seed; its best one."""
-    parzen, curve = drawing.settings(variant).parzen, drawing.arrays(variant).get(f"curve_{name}")
-    if parzen is None or curve is None:
+    record = drawing.record(variant)
+    if record is None or not record.healthy or record.settings.parzen is None:
         return
-    bandwidths, (colour, dashes) = parzen.bandwidths(), style
+    arrays = drawing.arrays(variant)
+    curve = arrays.get(f"curve_{name}")
+    if curve is None:
+        return
+    bandwidths, (colour, dashes) = record.settings.parzen.bandwidths(), style
+    if len(curve) != len(bandwidths):
+        raise arrays.wrong(f"is damaged: curve_{name} has {len(curve)} of {len(bandwidths)} values")
     axes.plot(bandwidths, curve, ls=dashes, color=colour, lw=1.5)
     axes.plot(bandwidths[int(curve.argmax())], curve.max(), "o", ms=4, color=colour)
 

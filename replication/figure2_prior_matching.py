@@ -106,7 +106,8 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
 def manifold(axes: "Axes", drawing: Drawing) -> None:
     """The images decoded from the percentiles of the Gaussian, as one picture."""
     axes.set_title("(e) decoder of (a), over the Gaussian's percentiles")
-    if drawing.record("aae_gaussian") is None:
+    record = drawing.record("aae_gaussian")
+    if record is None or not record.healthy:
         not_run(axes)
         return
     sheet = drawing.arrays("aae_gaussian")["manifold"]

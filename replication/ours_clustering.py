@@ -26,7 +26,8 @@ from .pages.minutes import core_minutes
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
-    from .evidence.records import Record, SeedResult
+    from .evidence.records import Record
+    from .evidence.seeds import SeedResult
     from .training.run import Outcome, Run
 
 PAPER = "table3_clustering"
@@ -110,9 +111,10 @@ def cells(record: "Record | None") -> Row:
 
 def chosen(record: "Record") -> "SeedResult | None":
     """The seed that a user without a single label would keep."""
-    sure = [s for s in record.seeds if s.status == "ok" and s.metrics["label_entropy"] < SOFT]
+    entropies = zip(record.healthy, record.values("label_entropy"), strict=True)
+    sure = [seed for seed, entropy in entropies if entropy < SOFT]
     loss = "warps" if record.settings.warps else "smoothness"
-    return min(sure, key=lambda seed: seed.history[-1][loss], default=None)
+    return min(sure, key=lambda seed: record.last(seed, loss), default=None)
 
 
 def draw_figure(drawing: Drawing) -> None:

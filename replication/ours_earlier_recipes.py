@@ -13,8 +13,6 @@ the ablations, which show test errors; on the held-out images three seeds decide
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .cli import main
 from .evidence.published import published
 from .evidence.records import Record
@@ -107,14 +105,15 @@ def whole_epochs(axes: "Axes") -> None:
 
 def curve(axes: "Axes", record: Record, metric: str, name: str) -> None:
     """The mean over the seeds, and the range between them."""
-    histories = [[(row["epoch"], row[metric]) for row in s.history] for s in record.seeds]
-    length = min(len(history) for history in histories)  # a seed that diverged is shorter
-    epochs, values = np.moveaxis(np.array([h[:length] for h in histories]), 2, 0)
+    rows, values = record.curve(metric)
+    if not rows:
+        return
+    epochs = [row["epoch"] for row in rows]
     dashes = ("-", "--")[len(axes.lines) // len(LINES) % 2]
     text = f"{name} (n={len(values)})"
-    (line,) = axes.plot(epochs[0], values.mean(0), label=text, lw=1.3, ls=dashes)
+    (line,) = axes.plot(epochs, values.mean(0), label=text, lw=1.3, ls=dashes)
     axes.fill_between(
-        epochs[0], values.min(0), values.max(0), color=line.get_color(), alpha=0.2, linewidth=0
+        epochs, values.min(0), values.max(0), color=line.get_color(), alpha=0.2, linewidth=0
     )
 
 

@@ -111,7 +111,8 @@ def draw_figure(drawing: Drawing) -> None:
 def draw_grid(axes: "Axes", drawing: Drawing) -> None:
     """A column for each label, a row for each style; of the first seed with 100 labels."""
     axes.set_title("Decoded: a row has one style, a column one label")
-    if drawing.record("mnist_100") is None:
+    record = drawing.record("mnist_100")
+    if record is None or not record.healthy:
         not_run(axes)
         return
     sheet = tiled(squares(drawing.arrays("mnist_100")["grid"]), BLACK)

@@ -58,7 +58,8 @@ def read_npz(path: Path, remedy: str) -> dict[str, np.ndarray]:
             refuse_web_page(path, file.read(200))
         with np.load(path, allow_pickle=False) as archive:
             absent = [key for key in KEYS if key not in archive]
-            arrays = {key: archive[key] for key in KEYS if key not in absent}
+            # What does not begin as an array does comes as bytes.
+            arrays = {key: np.asarray(archive[key]) for key in KEYS if key not in absent}
             found = ", ".join(archive) or "nothing"
     except UserError:
         raise

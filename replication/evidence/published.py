@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from replication.base.errors import UserError
-from replication.settings.experiments import experiments, parse, read_yaml
+from replication.settings.experiments import experiments
+from replication.settings.reading import parse, read_yaml, suggestion
 from replication.settings.strict import Positive, Strict
 
 from .statistics import can_be_met
@@ -148,7 +149,9 @@ def published(path: Path = PUBLISHED) -> Published:
     values = parse(Published, read_yaml(path), path.name)
     items = experiments().items
     for item, content in values.items.items():
-        variants = items[item].variants if item in items else {}
+        if item not in items:
+            raise UserError(f"{path.name}: there is no item {item}", suggestion(item, items))
+        variants = items[item].variants
         judged = {target.variant or name for name, target in content.targets.items()}
         columns = {column for method in content.others for column in method.values}
         for name in sorted((judged - {*variants}) | (columns - {*variants, *content.targets})):

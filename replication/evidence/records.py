@@ -8,89 +8,28 @@ seed the class, or the cluster, of each test image (``EVERY_SEED``, uint8 [seeds
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import ValidationError, model_validator
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.settings.items import Origin
 from replication.settings.schema import Settings
-from replication.settings.strict import Positive, Strict
+from replication.settings.strict import Strict
 
 from .migration import SCHEMA, migrated
+from .numbers import Row
+from .seeds import DataSummary, SeedResult
 
 RESULTS = Path("results")
 EVERY_SEED = ("test_predictions", "test_clusters")
 NO_PREDICTION = 255  # of a seed that diverged
 # Per cent of the test images; the classes of the suite's data have 4 % or more.
 LEAST_CLASS = 1.0
-
-
-class Machine(Strict):
-    """Where and with what something was run."""
-
-    commit: str
-    dirty: bool
-    python: str
-    torch: str
-    numpy: str
-    device: str
-    threads: Positive
-
-
-class Process(Machine):
-    """One of several processes that had a hand in a seed."""
-
-    work: Literal["training", "measuring"]
-    started: str
-    precision: str
-
-
-class Provenance(Machine):
-    """With what, where and how fast a seed was trained; the machine is that of its end."""
-
-    started: str
-    seconds: float
-    # Of the processor, all threads together: other work of the machine is not in it. None on a GPU
-    # and in records that are older than this number.
-    core_seconds: float | None = None
-    updates: int
-    stacked: int  # how many seeds shared the stack
-    precision: str
-    wandb_id: str | None
-    # In their order, where there was more than one: training was cut, or it was measured again.
-    processes: Annotated[list[Process], Field(default_factory=list)]
-
-
-class SeedResult(Strict):
-    """One seed: its final metrics, and a row of losses and metrics per epoch."""
-
-    seed: int
-    label_seed: int
-    status: Literal["ok", "diverged"]
-    warnings: list[str]
-    metrics: dict[str, float]
-    history: list[dict[str, float | int]]
-    provenance: Provenance
-
-
-class DataSummary(Strict):
-    """What was trained on; a ``subset`` is said to be one wherever its numbers are shown."""
-
-    name: str
-    sha256: str
-    train: int
-    test: int
-    subset: bool
-
-    @property
-    def limit(self) -> str:
-        """What is to be said beside a result: nothing, if the files were the official ones."""
-        return f"subset ({self.train:,})" if self.subset else ""
 
 
 class Record(Strict):
@@ -120,6 +59,9 @@ class Record(Strict):
             raise ValueError("seeds: one stands twice")
         if not {*runs} <= {(run.seed, run.label_seed) for run in self.settings.runs}:
             raise ValueError("seeds: one is not among those of the settings")
+        epochs = [row["epoch"] for seed in self.seeds for row in seed.history]
+        if max(epochs, default=0) > self.settings.epochs:
+            raise ValueError("seeds: a history is longer than the training")
         return self
 
     def values(self, metric: str, epoch: int | None = None) -> list[float]:
@@ -128,22 +70,45 @@ class Record(Strict):
         It is that of the end of training, or that after ``epoch`` epochs, of the seeds that were
         evaluated then.
         """
-        healthy = [s for s in self.seeds if s.status == "ok"]
         if epoch is not None:
-            rows = [row for s in healthy for row in s.history if row["epoch"] == epoch]
+            rows = [row for s in self.healthy for row in s.history if row["epoch"] == epoch]
             return [row[metric] for row in rows if metric in row]
-        if any(metric not in s.metrics for s in healthy):
-            problem = f"the record of {self.preset}/{self.item}/{self.variant} lacks {metric}"
-            raise UserError(problem, "train that variant again")
-        return [s.metrics[metric] for s in healthy]
+        if any(metric not in s.metrics for s in self.healthy):
+            raise self.lacks(metric)
+        return [s.metrics[metric] for s in self.healthy]
+
+    def curve(self, metric: str) -> tuple[list[Row], np.ndarray]:
+        """``metric`` along training, [S, N], of the S seeds that did not diverge.
+
+        With a row of the history for each of the N epochs at which all of them were measured.
+        """
+        own = [{row["epoch"]: row for row in s.history if metric in row} for s in self.healthy]
+        shared = [e for e in own[0] if all(e in rows for rows in own)] if own else []
+        values = np.array([[rows[epoch][metric] for epoch in shared] for rows in own])
+        return [own[0][epoch] for epoch in shared], values
 
     def least(self, loss: str) -> SeedResult | None:
         """The seed with the least ``loss`` in the last epoch of training: a choice without labels.
 
-        None if all diverged.
+        None if all diverged; a UserError if a seed lacks the loss.
         """
-        healthy = [s for s in self.seeds if s.status == "ok"]
-        return min(healthy, key=lambda seed: seed.history[-1][loss], default=None)
+        return min(self.healthy, key=lambda seed: self.last(seed, loss), default=None)
+
+    def last(self, seed: SeedResult, loss: str) -> float:
+        """``loss`` of ``seed`` in its last epoch; a UserError if it has none."""
+        if not seed.history or loss not in seed.history[-1]:
+            raise self.lacks(loss)
+        return seed.history[-1][loss]
+
+    def lacks(self, metric: str) -> UserError:
+        """The error that says so."""
+        problem = f"the record of {self.preset}/{self.item}/{self.variant} lacks {metric}"
+        return UserError(problem, "train that variant again")
+
+    @property
+    def healthy(self) -> list[SeedResult]:
+        """The seeds that did not diverge."""
+        return [s for s in self.seeds if s.status == "ok"]
 
     @property
     def stable(self) -> bool:
@@ -256,24 +221,19 @@ def identity(path: Path) -> tuple[str, str, str]:
     return path.parent.parent.name, path.parent.name, path.stem
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays stored beside the record ``path``; a UserError if they are missing or damaged."""
-    arrays = path.with_suffix(".npz")
-    try:
-        with np.load(arrays, allow_pickle=False) as stored:
-            return dict(stored)
-    except Exception as error:  # numpy and zipfile raise many kinds
-        remedy = "restore it from the repository, or train that variant again"
-        raise UserError(f"{arrays} cannot be read: {error}", remedy) from None
-
-
 def _read_json(path: Path, remedy: str) -> Any:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no JSON number")
 
-    refuse_constant: Callable[[str], None] = refuse
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            names = [name for name, _ in pairs]
+            raise ValueError(f"'{max(names, key=names.count)}' stands twice")
+        return found
+
+    read_with: dict[str, Any] = {"parse_constant": refuse, "object_pairs_hook": unique}
     try:
-        return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse_constant)
+        return json.loads(path.read_text(encoding="utf-8"), **read_with)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}", remedy) from None
     except (ValueError, RecursionError) as error:  # ValueError: bad JSON, bad UTF-8

@@ -130,10 +130,8 @@ def draw_curve(axes: "Axes", record: "Record", metric: str, colour: str) -> None
 
 def learning_curve(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarray]:
     """The updates [N] at which ``metric`` was measured, and it [S, N], of S healthy seeds."""
-    histories = [seed.history for seed in record.seeds if seed.status == "ok"]
-    rows = [[row for row in history if metric in row] for history in histories]
-    steps = [row["updates"] for row in rows[0]] if rows else []
-    return np.array(steps), np.array([[row[metric] for row in own] for own in rows])
+    rows, values = record.curve(metric)
+    return np.array([row["updates"] for row in rows]), values
 
 
 def legend_of(

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from replication.base.places import FIGURES
 from replication.evidence import records
+from replication.evidence.arrays import Arrays, read_arrays
 from replication.evidence.lineage import current_code
 from replication.evidence.published import published
 from replication.evidence.records import Record
@@ -18,7 +17,7 @@ from replication.evidence.verdicts import Verdict, verdict
 from replication.settings.experiments import Item, experiments
 from replication.settings.schema import Settings
 
-from .style import save_figure
+from .style import DIGITS, save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,9 +56,13 @@ class Drawing:
             self._read[variant] = records.read(path) if path.exists() else None
         return self._read[variant]
 
-    def arrays(self, variant: str) -> dict[str, np.ndarray]:
+    def arrays(self, variant: str) -> Arrays:
+        """What a figure draws of the variant; a UserError where a class has no colour."""
         path = records.path_of(self.preset, self.source, variant, self.results)
-        return records.read_arrays(path)
+        found = read_arrays(path)
+        if "labels" in found and (highest := int(found["labels"].max())) >= len(DIGITS):
+            raise found.wrong(f"holds the label {highest}: figures have colours for 0 to 9")
+        return found
 
     def stale(self, variant: str) -> bool:
         """What the record was trained with, settings or code, is not today's.

@@ -203,7 +203,7 @@ def codes_of(codes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     some = slice(None, None, max(1, len(codes) // MOST_CODES))
     own = codes[some].astype(float)
     low, high = np.quantile(codes.astype(float), [0.001, 0.999], axis=0)
-    shares = (own - low) / (high - low)
+    shares = (own - low) / np.where(high > low, high - low, 1)
     places = np.rint(shares.clip(0, 1) * 32767).astype("<i2")
     frame = {"low": [round(v, 4) for v in low], "high": [round(v, 4) for v in high]}
     classes = in_base64(labels[some].astype(np.uint8))

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from replication.evidence.published import Target, published
-from replication.evidence.records import Record, SeedResult
+from replication.evidence.records import Record
 from replication.evidence.run_kind import in_brief, run_kind
+from replication.evidence.seeds import SeedResult
 from replication.evidence.statistics import Summary
 from replication.evidence.verdicts import Verdict
 from replication.settings.experiments import experiments

@@ -10,7 +10,8 @@ from .tables import Cell, number
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from replication.evidence.records import Record, SeedResult
+    from replication.evidence.records import Record
+    from replication.evidence.seeds import SeedResult
 
 
 def minutes_of(seed: "SeedResult") -> float:
@@ -33,13 +34,11 @@ def along_minutes(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarray
 
     The clock is read at the end alone: each update counts the same.
     """
-    healthy = [seed for seed in record.seeds if seed.status == "ok"]
-    rows = [[row for row in seed.history if metric in row] for seed in healthy]
-    if not rows or not rows[0]:
+    rows, values = record.curve(metric)
+    if not rows:
         return np.empty(0), np.empty((0, 0))
-    whole = float(np.mean([minutes_of(seed) for seed in healthy]))
-    shares = [row["updates"] / rows[0][-1]["updates"] for row in rows[0]]
-    return whole * np.array(shares), np.array([[row[metric] for row in own] for own in rows])
+    whole = float(np.mean([minutes_of(seed) for seed in record.healthy]))
+    return whole * np.array([row["updates"] / rows[-1]["updates"] for row in rows]), values
 
 
 def draw_minutes(

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from replication.base.errors import UserError
+
 TEMPLATES = Path(__file__).parent / "templates"
 # Where sources are to be read, by the words that texts name them with; longer ones come first.
 SOURCES = {
@@ -112,11 +114,29 @@ def linked(text: str) -> Markup:
     return Markup().join(parts)
 
 
+def read_picture(path: Path, shrunk: int = 1) -> Picture:
+    """As ``picture``, of a file; a UserError if it is damaged or no PNG."""
+    png = read_bytes(path)
+    try:
+        return picture(png, shrunk)
+    except Exception as error:  # Pillow raises many kinds
+        problem = f"{path} is no PNG that was drawn: {error}"
+        raise UserError(problem, f"delete {path} and draw it again") from None
+
+
+def read_bytes(path: Path) -> bytes:
+    """What is in the file; a UserError where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", "make it a file that can be read") from None
+
+
 def picture(png: bytes, shrunk: int = 1) -> Picture:
     """A PNG in as few bytes as 256 colours take as WebP, so many times as small on each side."""
     from PIL import Image
 
-    with Image.open(BytesIO(png)) as stored:
+    with Image.open(BytesIO(png), formats=["PNG"]) as stored:
         image = stored.convert("RGBA")
     paper = Image.new("RGBA", image.size, "white")
     flat = Image.alpha_composite(paper, image).convert("RGB")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import yaml
 
 from replication.evidence import records
-from replication.evidence.records import Record, SeedResult
+from replication.evidence.records import Record
+from replication.evidence.seeds import SeedResult
 
 from .curves import Chart, chart_of, seed_name
 from .drawing import Drawing

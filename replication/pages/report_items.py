@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import NamedTuple
 
 from replication.evidence.records import Record
@@ -10,9 +11,9 @@ from replication.settings.experiments import Item, experiments
 
 from .drawing import Drawing
 from .judged import Kind, kind_of
-from .page import Picture, anchor, picture
+from .page import Picture, anchor, read_bytes, read_picture
 from .report_evidence import Evidence, evidence, is_of_paper
-from .tables import StoredTable, read_tables
+from .stored_tables import StoredTable, read_tables
 
 # In the order of what readers want first.
 PRESETS = ("quick", "paper", "smoke")
@@ -155,7 +156,7 @@ class Shown:
             if not path.exists():
                 part.missing = [f"aae draw {self.item} --preset {stored.preset}"]
             elif kind == "figure":
-                part.picture = picture(path.read_bytes(), SHRUNK if part.folded else 1)
+                part.picture = read_picture(path, SHRUNK if part.folded else 1)
             else:
                 part.tables += [self.table(table, stored) for table in read_tables(stored.stem)]
 
@@ -172,16 +173,16 @@ class Shown:
 
     def diagrams(self) -> list[Part]:
         """The pictures that settings alone make; those of presets that are alike stand once."""
-        by_picture: dict[bytes, list[str]] = {}
+        by_picture: dict[bytes, tuple[Path, list[str]]] = {}
         for preset, stored in self.stored.items():
             path = stored.stem.with_suffix(".png")
             if path.exists():
-                by_picture.setdefault(path.read_bytes(), []).append(preset)
+                by_picture.setdefault(read_bytes(path), (path, []))[1].append(preset)
         parts = []
-        for png, presets in by_picture.items():
+        for path, presets in by_picture.values():
             folded = presets == ["smoke"]
             part = Part(presets[0], f"With the settings of {' and '.join(presets)}", folded)
-            part.picture = picture(png, SHRUNK if folded else 1)
+            part.picture = read_picture(path, SHRUNK if folded else 1)
             part.caption = self.content.alt or ""
             parts.append(part)
         if not parts:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from replication.evidence.records import Machine, Record
+from replication.evidence.records import Record
+from replication.evidence.seeds import Machine
 
 from .drawing import Drawing
-from .page import Grid, Picture, Told, anchor, picture
+from .page import Grid, Picture, Told, anchor, read_picture
 from .speed import (
     LOOP,
     PYTHAE,
@@ -116,7 +117,7 @@ def speed(folder: Path, results: Path, figures: Path) -> Speed:
 def drawn(figures: Path, name: str) -> Picture | None:
     """A figure of the benches, if it was drawn."""
     path = figures / "bench" / f"{name}.png"
-    return picture(path.read_bytes()) if path.exists() else None
+    return read_picture(path) if path.exists() else None
 
 
 def run(what: str, *benches: str) -> Missing:

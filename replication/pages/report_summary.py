@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from replication.evidence.published import published
-from replication.evidence.records import SeedResult
+from replication.evidence.seeds import SeedResult
 from replication.evidence.statistics import summary as summary_of
 from replication.evidence.verdicts import CREDIT, REACHED, not_surviving, score
 from replication.settings.experiments import experiments

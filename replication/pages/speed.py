@@ -11,9 +11,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from replication.base.errors import UserError
 from replication.base.places import MEASURED
-from replication.evidence.records import Machine, Record
+from replication.evidence.records import Record
+from replication.evidence.seeds import Machine
 from replication.evidence.statistics import paired_difference
-from replication.settings.experiments import experiments, known, parse, read_yaml
+from replication.settings.experiments import experiments
+from replication.settings.reading import known, parse, read_yaml
 from replication.settings.strict import Natural, Positive, PositiveNumber, Strict
 
 GOALS = Path(__file__).parent.parent / "speed.yaml"
@@ -174,18 +176,22 @@ def goals(path: Path = GOALS) -> Goals:
 
 def measured(kind: str, model: type[Measured], folder: Path = MEASURED) -> dict[str, Measured]:
     """What ``bench.<kind>`` left, by machine; a UserError names a file that is damaged."""
-    found = {}
-    for path in sorted(folder.glob(f"{kind}_*.json")):
-        try:
-            content = model.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            problem = f"{path} is damaged: {key + ': ' if key else ''}{first['msg']}"
-            remedy = f"restore it from the repository, or run python -m bench.{kind} again"
-            raise UserError(problem, remedy) from None
-        found[path.stem.removeprefix(f"{kind}_")] = content
-    return found
+    remedy = f"restore it from the repository, or run python -m bench.{kind} again"
+    paths = sorted(folder.glob(f"{kind}_*.json"))
+    return {path.stem.removeprefix(f"{kind}_"): read(path, model, remedy) for path in paths}
+
+
+def read(path: Path, model: type[Measured], remedy: str) -> Measured:
+    """What a bench left in ``path``; a UserError if it is missing, damaged or of another kind."""
+    try:
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", remedy) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        problem = f"{path} is damaged: {key + ': ' if key else ''}{first['msg']}"
+        raise UserError(problem, remedy) from None
 
 
 def reached(record: Record, metric: str, level: float) -> Reached | None:

@@ -4,7 +4,7 @@ The .csv file has a line for each cell, with its number in columns of its own; t
 files have the table as it is read. Several tables may share a file.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -224,41 +224,3 @@ def write_tables(stem: Path, tables: Sequence[Table]) -> None:
     }
     for ending, text in texts.items():
         write_atomically(stem.with_suffix(f".{ending}"), text.encode())
-
-
-@dataclass(frozen=True)
-class StoredTable:
-    """A table as the report shows it: its texts and, cell by cell, its lines of the .csv."""
-
-    caption: str
-    notes: list[str]
-    columns: list[str]
-    rows: list[tuple[str, list[dict[str, str]]]]
-
-
-def read_tables(stem: Path) -> Iterator[StoredTable]:
-    """The tables in ``stem``.csv, with the captions and notes of ``stem``.md."""
-    import pandas
-
-    frame = pandas.read_csv(stem.with_suffix(".csv"), dtype=str, keep_default_na=False)
-    around = stem.with_suffix(".md")
-    texts = _around(around.read_text(encoding="utf-8")) if around.exists() else []
-    for place, (caption, own) in enumerate(frame.groupby("table", sort=False)):
-        whole, notes = texts[place] if place < len(texts) else (str(caption), [])
-        columns = list(dict.fromkeys(own.column))
-        rows = [
-            (str(row), cells.drop(columns="row").to_dict("records"))
-            for row, cells in own.groupby("row", sort=False)
-        ]
-        yield StoredTable(whole, notes, columns, rows)
-
-
-def _around(text: str) -> list[tuple[str, list[str]]]:
-    """Caption and notes of each table of a .md file."""
-    found: list[tuple[str, list[str]]] = []
-    for block in text.strip().split("\n\n"):
-        if block.startswith("**") and block.endswith("**"):
-            found.append((block.strip("*"), []))
-        elif found and not block.startswith("|"):
-            found[-1][1].append(block)
-    return found

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .strict import Positive, PositiveNumber, Strict
+from .strict import PositiveNumber, Strict, Width
 
 
 class StylePrior(Strict):
@@ -28,8 +28,8 @@ class Alae(Strict):
     alone, an ordinary autoencoder with the same encoder and decoder.
     """
 
-    mapping_layers: Positive = 6
-    discriminator_layers: Positive = 3
+    mapping_layers: Width = 6
+    discriminator_layers: Width = 3
     # Of the learning rate of these two networks.
     learning_rate_multiplier: PositiveNumber = 0.1
     # Of the penalty on the discriminator's gradient (R1).
@@ -37,7 +37,7 @@ class Alae(Strict):
     # Of the leaky ReLUs of the generator, and of the one after the encoder's last layer.
     generator_slope: Annotated[float, Field(ge=0, lt=1)] = 0.2
     # 3x3 convolutions with as many channels instead of the hidden layers.
-    channels: Annotated[list[Positive], Field(default_factory=list)]
+    channels: Annotated[list[Width], Field(default_factory=list)]
     # By how much, in the Euclidean norm, a step may move a tensor of parameters.
     max_update_norm: PositiveNumber | None = None
     # The baseline's error is absolute, not squared.

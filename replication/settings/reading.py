@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from replication.base.errors import UserError
 
+MOST_VALUES = 100_000  # of a file; the shipped ones have some thousands
 Parsed = TypeVar("Parsed", bound=BaseModel)
 
 
@@ -98,9 +99,25 @@ def read_yaml(path: Path) -> Any:
 def parse_yaml(text: str, where: str) -> Any:
     """The content of ``text``; a UserError names ``where`` and the line of what is wrong."""
     try:
-        return yaml.load(text, UniqueKeyLoader)
+        content = yaml.load(text, UniqueKeyLoader)
     except RecursionError:
         raise UserError(f"{where}: nested too deeply", "correct the file") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
         told = " ".join(str(error).split())
         raise UserError(f"{where}: not valid YAML: {told}", "correct the file") from None
+    if holds_more_than(MOST_VALUES, content):
+        problem = f"{where}: an alias repeats itself, or more than {MOST_VALUES:,} values"
+        raise UserError(problem, "write out what it stands for")
+    return content
+
+
+def holds_more_than(limit: int, content: Any) -> bool:
+    """Whether ``content`` has so many values, aliases written out: in a circle they never end."""
+    pending = [content]
+    for _ in range(limit):
+        if not pending:
+            return False
+        value = pending.pop()
+        pending += value.values() if isinstance(value, dict) else ()
+        pending += value if isinstance(value, list | set | tuple) else ()
+    return True

@@ -16,7 +16,7 @@ from .measures import Application, Parzen
 from .models import Alae, StylePrior
 from .optimisers import Phases
 from .second_stage import SecondStage
-from .strict import Natural, Positive, PositiveNumber, Share, Strict
+from .strict import Dimension, Natural, Positive, PositiveNumber, Share, Strict, Width
 
 # What a trained model does not depend on: its change asks for a new measure, not a new training.
 MEASURED = frozenset(
@@ -58,11 +58,11 @@ class Settings(Strict):
     seeds: Annotated[list[Natural], Field(min_length=1)]
     label_seeds: list[Natural] | None = None
 
-    hidden_sizes: Annotated[list[Positive], Field(min_length=1)]
+    hidden_sizes: Annotated[list[Width], Field(min_length=1)]
     # Of the discriminators; those of the other networks, where it is not given.
-    discriminator_hidden_sizes: list[Positive] | None = None
-    style_dim: Natural
-    label_dim: Natural
+    discriminator_hidden_sizes: list[Width] | None = None
+    style_dim: Dimension
+    label_dim: Dimension
     # Where the label comes in: the encoder infers it (Figure 8), or it is given beside the style to
     # the discriminator, with an extra class for "none" (Figure 3), or to the decoder (Figure 6).
     label_at: Literal["encoder", "discriminator", "decoder"] = "encoder"
@@ -70,7 +70,7 @@ class Settings(Strict):
     cluster_head_distance: PositiveNumber | None = None
     output: Literal["sigmoid", "linear"]
     posterior: Literal["deterministic", "gaussian", "universal"] = "deterministic"
-    posterior_noise_dim: Natural = 0
+    posterior_noise_dim: Dimension = 0
     code_activation: Literal["linear", "relu", "sigmoid"] = "linear"
     # Of the weights; ``he``: sqrt(2 / inputs) of each layer; ``torch``: as nn.Linear starts.
     init_std: PositiveNumber | Literal["he", "torch"]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .joint import JointOptimiser, LearningRateSchedule
 from .ramps import NotNegative
-from .strict import Positive, PositiveNumber, Strict
+from .strict import Positive, PositiveNumber, Strict, Width
 
 
 class SecondStage(Strict):
@@ -17,10 +17,10 @@ class SecondStage(Strict):
     linear layer; the decoder sees the sum alone (section 7).
     """
 
-    style_dim: Positive
+    style_dim: Width
     # Nearer than this, two cluster heads repel each other (eta). They start a little apart more.
     cluster_head_distance: PositiveNumber
-    hidden_sizes: Annotated[list[Positive], Field(min_length=1)]
+    hidden_sizes: Annotated[list[Width], Field(min_length=1)]
     epochs: Positive
     batch_size: Positive
     reconstruction_weight: PositiveNumber

@@ -4,8 +4,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Positive = Annotated[int, Field(gt=0)]
-Natural = Annotated[int, Field(ge=0)]
+MOST = 2**63  # of anything that is counted: more was mistyped, and would end in an overflow
+WIDEST = 2**16  # of a layer or a code: two such layers hold 17 GB
+Positive = Annotated[int, Field(gt=0, le=MOST)]
+Natural = Annotated[int, Field(ge=0, le=MOST)]
+Width = Annotated[int, Field(gt=0, le=WIDEST)]
+Dimension = Annotated[int, Field(ge=0, le=WIDEST)]
 PositiveNumber = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 

@@ -29,11 +29,19 @@ def neighbour_distances(dataset: Dataset, neighbour: int, among: int | None) -> 
     name = _fingerprint(images, dataset.scaling.mean, dataset.scaling.std)
     path = FOLDER / f"{name}-{neighbour}-{count}.pt"
     if path.exists():
-        stored: Tensor = sealed.load(path)
-        return stored.to(images.device)
+        return stored_distances(path, len(images)).to(images.device)
     distances = kth_distances(dataset.scaling.to_network(images), neighbour, count)
     sealed.save(path, distances.cpu())
     return distances
+
+
+def stored_distances(path: Path, count: int) -> Tensor:
+    """``count`` distances that were kept; a UserError if the file holds anything else."""
+    stored = sealed.load(path)
+    if not isinstance(stored, Tensor) or stored.shape != (count,) or not stored.isfinite().all():
+        problem = f"{path} does not hold {count} distances"
+        raise UserError(problem, f"delete {path} to compute them again")
+    return stored
 
 
 def kth_distances(points: Tensor, neighbour: int, among: int) -> Tensor:

@@ -10,7 +10,8 @@ from bench import baselines, quality
 from bench.quality import TASKS, Baseline, Quality, main, minutes_to, read, table
 from replication.base.errors import UserError
 from replication.evidence import records
-from replication.evidence.records import Machine, Record
+from replication.evidence.records import Record
+from replication.evidence.seeds import Machine
 from tests.tools.builders import make_record, make_seed
 
 MACHINE = {

@@ -11,7 +11,7 @@ from bench.ours import training_of
 from bench.rivals import TRAININGS, fastest, one_model, pythae, seconds_of, table
 from bench.step import counted
 from replication.base.errors import UserError
-from replication.evidence.records import Machine
+from replication.evidence.seeds import Machine
 from replication.pages.speed import LOOP, PYTHAE, OneModel, Rivals, StartToEnd
 from replication.settings.experiments import experiments
 

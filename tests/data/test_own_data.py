@@ -16,10 +16,11 @@ from replication import cli, figure5_samples, table1_log_likelihood
 from replication.data import svhn
 from replication.data.svhn import SVHN_FILES, Official
 from replication.evidence import published, records
+from replication.evidence.arrays import read_arrays
 from replication.pages import drawing
 from replication.pages.drawing import Drawing
+from replication.pages.stored_tables import read_tables
 from replication.pages.style import new_figure
-from replication.pages.tables import read_tables
 from replication.settings.experiments import Experiments, experiments
 from replication.training.jobs import variant as variants
 from tests.tools.builders import make_record, make_seed
@@ -194,7 +195,7 @@ def test_tfd_is_trained_drawn_and_judged_where_it_is(
     metrics["standard_error_10000"] = 9.0
     seed = record.seeds[0].model_copy(update={"metrics": metrics, "warnings": []})
     path = records.path_of("quick", FACES_ITEM, "tfd")
-    arrays = records.read_arrays(path)
+    arrays = read_arrays(path)
     records.write(record.model_copy(update={"seeds": [seed]}), arrays, path)
     exits(capsys, 0, FACES_ITEM, "draw", "--preset", "quick")
     rows = table_rows(Path(f"figures/quick/{FACES_ITEM}.csv"))

@@ -105,7 +105,7 @@ def test_a_file_is_read(tmp_path: Path) -> None:
         ),
         pytest.param(
             ONE_TARGET.replace("table2_semi_supervised", "table0"),
-            "table0/mnist_100 is no variant",
+            "there is no item table0",
             id="unknown item",
         ),
         pytest.param(ONE_TARGET.replace("source: paper", "source: hearsay"), "source", id="source"),

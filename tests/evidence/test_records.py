@@ -15,6 +15,7 @@ import pytest
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.evidence import records
+from replication.evidence.arrays import read_arrays
 from tests.tools.builders import make_record, make_seed, make_settings
 from tests.tools.disk import fill_the_disk, names_in
 
@@ -58,7 +59,7 @@ def test_a_seed_that_diverged_at_once_has_an_empty_history(tmp_path: Path) -> No
 
 
 def test_arrays_are_read_back_as_they_were(stored: Path) -> None:
-    arrays = records.read_arrays(stored)
+    arrays = read_arrays(stored)
     assert arrays.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
         assert arrays[name].dtype == array.dtype
@@ -229,7 +230,7 @@ def test_wrong_arrays_are_refused(stored: Path, content: bytes | None) -> None:
     else:
         path.write_bytes(content)
     with pytest.raises(UserError) as caught:
-        records.read_arrays(stored)
+        read_arrays(stored)
     assert str(path) in caught.value.problem
     assert "train that variant again" in caught.value.remedy
 
@@ -254,7 +255,7 @@ def test_a_full_disk_leaves_the_old_record(stored: Path, monkeypatch: pytest.Mon
     with pytest.raises(UserError, match="No space left on device"):
         records.write(make_record(seeds=[make_seed(7)]), {"codes": np.zeros(3)}, stored)
     assert records.read(stored) == make_record()
-    assert records.read_arrays(stored).keys() == ARRAYS.keys()
+    assert read_arrays(stored).keys() == ARRAYS.keys()
 
 
 def test_settings_in_a_record_keep_their_hash(stored: Path) -> None:
@@ -271,3 +272,22 @@ def test_a_record_has_seeds_of_its_settings_once_each(seeds: list[int], problem:
     values = make_record().model_dump() | {"seeds": [make_seed(seed) for seed in seeds]}
     with pytest.raises(ValueError, match=problem):
         records.Record.model_validate(values)
+
+
+def test_a_record_may_have_fewer_seeds_than_its_settings() -> None:
+    values = make_record().model_dump() | {"seeds": [make_seed(1)]}
+    assert [seed.seed for seed in records.Record.model_validate(values).seeds] == [1]
+
+
+def test_a_key_that_stands_twice_is_refused(stored: Path) -> None:
+    """JSON lets the last one win in silence."""
+    text = stored.read_text()
+    stored.write_text(text.replace('"status": "ok"', '"status": "diverged", "status": "ok"', 1))
+    assert_refused(stored, "is damaged: 'status' stands twice")
+
+
+def test_verdicts_are_no_records_to_migrate(tmp_path: Path) -> None:
+    path = tmp_path / "quick" / "verdicts" / "table9.json"
+    write_atomically(path, b'{"preset": "quick"}')
+    assert records.migrate(tmp_path) == []
+    assert path.read_bytes() == b'{"preset": "quick"}'

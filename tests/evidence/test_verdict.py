@@ -8,6 +8,7 @@ import pytest
 from replication.evidence import verdicts as module
 from replication.evidence.published import Published
 from replication.evidence.records import Record
+from replication.evidence.run_kind import Difference
 from replication.evidence.statistics import summary
 from replication.evidence.verdicts import (
     CREDIT,
@@ -74,6 +75,20 @@ def test_a_reduced_run_says_what_was_reduced(verdict_on: Judge) -> None:
     assert str(result) == "not yet reached (epochs 4 of 400)"
     reached = verdict_on(record_of(2.0, 2.1, 1.9), variant=REDUCED)
     assert str(reached) == "already reached (epochs 4 of 400)"
+
+
+@pytest.mark.parametrize(
+    ("count", "more"), [(3, ""), (4, "; 1 more differences"), (6, "; 3 more differences")]
+)
+def test_the_first_differences_are_named_and_the_others_counted(
+    verdict_on: Judge, count: int, more: str
+) -> None:
+    keys = [f"setting {n}" for n in range(count)]
+    differences = [Difference(key=key, ours="1", paper="2") for key in keys]
+    result = verdict_on(record_of(2.0, 2.1, 1.9), variant=REDUCED)
+    text = str(result.model_copy(update={"differences": differences}))
+    shown = "; ".join(f"{key} 1 for 2" for key in keys[:3])
+    assert text == f"already reached ({shown}{more})"
 
 
 def test_fewer_seeds_than_planned_are_told(verdict_on: Judge) -> None:

@@ -10,7 +10,7 @@ from replication import companion_applications as companion
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.pages.drawing import Drawing
-from replication.pages.tables import read_tables
+from replication.pages.stored_tables import read_tables
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
 from replication.training.run import Outcome, Run

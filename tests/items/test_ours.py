@@ -10,7 +10,8 @@ from replication import ablations_ours, ours_clustering, ours_dimensionality_red
 from replication import ours_semi_supervised as ours
 from replication.data.loaders import load
 from replication.evidence import records
-from replication.evidence.records import Record, SeedResult
+from replication.evidence.records import Record
+from replication.evidence.seeds import SeedResult
 from replication.pages.drawing import Drawing
 from replication.pages.minutes import along_minutes, core_minutes
 from replication.settings.experiments import experiments

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from replication.base.errors import UserError
-from replication.measures.parzen import Estimate, choose_bandwidth, estimate
+from replication.measures.parzen import Estimate, _peak, choose_bandwidth, estimate, log_likelihood
 from tests.measures.test_parzen import GRID, brute_force, images
 
 
@@ -135,3 +135,16 @@ def test_other_samples_in_the_second_pass_are_refused() -> None:
 def test_one_test_image_has_no_standard_error() -> None:
     with pytest.raises(ValueError, match="two test images"):
         estimate(lambda: [images(9, 16)], images(5, 16), images(1, 16), GRID)
+
+
+def test_of_three_heights_that_are_equal_the_middle_is_taken() -> None:
+    """A parabola through them has no top."""
+    places = torch.tensor([0.1, 0.2, 0.4]).log()
+    assert _peak(places, torch.full((3,), 7.0)) == pytest.approx(0.2)
+    assert _peak(places, torch.tensor([6.0, 7.0, 7.0])) > 0.2
+
+
+@pytest.mark.parametrize("shape", [(9, 3), (9, 5), (9,), (9, 4, 1)])
+def test_samples_of_another_size_than_the_points_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="samples have shape"):
+        log_likelihood([torch.zeros(shape)], torch.zeros(2, 4), 0.2)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from replication.pages.curves import MOST_POINTS, Axis, chart_of, charted
-from tests.tools.builders import make_record, make_seed
+from tests.tools.builders import make_record, make_seed, make_settings
 
 
 def rows(name: str, values: list[float]) -> list[dict[str, float]]:
@@ -35,7 +35,9 @@ def test_points_have_their_values_in_the_unit_that_is_shown() -> None:
 def test_runs_that_share_a_seed_are_told_apart_and_what_diverged_is_left_out() -> None:
     history = rows("test_error_percent", [5.0, 4.0])
     seeds = [make_seed(0, label_seed=k, history=history) for k in range(2)]
-    chart = chart_of(make_record(seeds=[*seeds, make_seed(1, status="diverged", history=[])]))
+    chart = chart_of(
+        make_record(seeds=[*seeds, make_seed(1, status="diverged", metrics={}, history=[])])
+    )
     assert chart is not None
     assert [line.name for line in chart.lines] == ["seed 0", "seed 0, labels 1"]
 
@@ -43,7 +45,8 @@ def test_runs_that_share_a_seed_are_told_apart_and_what_diverged_is_left_out() -
 def test_long_histories_are_thinned_and_keep_their_end() -> None:
     values = [100.0 / n for n in range(1, 1001)]
     history = rows("test_error_percent", values)
-    chart = chart_of(make_record(seeds=[make_seed(history=history)]))
+    settings = make_settings(epochs=1000)
+    chart = chart_of(make_record(settings=settings, seeds=[make_seed(history=history)]))
     assert chart is not None
     assert len(chart.lines[0].points) <= MOST_POINTS + 1
     assert chart.lines[0].values[-1] == "0.1"

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from replication.base.errors import UserError
 from replication.evidence import records
 from replication.pages.drawing import Drawing, seeds_of
+from replication.pages.stored_tables import read_tables
 from replication.pages.tables import (
     Cell,
     Table,
     cell,
     cell_if_measured,
-    read_tables,
     write_tables,
 )
 from replication.settings.experiments import experiments
@@ -216,7 +216,7 @@ def test_what_older_records_lack_is_not_measured() -> None:
 
 def test_a_cell_is_the_mean_over_healthy_seeds_or_why_there_is_none() -> None:
     per_pixel = {"metrics": {"test_error_percent": 2.0, "error_per_pixel": 0.02}}
-    lost = make_seed(2, status="diverged", **per_pixel)
+    lost = make_seed(2, status="diverged", metrics={})
     record = make_record(seeds=[make_seed(0), make_seed(1), lost])  # 1.5 and 1.75 per cent
     assert str(cell(record, "test_error_percent")) == "1.62 ± 0.18"
     found = cell(record, "test_error_percent", counted=True, note="subset")

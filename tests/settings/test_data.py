@@ -6,7 +6,8 @@ import pytest
 
 from replication.base.errors import UserError
 from replication.settings.data import IdxFolder, NpzFile
-from replication.settings.experiments import merge, parse
+from replication.settings.experiments import merge
+from replication.settings.reading import parse
 from replication.settings.schema import Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 

@@ -6,16 +6,10 @@ from typing import Any
 import pytest
 
 from replication.base.errors import UserError
-from replication.settings.experiments import (
-    PRESETS,
-    Experiments,
-    experiments,
-    merge,
-    parse,
-    read_yaml,
-)
+from replication.settings.experiments import PRESETS, Experiments, experiments, merge
 from replication.settings.measures import Parzen
 from replication.settings.optimisers import Optimiser
+from replication.settings.reading import parse, read_yaml
 from replication.settings.schema import Seed, Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from replication.base.errors import UserError
-from replication.settings.experiments import Experiments, parse, read_yaml
+from replication.settings.experiments import Experiments
+from replication.settings.reading import parse, read_yaml
 from replication.settings.schema import Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 
@@ -43,6 +44,9 @@ REFUSED = [
     pytest.param({"label_seeds": [0]}, "label_seeds", id="fewer label seeds than seeds"),
     pytest.param({"hidden_sizes": []}, "hidden_sizes", id="no layers"),
     pytest.param({"hidden_sizes": [0]}, "hidden_sizes.0", id="empty layer"),
+    pytest.param({"hidden_sizes": [10**11]}, "hidden_sizes.0", id="layer for no machine"),
+    pytest.param({"style_dim": 10**11}, "style_dim", id="code for no machine"),
+    pytest.param({"epochs": 10**320}, "epochs", id="epochs that no float counts"),
     pytest.param({"batch_size": 0}, "batch_size", id="empty batch"),
     pytest.param({"epochs": 0}, "epochs", id="no epochs"),
     pytest.param({"input_noise_std": -0.1}, "input_noise_std", id="negative noise"),
@@ -201,3 +205,25 @@ def test_deep_nesting_is_one_line(tmp_path: Path, content: str) -> None:
 def test_a_number_beyond_all_bounds_is_one_line() -> None:
     with pytest.raises(UserError, match="small"):
         resolved(make_experiments({"settings": {"input_noise_std": 10**400}}))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &a [*a]",
+        "a: &a {b: *a}",
+        "a0: &a0 [0, 0]\n" + "\n".join(f"a{n + 1}: &a{n + 1} [*a{n}, *a{n}]" for n in range(40)),
+    ],
+    ids=["circle", "circle of keys", "a thousand times a thousand"],
+)
+def test_aliases_without_end_are_one_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "experiments.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"experiments\.yaml: an alias repeats itself"):
+        read_yaml(path)
+
+
+def test_an_alias_may_stand_for_a_value(tmp_path: Path) -> None:
+    path = tmp_path / "experiments.yaml"
+    path.write_text("a: &a {b: 1}\nc: {<<: *a, d: *a}")
+    assert read_yaml(path)["c"] == {"b": 1, "d": {"b": 1}}

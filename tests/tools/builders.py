@@ -3,7 +3,8 @@
 from typing import Any
 
 from replication.evidence.published import Published, Target
-from replication.evidence.records import DataSummary, Provenance, Record, SeedResult
+from replication.evidence.records import Record
+from replication.evidence.seeds import DataSummary, Provenance, SeedResult
 from replication.settings.experiments import Experiments, merge
 from replication.settings.schema import Settings
 

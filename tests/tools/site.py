@@ -6,7 +6,8 @@ from pathlib import Path
 
 from replication.evidence import records
 from replication.evidence.lineage import current_code
-from replication.evidence.records import DataSummary, Provenance, Record, SeedResult
+from replication.evidence.records import Record
+from replication.evidence.seeds import DataSummary, Provenance, SeedResult
 from replication.pages.report import write_report
 from replication.settings.experiments import experiments
 

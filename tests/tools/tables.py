@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from replication.pages.tables import read_tables
+from replication.pages.stored_tables import read_tables
 
 
 def shown_rows(stem: Path) -> dict[str, dict[str, str]]:

@@ -21,6 +21,7 @@ from replication.base.errors import UserError
 from replication.training.jobs import checkpoint
 from replication.training.jobs.checkpoint import KEPT, SHARE, Checkpoints
 from tests.tools.disk import fill_the_disk, names_in
+from tests.tools.sealed_content import make_checkpoint
 
 STATE = {
     "weights": torch.arange(6.0).view(2, 3),
@@ -126,12 +127,18 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path, zipped: bool) -> None
     assert proof.exists(), "a trusting loader would have run the code"
 
 
+def epochs_of(checkpoints: Checkpoints) -> int:
+    state = checkpoints.newest()
+    assert state is not None
+    return int(state["epochs"])
+
+
 def test_the_newest_checkpoints_are_kept(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, seconds=0)
     assert checkpoints.newest() is None
     for epoch in (1, 2, 9, 10, 100):
-        checkpoints.store(epoch, lambda epoch=epoch: {"epochs": epoch})
-        assert checkpoints.newest() == {"epochs": epoch}
+        checkpoints.store(epoch, lambda epoch=epoch: make_checkpoint(epoch))
+        assert epochs_of(checkpoints) == epoch
     assert KEPT == 2
     assert names_in(tmp_path) == ["epoch_000010.pt", "epoch_000100.pt"]
 
@@ -141,10 +148,10 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(
 ) -> None:
     checkpoints = Checkpoints(tmp_path, seconds=0)
     for epoch in (1, 2):
-        checkpoints.store(epoch, lambda epoch=epoch: {"epochs": epoch})
+        checkpoints.store(epoch, lambda epoch=epoch: make_checkpoint(epoch))
     newest, previous = tmp_path / "epoch_000002.pt", tmp_path / "epoch_000001.pt"
     newest.write_bytes(newest.read_bytes()[:-1])
-    assert checkpoints.newest() == {"epochs": 1}
+    assert epochs_of(checkpoints) == 1
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.startswith("warning: ")
@@ -166,7 +173,7 @@ def test_nothing_is_stored_before_it_is_time(tmp_path: Path) -> None:
 
 def test_clearing_removes_checkpoints_alone(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, seconds=0)
-    checkpoints.store(1, lambda: {"epochs": 1})
+    checkpoints.store(1, lambda: make_checkpoint(1))
     sealed.save(tmp_path / "seed_0_labels_0.pt", STATE)
     checkpoints.clear()
     assert names_in(tmp_path) == ["seed_0_labels_0.pt"]
@@ -176,11 +183,11 @@ def test_a_full_disk_leaves_the_old_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoints = Checkpoints(tmp_path, seconds=0)
-    checkpoints.store(1, lambda: {"epochs": 1})
+    checkpoints.store(1, lambda: make_checkpoint(1))
     fill_the_disk(monkeypatch)
     with pytest.raises(UserError, match="No space left on device"):
-        checkpoints.store(2, lambda: {"epochs": 2})
-    assert checkpoints.newest() == {"epochs": 1}
+        checkpoints.store(2, lambda: make_checkpoint(2))
+    assert epochs_of(checkpoints) == 1
     assert names_in(tmp_path) == ["epoch_000001.pt"]
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from replication.evidence import records
+from replication.evidence.arrays import read_arrays
 from replication.training.jobs.media import sheets
 
 QUICK = Path(__file__).parents[2] / "results" / "quick"
@@ -50,7 +50,7 @@ def test_what_is_no_image_is_left_out() -> None:
 def test_items_that_draw_images_show_them(
     record: str, shape: tuple[int, int, int], names: set[str]
 ) -> None:
-    found = sheets(records.read_arrays(QUICK / f"{record}.json"), shape)
+    found = sheets(read_arrays(QUICK / f"{record}.json"), shape)
     assert found.keys() == names
     for sheet in found.values():
         assert sheet.dtype == np.uint8

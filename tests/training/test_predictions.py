@@ -8,6 +8,7 @@ import pytest
 from replication import cli
 from replication.data.loaders import load
 from replication.evidence import records
+from replication.evidence.arrays import read_arrays
 from replication.settings.experiments import experiments
 from tests.training.test_weights import ITEM, RECORD, run, shrink
 
@@ -17,7 +18,7 @@ def test_predictions_are_those_that_the_errors_are_of(
 ) -> None:
     shrink(monkeypatch)
     run("train")
-    stored = records.read_arrays(RECORD)["test_predictions"]
+    stored = read_arrays(RECORD)["test_predictions"]
     labels = load(experiments().settings_of("smoke", ITEM, "mnist_100")).test.labels.numpy()
     assert (stored.dtype, stored.shape) == (np.uint8, (2, len(labels)))
     errors = [100 * float((own != labels).mean()) for own in stored]
@@ -29,10 +30,10 @@ def test_seeds_that_are_added_join_those_that_are_there(
 ) -> None:
     shrink(monkeypatch, seeds=[1])
     run("train")
-    one = records.read_arrays(RECORD)["test_predictions"]
+    one = read_arrays(RECORD)["test_predictions"]
     shrink(monkeypatch, seeds=[0, 1])
     run("train")
-    both = records.read_arrays(RECORD)["test_predictions"]
+    both = read_arrays(RECORD)["test_predictions"]
     assert both.shape == (2, one.shape[1])
     assert np.array_equal(both[1], one[0])
     assert not np.array_equal(both[0], both[1])
@@ -41,13 +42,13 @@ def test_seeds_that_are_added_join_those_that_are_there(
 def test_a_seed_that_diverged_has_none(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shrink(monkeypatch)
     run("train")
-    record, arrays = records.read(RECORD), records.read_arrays(RECORD)
+    record, arrays = records.read(RECORD), read_arrays(RECORD)
     lost = record.seeds[0].model_copy(update={"status": "diverged", "metrics": {}})
     kept = arrays["test_predictions"].copy()
     records.write(record.model_copy(update={"seeds": [lost, record.seeds[1]]}), arrays, RECORD)
     shrink(monkeypatch, seeds=[0, 1, 2])
     run("train")
-    grown = records.read_arrays(RECORD)["test_predictions"]
+    grown = read_arrays(RECORD)["test_predictions"]
     assert (grown[0] == records.NO_PREDICTION).all()
     assert np.array_equal(grown[1], kept[1])
     assert grown[2].max() <= 9
@@ -59,7 +60,7 @@ def test_clusters_are_stored_as_such_and_pictures_of_one_seed(
     shrink(monkeypatch)
     cli.run("table3_clustering", ["train", "--variant", "clusters_16"])
     path = records.path_of("smoke", "table3_clustering", "clusters_16")
-    arrays = records.read_arrays(path)
+    arrays = read_arrays(path)
     record = records.read(path)
     assert arrays["test_clusters"].shape == (len(record.seeds), 397)
     assert "test_predictions" not in arrays
@@ -71,6 +72,6 @@ def test_clusters_are_stored_as_such_and_pictures_of_one_seed(
 def test_a_model_without_a_label_has_none(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shrink(monkeypatch)
     cli.run("figure2_prior_matching", ["train", "--variant", "aae_gaussian"])
-    arrays = records.read_arrays(records.path_of("smoke", "figure2_prior_matching", "aae_gaussian"))
+    arrays = read_arrays(records.path_of("smoke", "figure2_prior_matching", "aae_gaussian"))
     assert "codes" in arrays
     assert not {*records.EVERY_SEED} & {*arrays}

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load, save
 
 import replication
 from replication import cli, table2_semi_supervised
 from replication.base.errors import UserError
+from replication.data import loaders
 from replication.evidence import records
 from replication.settings.experiments import Experiments, experiments
 from replication.training.jobs import job
@@ -153,6 +155,22 @@ def test_weights_that_are_missing_or_damaged_are_one_line(trained: Any) -> None:
         run("encode", "--seed", "9")
 
 
+def test_weights_of_another_model_are_one_line(trained: Any) -> None:
+    for path in Path(".checkpoints").rglob("*.safetensors"):
+        path.write_bytes(save({"encoder.weight": torch.zeros(2, 3)}))
+    for command in ("measure", "sample"):
+        with pytest.raises(UserError, match="does not fit the settings"):
+            run(command)
+
+
+def test_nothing_is_drawn_of_weights_that_are_not_finite(trained: Any) -> None:
+    for path in Path(".checkpoints").rglob("*.safetensors"):
+        path.write_bytes(save({k: v + torch.nan for k, v in load(path.read_bytes()).items()}))
+    for command in ("sample", "encode"):
+        with pytest.raises(UserError, match="not finite"):
+            run(command)
+
+
 def test_modules_samples_and_codes(trained: Any) -> None:
     model = replication.load(f"{ITEM}/mnist_100", preset="smoke")
     assert not model.training
@@ -167,9 +185,7 @@ def test_modules_samples_and_codes(trained: Any) -> None:
     assert images.dtype == np.uint8
     assert Image.open("images.png").size == (64, 16)
     with torch.no_grad():
-        from replication.data.loaders import load
-
-        test = load(settings).test.images
+        test = loaders.load(settings).test.images
         expected = model["encoder"](test.float() / 255)["style"]
     np.testing.assert_allclose(codes, expected.numpy(), rtol=1e-5, atol=1e-6)
 

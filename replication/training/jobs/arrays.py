@@ -6,6 +6,8 @@ import numpy as np
 from torch import Tensor
 
 from replication.evidence import records
+from replication.evidence.arrays import read_arrays
+from replication.evidence.seeds import SeedResult
 from replication.settings.schema import Seed
 
 from .variant import Variant
@@ -13,7 +15,7 @@ from .variant import Variant
 
 def arrays_of(
     fresh: Mapping[Seed, Mapping[str, Tensor]],
-    results: Sequence[records.SeedResult],
+    results: Sequence[SeedResult],
     variant: Variant,
 ) -> dict[str, np.ndarray]:
     """Of the first seed that did not diverge, all; of every seed those that ``EVERY_SEED`` names.
@@ -45,11 +47,15 @@ def _recorded(variant: Variant) -> dict[Seed, dict[str, np.ndarray]]:
     path = variant.record
     if not path.with_suffix(".npz").exists():
         return {}
-    stored = records.read_arrays(path)
+    stored = read_arrays(path)
     every = {name: array for name, array in stored.items() if name in records.EVERY_SEED}
     others = {name: array for name, array in stored.items() if name not in every}
     found: dict[Seed, dict[str, np.ndarray]] = {}
-    for i, result in enumerate(records.read(path).seeds):
+    seeds = records.read(path).seeds
+    for name, array in every.items():
+        if len(array) != len(seeds):
+            raise stored.wrong(f"is damaged: {name} is of {len(array)} seeds, not {len(seeds)}")
+    for i, result in enumerate(seeds):
         if result.status == "ok":
             own = {} if found else others
             rows = {name: array[i] for name, array in every.items()}

@@ -9,6 +9,8 @@ from typing import Any
 from replication.base import sealed
 from replication.base.errors import UserError
 
+from . import stored
+
 KEPT = 2  # the newest checkpoint, and one to fall back upon should it be damaged
 SHARE = 0.02  # of the time goes to checkpoints at most: a big one takes seconds
 
@@ -28,10 +30,9 @@ class Checkpoints:
 
     def newest(self) -> dict[str, Any] | None:
         """The newest readable state; one that is not is named on standard error and passed over."""
-        for path in sorted(self.folder.glob("epoch_*.pt"), reverse=True):
+        for path in reversed(self._files()):
             try:
-                state: dict[str, Any] = sealed.load(path)
-                return state
+                return stored.read(path, stored.Checkpoint)
             except UserError as error:
                 print(f"warning: {error.problem}; using the one before", file=sys.stderr)
         return None
@@ -42,15 +43,18 @@ class Checkpoints:
         if began - self._last < self._wait:
             return
         sealed.save(self.folder / f"epoch_{epoch:06d}.pt", state())
-        self._delete(sorted(self.folder.glob("epoch_*.pt"))[:-KEPT])
+        self._delete(self._files()[:-KEPT])
         self._last = time.monotonic()
         if self.seconds:
             self._wait = max(self.seconds, (self._last - began) * (1 / SHARE - 1))
 
     def clear(self) -> None:
-        self._delete(self.folder.glob("epoch_*.pt"))
+        self._delete(self._files())
 
     def _delete(self, checkpoints: Iterable[Path]) -> None:
         """Those, and what a process left that was killed while it wrote one."""
         for path in [*checkpoints, *self.folder.glob(".epoch_*.pt.*")]:
             path.unlink()
+
+    def _files(self) -> list[Path]:
+        return sorted(path for path in self.folder.glob("epoch_*.pt") if path.is_file())

@@ -16,6 +16,7 @@ from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash
+from replication.evidence.seeds import DataSummary, SeedResult
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.run import Outcome, Run
@@ -27,6 +28,7 @@ from .media import sheets
 from .predictions import predictions
 from .progress import Progress
 from .provenance import check_device, environment
+from .stored import Finished, read
 from .tracking import Tracker, check_mode
 from .variant import Variant
 from .weights import told_of
@@ -97,6 +99,7 @@ def train_stack(
         progress = Progress(title, settings.epochs, *position, pace.live)
         keeper = Keeper(variant, seeds, dataset, progress, pace.checkpoint_seconds)
         run = Run(settings, dataset, seeds, variant.execution, keeper)
+        keeper.stack = run.stack
         values = settings.model_dump(mode="json")
         names = (variant.item, variant.name, variant.preset)
         made_with = environment(variant.execution)
@@ -171,18 +174,17 @@ def assemble(variant: Variant, again: bool = False, trained: bool = True) -> boo
     settings, recorded, path = variant.settings, variant.recorded(), variant.record
     runs = settings.runs
     wanted = [run for run in runs if again or run not in recorded]
-    stored = {s: sealed.load(f) for s in wanted if (f := variant.finished(s)).exists()}
+    finished = {s: f for s in wanted if (f := variant.finished(s)).exists()}
+    stored = {s: read(f, Finished) for s, f in finished.items()}
     if not all(run in recorded or run in stored for run in runs):
         return False
     if not stored and records.read(path).settings == settings:
         return True
     if not trained:
         check_data(variant, load(settings))
-    summaries = [records.DataSummary(**s["dataset"]) for s in stored.values()]
+    summaries = [DataSummary(**s["dataset"]) for s in stored.values()]
     summaries = summaries or [records.read(path).dataset]
-    results = [
-        records.SeedResult(**stored[s]["result"]) if s in stored else recorded[s] for s in runs
-    ]
+    results = [SeedResult(**stored[s]["result"]) if s in stored else recorded[s] for s in runs]
     tell_mixture(path, results)
     record = records.Record(
         schema_version=2,
@@ -202,7 +204,7 @@ def assemble(variant: Variant, again: bool = False, trained: bool = True) -> boo
     return True
 
 
-def tell_mixture(path: Path, results: Sequence[records.SeedResult]) -> None:
+def tell_mixture(path: Path, results: Sequence[SeedResult]) -> None:
     """One line on standard error where seeds were trained in different precisions."""
     seeds: dict[str, list[str]] = {}
     for result in results:

@@ -7,10 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.data.dataset import Dataset
 from replication.evidence.code_hash import code_hash
+from replication.models.stack import Stack
 from replication.settings.schema import Seed
 from replication.training.fit import Kept, Monitor, Row
 
@@ -65,6 +68,7 @@ class Keeper(Monitor):
         checkpoint_seconds: float,
     ):
         self.trackers: list[Tracker] = []
+        self.stack: Stack | None = None  # whose weights what was stored has to fit
         self._variant, self._seeds, self._dataset = variant, list(seeds), dataset
         self._progress = progress
         self._folder = variant.folder / stack_name(seeds)
@@ -95,6 +99,7 @@ class Keeper(Monitor):
             return None
         kept, told = weights.restore(folders, self._seeds)
         self._check_data(told["data"], folders[0])
+        self._check_weights(kept.weights, folders[0])
         self._told, self._earlier = told, told["processes"]
         self._process["work"] = "measuring"
         self._replay(kept.fitted.histories)
@@ -106,6 +111,7 @@ class Keeper(Monitor):
         state = self._checkpoints.newest()
         if state is not None:
             self._check_data(state["data"], self._folder)
+            self._check_weights(state["training"]["models"], self._folder)
             self._seconds_before, self._earlier = state["seconds"], state["processes"]
             for tracker in self.trackers:
                 tracker.resumed()
@@ -148,6 +154,15 @@ class Keeper(Monitor):
         for tracker, history in zip(self.trackers, histories, strict=True):
             for row in history:
                 tracker.log(row)
+
+    def _check_weights(self, weights: dict[str, Tensor], folder: Path) -> None:
+        """A UserError unless ``weights`` are those of the models that the settings make."""
+        own = self.stack.state_dict() if self.stack else {}
+        for name in sorted(own.keys() | weights.keys()) if own else []:
+            shapes = [tuple(s[name].shape) if name in s else "missing" for s in (weights, own)]
+            if shapes[0] != shapes[1]:
+                problem = f"{folder} does not fit the settings: {name} is {shapes[0]}"
+                raise UserError(f"{problem}, not {shapes[1]}", "delete it and train again")
 
     def _check_data(self, trained_on: str, folder: Path) -> None:
         if trained_on != self._dataset.sha256:

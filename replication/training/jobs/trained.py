@@ -60,8 +60,12 @@ def kept_modules(variant: Variant, seed: Seed, pixels: int) -> nn.ModuleDict:
     """The parts of a model whose weights training kept, for images of ``pixels`` values."""
     path = weights_of(variant.weights(seed), seed)
     model = build(variant.settings, pixels, seed.seed)
+    weights = read_weights(path)
+    if not all(value.isfinite().all() for value in weights.values()):
+        problem = f"{path} holds numbers that are not finite: that seed diverged"
+        raise UserError(problem, "choose another seed")
     try:
-        model.load_state_dict(read_weights(path))
+        model.load_state_dict(weights)
     except RuntimeError as error:
         problem = f"{path} does not fit the settings: {str(error).splitlines()[0]}"
         raise UserError(problem, "delete it and train again") from None

@@ -19,6 +19,7 @@ from replication.base.errors import UserError
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash, weights_code
 from replication.evidence.lineage import current_code
+from replication.evidence.seeds import SeedResult
 from replication.settings.experiments import experiments
 from replication.settings.optimisers import Phases
 from replication.settings.schema import Seed, Settings
@@ -99,7 +100,7 @@ class Variant:
             raise UserError(problem, "train it first: the repository has those of a few models")
         return folder
 
-    def recorded(self) -> dict[Seed, records.SeedResult]:
+    def recorded(self) -> dict[Seed, SeedResult]:
         """The seeds of the record that need no training; none where it is another's.
 
         They are of the same settings and of code with the same results.

@@ -18,6 +18,8 @@ from replication.base.files import write_atomically
 from replication.settings.schema import Seed
 from replication.training.fit import Fitted, Kept
 
+from . import stored
+
 OF_THE_SEED = ("seconds", "stacked", "data")  # what is told of no single process
 
 
@@ -64,7 +66,7 @@ def restore(folders: Sequence[Path], seeds: Sequence[Seed]) -> tuple[Kept, dict[
     A UserError where a file is damaged or they are not of one model.
     """
     places = list(zip(folders, seeds, strict=True))
-    asides = [sealed.load(fitted_of(*place)) for place in places]
+    asides = [stored.read(fitted_of(*place), stored.Fitted) for place in places]
     own = [read_weights(weights_of(*place)) for place in places]
     try:
         weights = {name: torch.stack([w[name] for w in own]) for name in own[0]}
@@ -81,7 +83,7 @@ def told_of(folder: Path, seed: Seed) -> dict[str, Any]:
 
     Version 0.2.0 named the code in the folder alone, and no stack or process.
     """
-    told = dict(sealed.load(fitted_of(folder, seed))["told"])
+    told = dict(stored.read(fitted_of(folder, seed), stored.Fitted)["told"])
     if "code" not in told:
         process = {name: value for name, value in told.items() if name not in OF_THE_SEED}
         told["code"] = folder.name.split("-")[1]
