@@ -112,8 +112,7 @@ localrules:
     report,
 
 
-# Jobs that start together would crowd one GPU: `--resources gpu=4` says how many a machine has. A
-# cluster's scheduler counts its own.
+# Jobs that start together would crowd one GPU. A cluster's scheduler counts its own.
 if workflow.local_exec and "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 1)
 
