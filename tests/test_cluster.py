@@ -39,7 +39,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
 
 
 def clone(folder: Path) -> Path:
-    """The sources, with one smoke variant that can be cut in the middle, and quick status checks."""
+    """The sources, with a smoke variant that can be cut in the middle, and quick status checks."""
     copy_sources(folder)
     experiments = folder / "replication" / "experiments.yaml"
     text = experiments.read_text()
@@ -144,14 +144,3 @@ def test_jobs_for_gpus_wait_in_the_cluster_s_queue_and_not_for_one_another(
         process.kill()
     assert all(job.startswith("gres:gpu:1 8000M ") for job in jobs), jobs
     assert told(slurm, "squeue", "--noheader", "--states=PENDING,RUNNING") == []
-
-
-def test_drawing_and_the_report_stay_where_snakemake_runs(tmp_path: Path) -> None:
-    """Needs no scheduler: a dry run says which rules are local."""
-    folder = copy_sources(tmp_path)
-    command = [*documented("preset=smoke"), "--executor", "dryrun"]
-    process = started(command, folder, {"PATH": "", "SLURM_CONF": ""})
-    lines = process.communicate(timeout=120)[0].splitlines()
-    assert process.returncode == 0, lines
-    assert {"localrule draw:", "localrule report:", "rule train:"} <= set(lines)
-    assert "localrule train:" not in lines

@@ -24,7 +24,7 @@ def copy_sources(folder: Path) -> Path:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The variables with which the ``python`` of a rule is ours and finds the copy in ``folder``."""
+    """Variables with which a rule's ``python`` is ours and finds the copy in ``folder``."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ours = {"PATH": path, "PYTHONPATH": str(folder), "WANDB_MODE": "disabled"}
     return {**os.environ, **ours, "REPLICATION_DATA": ""}
