@@ -68,12 +68,25 @@ DRAWN = [
     for ending in ENDINGS[kind]
 ]
 ON_CPU = DEVICE in ("auto", "cpu")
-# A smoke variant takes seconds: a process for each seed would cost more than it saves.
-WORKERS = lambda wildcards: (
-    1
-    if wildcards.preset == "smoke" or not ON_CPU
-    else len(SETTINGS[tuple(wildcards)].seeds)
-)
+
+
+def workers(wildcards):
+    """On a CPU a process for each seed; on a GPU what is measured on the CPU takes four cores."""
+    if wildcards.preset == "smoke":  # seconds: processes would cost more than they save
+        return 1
+    return len(SETTINGS[tuple(wildcards)].seeds) if ON_CPU else 4
+
+
+def megabytes(wildcards):
+    """Of main memory, where the scheduler holds a job to what it asked for.
+
+    On a GPU all seeds are one stack: at ``paper`` up to 3.7 GB of state, beside CUDA's own. SVHN's
+    extra images are 1.9 GB as bytes and 7.4 GB as numbers.
+    """
+    stacked = 16_000 if wildcards.preset == "paper" else 8_000
+    processes = workers(wildcards) if ON_CPU else 1
+    images = 16_000 if SETTINGS[tuple(wildcards)].use_extra else 0
+    return (4_000 if ON_CPU else stacked) * processes + images * processes
 
 
 def records(preset, item):
@@ -93,8 +106,20 @@ wildcard_constraints:
     variant=r"\w+",
 
 
+# For `--sdm apptainer` alone: built from container.def (docs/going-further.md).
+container: "container.sif"
+
+
+# Drawing takes no GPU and a minute: on a cluster it stays where Snakemake runs.
 localrules:
     all,
+    draw,
+    report,
+
+
+# Jobs that start together would crowd one GPU. A cluster's scheduler counts its own.
+if workflow.local_exec and "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 1)
 
 
 # Before any job: what would let every one of them fail.
@@ -124,12 +149,11 @@ rule train:
         update("results/{preset}/{item}/{variant}.json"),
     log:
         "logs/{preset}/{item}/{variant}.log",
-    conda:
-        "environment.yml"
-    threads: WORKERS
+    threads: workers
     # How a record is made is no reason to make it again, so that it is no parameter.
     resources:
         gpu=0 if ON_CPU else 1,
+        mem_mb=megabytes,
         device=DEVICE,
         precision=PRECISION,
     # What changes here runs the command again, which trains only what it has to: seeds that are
@@ -162,8 +186,6 @@ rule draw:
         verdicts=[f"results/{{preset}}/verdicts/{item}.json" for item in JUDGED],
     log:
         "logs/{preset}/draw.log",
-    conda:
-        "environment.yml"
     params:
         # Architecture diagrams are drawn from the settings, not from records.
         settings=lambda wildcards: [
@@ -217,7 +239,5 @@ rule report:
         "figures/explorer.pdf",
     log:
         "logs/report.log",
-    conda:
-        "environment.yml"
     shell:
         "python -m replication report > {log} 2>&1 || {{ cat {log} >&2; exit 1; }}"

@@ -1,45 +1,27 @@
 """The workflow: what it plans, when it plans nothing, and how it refuses bad settings."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-ROOT = Path(__file__).parent.parent
-PARTS = ["Snakefile", "replication", "profiles", "environment.yml", "pyproject.toml"]
+from tests.tools.workflow import ROOT, SNAKEMAKE, copy_sources, environment
 
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
     """The sources alone, as in a fresh checkout without any record."""
-    ignore = shutil.ignore_patterns("__pycache__")
-    for part in PARTS:
-        source = ROOT / part
-        if source.is_dir():
-            shutil.copytree(source, tmp_path / part, ignore=ignore)
-        else:
-            shutil.copy(source, tmp_path / part)
-    return tmp_path
+    return copy_sources(tmp_path)
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    binaries = Path(sys.executable).parent
-    path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     return subprocess.run(
-        [str(binaries / "snakemake"), "--cores", "2", *arguments],
+        [SNAKEMAKE, "--cores", "2", *arguments],
         cwd=folder,
-        env={
-            **os.environ,
-            "PATH": path,
-            "PYTHONPATH": str(folder),
-            "WANDB_MODE": "disabled",
-            "REPLICATION_DATA": "",
-        },
+        env=environment(folder),
         capture_output=True,
         text=True,
         check=False,
@@ -154,12 +136,7 @@ RECORD = "results/smoke/table2_semi_supervised/nn_100.json"
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone in which Snakemake has trained one variant."""
-    folder = tmp_path_factory.mktemp("trained")
-    ignore = shutil.ignore_patterns("__pycache__")
-    for part in PARTS:
-        source = ROOT / part
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / part, **({"ignore": ignore} if source.is_dir() else {}))
+    folder = copy_sources(tmp_path_factory.mktemp("trained"))
     experiments = folder / "replication" / "experiments.yaml"
     text = experiments.read_text()
     assert text.count("    smoke:\n      epochs: 25\n") == 1

@@ -1,6 +1,7 @@
 """Reading what people write: YAML files and names, with errors that say what was meant."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -71,9 +72,9 @@ class UniqueKeyLoader(yaml.SafeLoader):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         # Here, and not when it is constructed: a merged mapping then has its own and others' keys.
         node = super().compose_mapping_node(anchor)
-        keys = [str(key.value) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        counts = Counter(str(key.value) for key, _ in node.value)
+        for key, count in counts.items():
+            if count > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key '{key}' is given twice", node.start_mark
                 )
