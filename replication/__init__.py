@@ -1,9 +1,15 @@
 """A replication suite for "Adversarial Autoencoders" (Makhzani et al., 2015)."""
 
+import sys
 from typing import TYPE_CHECKING
+
+from .base.endings import end_at_once_on_request
 
 if TYPE_CHECKING:
     from torch import nn
+
+if sys.argv[0] == "-m":  # a command of this package, which imports for seconds before it listens
+    end_at_once_on_request()
 
 
 def load(

@@ -2,10 +2,10 @@
 
 import argparse
 import math
-import os
 import sys
 from pathlib import Path
 
+from .base.endings import ended
 from .base.errors import UserError
 from .campaign import campaign
 from .cli import compare, draw
@@ -39,21 +39,14 @@ An item has a command line of its own:
 def main(arguments: list[str] | None = None) -> int:
     """0 when done, 2 when something is wrong that the user can mend (one line says how).
 
-    130 on Ctrl-C.
+    130 on Ctrl-C, 143 on TERM.
     """
-    try:
+
+    def command() -> None:
         options = parser().parse_args(arguments)
         options.command(options)
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # who reads, such as head, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        print("interrupted; start it again to go on from where it was", file=sys.stderr)
-        return 130
-    return 0
+
+    return ended(command)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -138,7 +138,7 @@ def run(command: Sequence[str], seconds: float) -> int:
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         return stop(process)
-    except KeyboardInterrupt:
+    except BaseException:
         stop(process)
         raise
 

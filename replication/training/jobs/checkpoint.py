@@ -8,6 +8,7 @@ from typing import Any
 
 from replication.base import sealed
 from replication.base.errors import UserError
+from replication.base.files import remove_dead_parts
 
 KEPT = 2  # the newest checkpoint, and one to fall back upon should it be damaged
 
@@ -42,3 +43,4 @@ class Checkpoints:
     def clear(self) -> None:
         for path in self.folder.glob("epoch_*.pt"):
             path.unlink()
+        remove_dead_parts(self.folder)

@@ -11,7 +11,7 @@ import torch
 
 from replication.base import sealed
 from replication.base.errors import UserError
-from replication.base.files import locked
+from replication.base.files import check_writable, locked
 from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence import records
@@ -46,6 +46,8 @@ def train(variant: Variant, seeds: Sequence[Seed], stacked: bool, pace: Pace | N
     execution, pace = variant.execution, pace or Pace()
     check_mode()
     check_device(execution.device)
+    if seeds:
+        check_writable(variant.root)
     torch.set_num_threads(execution.threads)
     torch.set_float32_matmul_precision("highest")
     left = [seed for seed in seeds if variant.kept(seed) is None]
