@@ -1,16 +1,19 @@
 """Lives of a command: killed again and again, then left to end; every bit as if it never was."""
 
 import json
+import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .miniature import Case, bits, differing, environment, old_records
+from .miniature import TRAININGS, Case, bits, differing, environment, old_records
 
 KINDS = ("at a file operation", "within a write", "at a moment")
 
@@ -98,7 +101,7 @@ class Victim:
         """One life of ``case`` with at most so many kills, counted in ``tally``."""
         wanted, told = self.whole(case)
         tally.lives += 1
-        folder = self.begin(case, f"life {tally.lives}")
+        folder = self.begin(case, f"life {tally.lives} of {case.name}")
         ended = None
         for _ in range(most):
             kind, how = drawn(chance, told)
@@ -108,13 +111,26 @@ class Victim:
             tally.kills[kind] += 1
         if ended is None or ended.killed:
             ended = self.run(case, folder)
-        names = differing(bits(folder), wanted)
-        if ended.code or names:
-            said = f"exit code {ended.code}, {', '.join(names) or 'no file'} differs"
+        said = self.said_of(case, folder, ended, wanted)
+        if said:
             tally.differing.append(f"life {tally.lives} of {case.name}: {said}")
             return  # the folder and its log stay, to be looked at
         shutil.rmtree(folder)
         folder.with_suffix(".log").unlink()
+
+    def said_of(self, case: Case, folder: Path, ended: Told, wanted: dict[str, str]) -> str:
+        """What is wrong with what a life left; nothing if all bits are ``wanted``."""
+        if ended.code:
+            return f"exit code {ended.code}"
+        if names := differing(bits(folder), wanted):
+            return f"{', '.join(names)} differs"
+        if case not in TRAININGS:
+            return ""
+        records = {path: path.read_bytes() for path in folder.glob("results/*/*/*.json")}
+        self.run(case, folder)
+        same = all(path.read_bytes() == content for path, content in records.items())
+        once = self.log(folder).splitlines()[-1].startswith("already trained")
+        return "" if same and once else "trained twice"
 
 
 def drawn(chance: random.Random, told: Told) -> tuple[str, dict[str, Any]]:
@@ -125,3 +141,52 @@ def drawn(chance: random.Random, told: Told) -> tuple[str, dict[str, Any]]:
     if kind == "within a write":
         return kind, {"bytes": chance.randint(1, 40_000)}
     return kind, {"moment": (moment, chance.uniform(0, told.seconds / 4))}
+
+
+class Commands:
+    """Commands as people start them, killed with all their processes."""
+
+    def __init__(self, suite: Path, root: Path):
+        self.suite, self.root = suite, root
+
+    def live(
+        self, case: Case, wanted: dict[str, str], chance: random.Random, tally: Tally, most: int = 2
+    ) -> None:
+        """One life of ``case``, which is to leave the bits ``wanted``."""
+        tally.lives += 1
+        folder = self.root / f"life {tally.lives} of {case.name}"
+        folder.mkdir()
+        for _ in range(most):
+            if not self.killed(case, folder, chance.uniform(0, 1)):
+                break
+            tally.kills["of the process group"] += 1
+        done = self.start(case, folder)
+        errors = done.communicate()[1]
+        names = differing(bits(folder), wanted)
+        if done.returncode or names:
+            said = f"exit code {done.returncode}, {', '.join(names)} differs: {errors[-300:]}"
+            tally.differing.append(f"life {tally.lives} of {case.name}: {said}")
+
+    def start(self, case: Case, folder: Path) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            case.command,
+            cwd=folder,
+            env=environment(self.suite),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def killed(self, case: Case, folder: Path, seconds: float) -> bool:
+        """Kill ``case`` so long after it wrote a new file; says whether it had not ended before."""
+        before = {*folder.rglob("*")}
+        process = self.start(case, folder)
+        while {*folder.rglob("*")} <= before and process.poll() is None:
+            time.sleep(0.02)
+        time.sleep(seconds)
+        alive = process.poll() is None
+        if alive:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return alive

@@ -8,7 +8,6 @@ from typing import Any
 
 from replication.base import sealed
 from replication.base.errors import UserError
-from replication.base.files import remove_dead_parts
 
 KEPT = 2  # the newest checkpoint, and one to fall back upon should it be damaged
 
@@ -39,8 +38,3 @@ class Checkpoints:
         for old in sorted(self.folder.glob("epoch_*.pt"))[:-KEPT]:
             old.unlink()
         self._last = time.monotonic()
-
-    def clear(self) -> None:
-        for path in self.folder.glob("epoch_*.pt"):
-            path.unlink()
-        remove_dead_parts(self.folder)

@@ -12,7 +12,7 @@ from replication.training.run import Execution
 from .keeper import stack_name
 from .provenance import check_device, precision_of
 from .variant import Variant
-from .weights import is_kept
+from .weights import finish, is_kept
 
 NAME = re.compile(r"(float32|bf16-products)(?:-(\d+)threads)?(?:-([a-z]+))?")
 
@@ -43,6 +43,8 @@ def chosen(variant: Variant, seeds: Sequence[Seed], asked: Asked, recorded: str 
     fastest. One line on standard error says if a training that was begun otherwise stays behind. A
     UserError where the device that it was begun on is not there.
     """
+    for folder in variant.root.glob(f"{variant.settings.training_hash()}-*"):
+        finish(folder)
     begun = begun_with(variant, seeds)
     fitting = [execution for execution in begun if asked.allows(execution)]
     if fitting:
