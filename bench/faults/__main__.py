@@ -5,6 +5,7 @@ python -m bench.faults --kills 200 --seed 7 --out faults.json
 """
 
 import argparse
+import itertools
 import random
 import secrets
 import shutil
@@ -20,7 +21,7 @@ import torch
 from bench.machine import machine, store
 
 from .kills import Commands, Tally, Victim
-from .miniature import PAGES, TRAININGS, WORKERS, miniature
+from .miniature import PAGES, SEVERAL, TRAININGS, WORKERS, miniature
 
 CPU = torch.device("cpu")
 
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(f"--seed {seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="faults-"))
-    result = measured(root, options.kills, options.commands, seed)
+    result = measured(root, options.kills, options.commands, options.minutes, seed)
     print(store("faults", result, CPU, options.out))
     for line in result["differing"]:
         print(line)
@@ -44,31 +45,41 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
-    top.add_argument("--kills", type=int, default=1000, help="of forks (1000)")
+    top.add_argument("--kills", type=int, default=1000, help="at least (1000)")
     top.add_argument("--commands", type=int, default=10, help="lives of whole commands (10)")
+    top.add_argument("--minutes", type=float, default=60, help="at most (60)")
     top.add_argument("--seed", type=int, help="of the randomness (drawn, and printed)")
     top.add_argument("--out", type=Path, help="where to store the figures (bench/results/)")
     return top
 
 
-def measured(root: Path, kills: int, commands: int, seed: int) -> dict[str, Any]:
-    """So many kills, each case in turn; the figures that are stored."""
+def measured(root: Path, kills: int, commands: int, minutes: float, seed: int) -> dict[str, Any]:
+    """So many kills, a life of each case in turn, until time is over; the figures to store."""
     began = time.monotonic()
-    chance, tallies = random.Random(seed), dict[str, Tally]()
+    chance = random.Random(seed)
+    cases = [*TRAININGS, *PAGES]
+    tallies = {case.name: Tally() for case in [*cases, WORKERS]}
     suite, work = miniature(root / "suite"), root / "work"
     work.mkdir()
+
+    def is_over() -> bool:
+        done = sum(tally.kills.total() for tally in tallies.values())
+        return done >= kills or time.monotonic() - began > 60 * minutes
+
     with Victim(suite, work) as victim:
-        cases = [*TRAININGS, *PAGES]
         for case in cases:
-            tally = tallies[case.name] = Tally()
-            while tally.kills.total() < kills / len(cases) and not tally.differing:
-                victim.live(case, chance, tally)
-            tell(case.name, tally)
-        wanted, _ = victim.whole(TRAININGS[2])
-    tally = tallies[WORKERS.name] = Tally()
-    for _ in range(commands):
-        Commands(suite, work).live(WORKERS, wanted, chance, tally)
-    tell(WORKERS.name, tally)
+            victim.whole(case)
+        wanted, _ = victim.whole(SEVERAL)
+        people = Commands(suite, work)
+        for number in itertools.count():
+            if is_over():
+                break
+            if number < commands:
+                people.live(WORKERS, wanted, chance, tallies[WORKERS.name])
+            for case in TRAININGS if number % 4 else cases:
+                victim.live(case, chance, tallies[case.name])
+    for name, tally in tallies.items():
+        tell(name, tally)
     by_kind = sum((tally.kills for tally in tallies.values()), Counter())
     return {
         "machine": machine(CPU),

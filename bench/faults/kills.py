@@ -97,7 +97,7 @@ class Victim:
             self._whole[case.name] = bits(folder), told
         return self._whole[case.name]
 
-    def live(self, case: Case, chance: random.Random, tally: Tally, most: int = 5) -> None:
+    def live(self, case: Case, chance: random.Random, tally: Tally, most: int = 8) -> None:
         """One life of ``case`` with at most so many kills, counted in ``tally``."""
         wanted, told = self.whole(case)
         tally.lives += 1
@@ -139,7 +139,7 @@ def drawn(chance: random.Random, told: Told) -> tuple[str, dict[str, Any]]:
     if kind == "at a file operation":
         return kind, {"step": moment}
     if kind == "within a write":
-        return kind, {"bytes": chance.randint(1, 40_000)}
+        return kind, {"step": moment, "bytes": chance.randint(1, 20_000)}
     return kind, {"moment": (moment, chance.uniform(0, told.seconds / 4))}
 
 

@@ -68,10 +68,11 @@ def training(name: str, item: str, variant: str, *more: str) -> Case:
     return Case(name, item, ["train", "--variant", variant, "--checkpoint-seconds", "0", *more])
 
 
+SEVERAL = training("several seeds", "table2_semi_supervised", "mnist_100")
 TRAININGS = [
     training("plain", "figure2_prior_matching", "aae_gaussian"),
     training("variational", "figure2_prior_matching", "vae_gaussian"),
-    training("several seeds", "table2_semi_supervised", "mnist_100"),
+    SEVERAL,
     training("stacked seeds", "table2_semi_supervised", "mnist_100", "--stack"),
     training("batch-norm", "table3_clustering", "clusters_16"),
     training("layer-wise", "companion_autoencoders", "stacked_denoising"),

@@ -79,10 +79,7 @@ def perform(task: dict[str, Any]) -> NoReturn:
     os.dup2(log, 2)
     try:
         os.chdir(task["folder"])
-        listen(task.get("step", 0))
-        if limit := task.get("bytes"):
-            signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # the kernel kills within a write
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        listen(task.get("step", 0), task.get("bytes", 0))
         code = command(task["item"], task["arguments"])
         sys.stdout.flush()
         if task.get("learn"):
@@ -108,12 +105,20 @@ def importable() -> list[str]:
     return [n for n, m in sys.modules.items() if getattr(m, "__spec__", None) is not None]
 
 
-def listen(deadly: int) -> None:
-    """Count the moments of this process; it kills its group at the one numbered ``deadly``."""
+def listen(deadly: int, limit: int) -> None:
+    """Count the moments of this process; at the one numbered ``deadly`` it kills its group.
+
+    With a ``limit``, the kernel does so within the next write that goes beyond so many bytes.
+    """
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 
     def pass_moment() -> None:
         count(count() + 1)
-        if count() == deadly:
+        if count() != deadly:
+            return
+        if limit:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        else:
             os.killpg(0, signal.SIGKILL)
 
     def between(step: Callable[..., Any]) -> Callable[..., Any]:
