@@ -21,7 +21,11 @@ campaign: setup
 test: setup
 	$(BIN)/pytest -n logical
 
+# Kills by the hundred; what is measured is shown in the report, section "Reliability".
+faults: setup
+	$(BIN)/python -m bench.faults
+
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo && PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
-.PHONY: all setup campaign test lint
+.PHONY: all setup campaign test faults lint

@@ -140,7 +140,8 @@ def drawn(chance: random.Random, told: Told) -> tuple[str, dict[str, Any]]:
         return kind, {"step": moment}
     if kind == "within a write":
         return kind, {"step": moment, "bytes": chance.randint(1, 20_000)}
-    return kind, {"moment": (moment, chance.uniform(0, told.seconds / 4))}
+    delay = chance.uniform(0, told.seconds / 4)
+    return kind, {"signals": [(moment, delay, signal.SIGKILL)]}
 
 
 class Commands:

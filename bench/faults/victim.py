@@ -35,8 +35,8 @@ def run(task: dict[str, Any]) -> dict[str, Any]:
     began = time.monotonic()
     if (child := os.fork()) == 0:
         perform(task)
-    if delay := task.get("moment"):
-        kill_at_a_moment(child, *delay)
+    for after, seconds, number in task.get("signals", ()):
+        send_at_a_moment(child, after, seconds, number)
     _, status = os.waitpid(child, 0)
     modules = Path(task["log"]).with_suffix(".modules")
     if modules.exists():  # what the command imported, for the forks to come
@@ -60,14 +60,15 @@ def warm(modules: list[str], item: str) -> None:
         code_hash(importlib.import_module(f"replication.{item}"))
 
 
-def kill_at_a_moment(child: int, after: int, seconds: float) -> None:
-    """SIGKILL for the group of ``child``, so long after so many moments have passed."""
+def send_at_a_moment(child: int, after: int, seconds: float, number: int) -> None:
+    """A signal for the group of ``child``, so long after so many moments have passed."""
     while count() < after:
         if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return
         time.sleep(0.0005)
     time.sleep(seconds)
-    os.killpg(child, signal.SIGKILL)  # not waited for: the number is still the child's
+    with suppress(ProcessLookupError):
+        os.killpg(child, number)  # not waited for: the number is still the child's
 
 
 def perform(task: dict[str, Any]) -> NoReturn:
@@ -79,6 +80,7 @@ def perform(task: dict[str, Any]) -> NoReturn:
     os.dup2(log, 2)
     try:
         os.chdir(task["folder"])
+        exec(task.get("before", ""), {})  # what surrounds the command
         listen(task.get("step", 0), task.get("bytes", 0))
         code = command(task["item"], task["arguments"])
         sys.stdout.flush()

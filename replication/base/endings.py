@@ -5,6 +5,7 @@ A second Ctrl-C, and any that comes while the command is still importing, ends i
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -18,6 +19,9 @@ REQUESTS = {
     signal.SIGTERM: "terminated",
     signal.SIGHUP: "hung up",
 }
+AGAIN = "start it again to go on from the last checkpoint"
+# As torch says it, of the CPU and of a GPU.
+NO_MEMORY = re.compile("(allocate|enough|out of) memory", re.IGNORECASE)
 
 
 class Ended(KeyboardInterrupt):
@@ -54,6 +58,10 @@ def ended(command: Callable[[], None]) -> int:
             raise
         _drop_output()
         return _told("error: standard output cannot be written: the disk is full", 2)
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+            raise
+        return _told(f"error: there is not enough memory; {AGAIN}", 2)
     return 0
 
 
@@ -70,15 +78,17 @@ def _end_at_once(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _end_in_order(number: int, frame: FrameType | None) -> NoReturn:
-    for other in REQUESTS:
-        if signal.getsignal(other) == _end_in_order:
-            signal.signal(other, signal.SIG_DFL)
+    _listen(_end_silently)
     raise Ended(number)
+
+
+def _end_silently(number: int, frame: FrameType | None) -> NoReturn:
+    os._exit(128 + number)
 
 
 def _line(number: int) -> str:
     said = REQUESTS[signal.Signals(number)]
-    return f"{said}; start it again to go on from the last checkpoint"
+    return f"{said}; {AGAIN}"
 
 
 def _told(line: str, code: int) -> int:
