@@ -112,7 +112,8 @@ def listen(deadly: int, limit: int) -> None:
 
     With a ``limit``, the kernel does so within the next write that goes beyond so many bytes.
     """
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    if limit:
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 
     def pass_moment() -> None:
         count(count() + 1)

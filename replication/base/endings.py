@@ -4,6 +4,7 @@ A second Ctrl-C, and any that comes while the command is still importing, ends i
 """
 
 import errno
+import io
 import os
 import re
 import signal
@@ -43,6 +44,8 @@ def ended(command: Callable[[], None]) -> int:
     128 and the signal's number when asked to end: 130 on Ctrl-C, 143 on TERM.
     """
     _listen(_end_in_order)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that it lacks must end nothing
+        sys.stdout.reconfigure(errors="replace")
     try:
         command()
         sys.stdout.flush()

@@ -1,5 +1,6 @@
 """A process whose forks run commands of a small copy of the suite, made once."""
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,3 +37,11 @@ class Life:
         log.unlink(missing_ok=True)
         code = self.victim.run(self.case, self.folder, **how).code
         return code, [line for line in log.read_text().splitlines() if ": epoch " not in line]
+
+
+def alive(group: int) -> list[str]:
+    """The processes of ``group`` that are more than an entry which nobody has asked for."""
+    command = ["ps", "-e", "-o", "pgid=,stat=,args="]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
+    rows = [row.split(maxsplit=2) for row in found.stdout.splitlines()]
+    return [row[2] for row in rows if row[0] == str(group) and row[1][0] not in "ZX"]

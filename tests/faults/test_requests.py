@@ -11,7 +11,7 @@ import pytest
 
 from bench.faults.kills import Victim
 from bench.faults.miniature import WORKERS, bits, environment
-from tests.faults.conftest import PLAIN, Life
+from tests.faults.conftest import PLAIN, Life, alive
 
 pytestmark = pytest.mark.faults
 AGAIN = "start it again to go on from the last checkpoint"
@@ -89,11 +89,3 @@ def test_twice_with_a_process_for_each_seed(suite: Path, tmp_path: Path) -> None
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert not alive(process.pid)
-
-
-def alive(group: int) -> list[str]:
-    """The processes of ``group`` that are more than an entry which nobody has asked for."""
-    stats = [
-        path.read_text().rpartition(")")[2].split() for path in Path("/proc").glob("[0-9]*/stat")
-    ]
-    return [fields[0] for fields in stats if int(fields[2]) == group and fields[0] not in "ZX"]
