@@ -1,4 +1,4 @@
-"""The report's section on reliability: what ``python -m bench.faults`` killed, and what differed."""
+"""The report's section on reliability: what ``bench.faults`` killed, and what differed."""
 
 from dataclasses import dataclass
 from pathlib import Path
