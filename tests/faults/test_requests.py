@@ -85,7 +85,7 @@ def test_twice_with_a_process_for_each_seed(suite: Path, tmp_path: Path) -> None
     for _ in range(2):
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.1)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=200)
     assert process.returncode == 130
     assert "Traceback" not in errors
     assert not alive(process.pid)

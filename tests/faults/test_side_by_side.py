@@ -14,14 +14,14 @@ from bench.faults.miniature import bits, differing, environment, miniature
 from replication.campaign import snakemake_at_work
 from tests.faults.conftest import PLAIN, alive
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # on a machine that is busy
 RECORD = "results/smoke/figure2_prior_matching/aae_gaussian.json"
 
 
 def test_two_trainings_of_one_variant(victim: Victim, suite: Path, tmp_path: Path) -> None:
     wanted, _ = victim.whole(PLAIN)
     both = [Commands(suite, tmp_path).start(PLAIN, tmp_path) for _ in range(2)]
-    errors = [process.communicate(timeout=200)[1] for process in both]
+    errors = [process.communicate(timeout=600)[1] for process in both]
     ended = sorted(zip([process.returncode for process in both], errors, strict=True))
     codes = [code for code, _ in ended]
     assert codes in ([0, 0], [0, 2]), errors
@@ -61,7 +61,7 @@ def test_snakemake_killed(victim: Victim, tmp_path: Path, whole_group: bool) -> 
     if whole_group:
         assert snakemake_at_work(folder) == first.pid
         second = snakemake(folder, RECORD)
-        told = second.communicate(timeout=100)[0]
+        told = second.communicate(timeout=300)[0]
         assert second.returncode == 1
         assert "LockException" in told
     wait_for(folder, ".checkpoints/*/*/*/stack_*", first)
@@ -72,9 +72,9 @@ def test_snakemake_killed(victim: Victim, tmp_path: Path, whole_group: bool) -> 
         first.kill()
         while alive(first.pid):
             time.sleep(0.05)
-    assert snakemake(folder, "--unlock").wait(100) == 0
+    assert snakemake(folder, "--unlock").wait(300) == 0
     last = snakemake(folder, RECORD)
-    told = last.communicate(timeout=200)[0]
+    told = last.communicate(timeout=600)[0]
     assert last.returncode == 0, told
     found = {n: b for n, b in bits(folder).items() if n.startswith(("results/", ".checkpoints/"))}
     assert differing(found, wanted) == []
