@@ -1,22 +1,26 @@
 # snakemake --cores all                          trains the smoke preset, draws everything
 # snakemake --cores all --config preset=quick    trains what is missing of that preset instead
+# snakemake --cores all --config experiments=mine.yaml    with variants of your own
 #
 # train -> results/<preset>/<item>/<variant>.json -> draw (tables, figures, verdicts) -> report
 
 import sys
-from importlib import import_module
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
 
 from replication.evidence.code_hash import code_hash
 from replication.settings.experiments import ENDINGS, PRESETS, experiments, known
+from replication.settings.outside import use_overlays
+from replication.settings.scripts import path_of_script, script_of
 from replication.base.errors import UserError
 from replication.evidence.published import published
 
 try:
     for key in config:
-        known(key, ["preset", "device", "precision"], "--config key")
+        known(key, ["preset", "device", "precision", "experiments"], "--config key")
+    # Files of the user's own: jobs inherit the variable that this sets.
+    use_overlays([Path(config["experiments"])] if "experiments" in config else [])
     PRESET = config.get("preset", "smoke")
     known(PRESET, PRESETS, "preset")
     EXPERIMENTS = experiments()
@@ -131,13 +135,11 @@ rule train:
         seeds=lambda wildcards: str(SETTINGS[tuple(wildcards)].runs),
         # New code makes a smoke record again; a costly one is marked stale instead.
         code=lambda wildcards: (
-            code_hash(import_module(f"replication.{wildcards.item}"))
-            if wildcards.preset == "smoke"
-            else ""
+            code_hash(script_of(wildcards.item)) if wildcards.preset == "smoke" else ""
         ),
     shell:
-        "python -m replication.{wildcards.item} train --preset {wildcards.preset}"
-        " --variant {wildcards.variant} --device {resources.device} --workers {threads}"
+        "python -m replication train {wildcards.item}/{wildcards.variant}"
+        " --preset {wildcards.preset} --device {resources.device} --workers {threads}"
         " --precision {resources.precision}"
         " >> {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
 
@@ -148,7 +150,7 @@ rule draw:
         records=lambda wildcards: [
             path for item in ITEMS for path in records(wildcards.preset, item)
         ],
-        scripts=[f"replication/{item}.py" for item in ITEMS],
+        scripts=[str(path_of_script(item)) for item in ITEMS],
         published="replication/published.yaml",
     output:
         figures=DRAWN,

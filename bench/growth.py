@@ -26,8 +26,8 @@ import numpy as np
 from pydantic import Field, ValidationError
 
 from replication.base.errors import UserError
+from replication.base.places import FIGURES
 from replication.evidence.records import Machine
-from replication.pages.drawing import FIGURES
 from replication.pages.style import new_figure, not_run, save_figure
 from replication.settings.experiments import known
 from replication.settings.strict import Positive, PositiveNumber, Strict

@@ -24,9 +24,9 @@ from pydantic import ValidationError
 
 from bench.commands import positive
 from replication.base.errors import UserError
+from replication.base.places import FIGURES
 from replication.evidence.records import RESULTS, Machine, Record, path_of
 from replication.evidence.records import read as read_record
-from replication.pages.drawing import FIGURES
 from replication.pages.minutes import along_minutes
 from replication.pages.style import LINES, SMALL, new_figure, save_figure
 from replication.settings.strict import Positive, PositiveNumber, Strict

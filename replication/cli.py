@@ -3,17 +3,18 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
 from .base.endings import ended
 from .base.files import write_atomically
+from .base.places import FIGURES
 from .cli_training import add_training
 from .evidence import records
 from .evidence.verdicts import Comparison, Spoken
-from .pages.drawing import FIGURES, Drawing
+from .pages.drawing import Drawing
 from .settings.experiments import ENDINGS, PRESETS, experiments, known
+from .settings.scripts import script_of
 
 TRAINING_EXAMPLES = """
   python -m replication.{item} train --preset smoke --variant {variant}
@@ -83,7 +84,7 @@ def _compare(item: str, options: argparse.Namespace) -> None:
 
 def draw(drawing: Drawing, kinds: Sequence[str]) -> list[Path]:
     """Draw the item's table or figure, or both; the files that were written."""
-    script = import_module(f"replication.{drawing.item}")
+    script = script_of(drawing.item)
     for kind in kinds:
         getattr(script, f"draw_{kind}")(drawing)
     return [drawing.stem.with_suffix(f".{ending}") for kind in kinds for ending in ENDINGS[kind]]

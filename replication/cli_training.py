@@ -4,45 +4,44 @@ import argparse
 import subprocess
 import sys
 import time
-from importlib import import_module
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .base.errors import UserError
 from .base.files import check_writable
 from .evidence import records
-from .settings.experiments import experiments, known
+from .settings.experiments import known
 from .settings.schema import Seed, Settings
+from .settings.scripts import script_of
 
 if TYPE_CHECKING:
     from .training.jobs.variant import Variant
 
 
+Command = Callable[[str, argparse.Namespace], None]
+
+
 def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[str]) -> None:
-    """The sub-commands ``train``, ``measure``, ``sample`` and ``encode``."""
-    train = commands.add_parser("train", parents=[common], help="train and store a variant")
-    _add_training_options(train, variants)
-    _add_uses_of_weights(commands, common, variants)
+    """An item's sub-commands ``train``, ``measure``, ``sample`` and ``encode``."""
+    for name, (told, add_options, command) in TRAINING.items():
+        parser = commands.add_parser(name, parents=[common], help=told)
+        parser.add_argument("--variant", required=True, help=", ".join(variants))
+        if name in ("train", "measure"):
+            parser.add_argument("--seeds", type=numbers, dest="only", help="only these (all)")
+        add_execution(parser)
+        if add_options:
+            add_options(parser)
+        parser.set_defaults(command=command, count=None)
 
 
-def _add_training_options(train: argparse.ArgumentParser, variants: list[str]) -> None:
-    _add_execution(train, variants)
-    train.add_argument("--seeds", type=_numbers, help="only these, such as 0,2 (all)")
-    train.add_argument("--workers", type=_positive, default=1, help="processes, a seed each (1)")
-    train.add_argument("--stack", action="store_true", help="stack the seeds on a CPU too")
-    seconds = "seconds between checkpoints (120)"
-    train.add_argument("--checkpoint-seconds", type=float, default=120.0, help=seconds)
-    train.add_argument("--plain", action="store_true", help="lines, not one that is renewed")
-    train.set_defaults(command=_train)
-
-
-def _add_execution(command: argparse.ArgumentParser, variants: list[str]) -> None:
-    """What says which trained weights are meant, and how they are, or were, made."""
-    command.add_argument("--variant", required=True, help=", ".join(variants))
+def add_execution(command: argparse.ArgumentParser) -> None:
+    """How trained weights are, or were, made."""
     device = "a torch device, such as cuda:0 (as it was begun, or cpu)"
     command.add_argument("--device", default="auto", help=device)
     threads = "of each worker (as it was begun, or 1)"
-    command.add_argument("--threads", type=_positive, help=threads)
+    command.add_argument("--threads", type=positive, help=threads)
     command.add_argument(
         "--precision",
         choices=["auto", "float32", "bf16-products"],
@@ -52,36 +51,35 @@ def _add_execution(command: argparse.ArgumentParser, variants: list[str]) -> Non
     )
 
 
-def _add_uses_of_weights(
-    commands: Any, common: argparse.ArgumentParser, variants: list[str]
-) -> None:
-    """What needs no training, since weights are kept."""
-    measure = commands.add_parser("measure", parents=[common], help="measure kept weights again")
-    _add_execution(measure, variants)
-    measure.add_argument("--seeds", type=_numbers, help="only these, such as 0,2 (all)")
-    measure.set_defaults(command=_measure)
-    sample = commands.add_parser("sample", parents=[common], help="draw images from kept weights")
-    _add_execution(sample, variants)
+def _add_train(train: argparse.ArgumentParser) -> None:
+    train.add_argument("--workers", type=positive, default=1, help="processes, a seed each (1)")
+    train.add_argument("--stack", action="store_true", help="stack the seeds on a CPU too")
+    seconds = "seconds between checkpoints (120)"
+    train.add_argument("--checkpoint-seconds", type=float, default=120.0, help=seconds)
+    train.add_argument("--plain", action="store_true", help="lines, not one that is renewed")
+
+
+def _add_sample(sample: argparse.ArgumentParser) -> None:
     sample.add_argument("--seed", type=int, default=0, help="whose weights (0)")
-    sample.add_argument("--count", type=_positive, default=64, help="images (64)")
-    sample.add_argument("--output", type=Path, default=Path("samples.png"), help=".png or .npy")
-    sample.set_defaults(command=_sample)
-    encode = commands.add_parser("encode", parents=[common], help="codes of a data set's images")
-    _add_execution(encode, variants)
+    sample.add_argument("--count", type=positive, default=64, dest="images", help="images (64)")
+    output = ".png or .npy (samples.png)"
+    sample.add_argument("--output", type=Path, default=Path("samples.png"), help=output)
+
+
+def _add_encode(encode: argparse.ArgumentParser) -> None:
     encode.add_argument("--seed", type=int, default=0, help="whose weights (0)")
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
-    encode.add_argument("--output", type=Path, default=Path("codes.npy"), help="a .npy file")
-    encode.set_defaults(command=_encode)
+    output = "a .npy file (codes.npy)"
+    encode.add_argument("--output", type=Path, default=Path("codes.npy"), help=output)
 
 
 def _train(item: str, options: argparse.Namespace) -> None:
-    settings = experiments().settings_of(options.preset, item, options.variant)
-    seeds = _chosen(settings, options.seeds)
-    variant = described_variant(item, options, seeds)
+    variant, seeds = _variant_and_seeds(item, options)
     path = variant.record
     check_writable(path.parent)  # before hours of training rather than after them
     from .training.jobs import job, provenance  # torch takes seconds to import
 
+    before = records.read(path) if path.exists() else None
     device = variant.execution.device
     provenance.check_device(device)
     left = pending = variant.pending(seeds)
@@ -92,7 +90,6 @@ def _train(item: str, options: argparse.Namespace) -> None:
         left = [seed for seed in pending if seed not in new]
     pace = job.Pace(options.checkpoint_seconds, live=False if options.plain else None)
     job.train(variant, left, options.stack or not on_cpu, pace)
-    before = records.read(path) if path.exists() else None
     if not job.assemble(variant, trained=bool(pending)):
         done = ", ".join(str(s.seed) for s in seeds)
         print(f"{item} {options.variant}: seed {done} done, others are missing")
@@ -114,9 +111,7 @@ def _told(record: records.Record) -> str:
 
 def _measure(item: str, options: argparse.Namespace) -> None:
     """As ``_train``, of weights that are kept."""
-    settings = experiments().settings_of(options.preset, item, options.variant)
-    seeds = _chosen(settings, options.seeds)
-    variant = described_variant(item, options, seeds)
+    variant, seeds = _variant_and_seeds(item, options)
     from .training.jobs import job
 
     job.measure(variant, seeds)
@@ -130,7 +125,7 @@ def _sample(item: str, options: argparse.Namespace) -> None:
     variant = described_variant(item, options)
     from .training.jobs import trained
 
-    trained.sample(variant, options.seed, options.count, options.output)
+    trained.sample(variant, options.seed, options.images, options.output)
     print(options.output)
 
 
@@ -142,23 +137,38 @@ def _encode(item: str, options: argparse.Namespace) -> None:
     print(options.output)
 
 
-def described_variant(
-    item: str, options: argparse.Namespace, seeds: list[Seed] | None = None
-) -> "Variant":
-    """The variant that ``options`` name, computed as they say or as ``seeds`` were begun.
+def _variant_and_seeds(item: str, options: argparse.Namespace) -> "tuple[Variant, list[Seed]]":
+    """The variant that ``options`` name, and those of its seeds that they ask for."""
+    variant = _named(item, options)
+    seeds = _chosen(variant.settings, options.only)
+    return _computed(variant, options, seeds), seeds
+
+
+def described_variant(item: str, options: argparse.Namespace) -> "Variant":
+    """The variant that ``options`` name, computed as they say or as it was begun."""
+    variant = _named(item, options)
+    return _computed(variant, options, variant.settings.runs)
+
+
+def _named(item: str, options: argparse.Namespace) -> "Variant":
+    """With as many seeds as are asked for, and those that its record has."""
+    from .training.jobs.variant import Variant, first_runs
+
+    names = (options.preset, options.variant)
+    variant = Variant(script_of(item), *names, results=options.results)
+    if options.count is not None:
+        variant = replace(variant, runs=first_runs(variant.settings, options.count))
+    return variant.with_recorded_seeds()
+
+
+def _computed(variant: "Variant", options: argparse.Namespace, every: list[Seed]) -> "Variant":
+    """``variant``, computed as ``options`` say or as the seeds ``every`` were begun.
 
     A UserError where another precision is asked for than that of the record.
     """
     from .training.jobs.executions import Asked, chosen
-    from .training.jobs.variant import Variant
 
     precision = options.precision
-    variant = Variant(
-        import_module(f"replication.{item}"),
-        options.preset,
-        options.variant,
-        results=options.results,
-    )
     asked = Asked(
         None if options.device == "auto" else options.device,
         options.threads,
@@ -169,7 +179,6 @@ def described_variant(
         problem = f"{variant.record} is a record in {recorded}, not in {precision}"
         raise UserError(problem, "move it away to train it anew, or leave --precision out")
     done = variant.recorded()
-    every = seeds or variant.settings.runs
     return chosen(variant, [s for s in every if s not in done] or every, asked, recorded)
 
 
@@ -188,15 +197,20 @@ def _train_in_workers(variant: "Variant", options: argparse.Namespace, seeds: li
 
     Runs that share their seed, and differ in their label seed, share its process.
     """
-    numbers = list(dict.fromkeys(seed.seed for seed in seeds))
-    command = [sys.executable, "-m", f"replication.{variant.item}", "train", "--plain"]
-    for name in ("preset", "results", "variant"):
+    seed_numbers = list(dict.fromkeys(seed.seed for seed in seeds))
+    place = f"{variant.item}/{variant.name}"
+    command = [sys.executable, "-m", "replication", "train", place, "--plain"]
+    if options.count is not None:
+        command += ["--seeds", str(options.count)]
+    for name in ("preset", "results"):
         command += [f"--{name}", str(getattr(options, name))]
     for name in ("device", "threads", "precision"):
         command += [f"--{name}", str(getattr(variant.execution, name))]
     command += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
-    codes = _run_side_by_side({n: [*command, "--seeds", str(n)] for n in numbers}, options.workers)
-    if failed := ", ".join(str(number) for number in numbers if codes[number]):
+    codes = _run_side_by_side(
+        {n: [*command, "--only", str(n)] for n in seed_numbers}, options.workers
+    )
+    if failed := ", ".join(str(number) for number in seed_numbers if codes[number]):
         raise UserError(f"training of seed {failed} failed (see above)", "mend it and start again")
 
 
@@ -231,15 +245,30 @@ def _chosen(settings: Settings, numbers: list[int] | None) -> list[Seed]:
     return [run for run in settings.runs if run.seed in numbers]
 
 
-def _numbers(text: str) -> list[int]:
+def numbers(text: str) -> list[int]:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
         raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds such as 0,2") from None
 
 
-def _positive(text: str) -> int:
+def seed_count(text: str) -> int:
+    if "," in text:
+        raise argparse.ArgumentTypeError(f"is how many; for these: --only {text}")
+    return positive(text)
+
+
+def positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
+
+
+# By name: what it does, what adds its own options, what runs it.
+TRAINING: dict[str, tuple[str, Callable[[argparse.ArgumentParser], None] | None, Command]] = {
+    "train": ("train and store a variant", _add_train, _train),
+    "measure": ("measure kept weights again", None, _measure),
+    "sample": ("draw images from kept weights", _add_sample, _sample),
+    "encode": ("codes of a data set's images", _add_encode, _encode),
+}

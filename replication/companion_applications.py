@@ -10,6 +10,8 @@
   semi-supervised model with the same labels draws; beside it one taught by copies.
 - *Features*: codes learned without labels as the input of classifiers, against pixels and as many
   principal components.
+- *Hashing*: images found again by one bit of each number of a code, against as many bits of
+  principal components and of random projections, and against pixels.
 
 Test labels choose nothing: no threshold is set, and the schedules are those of quick runs.
 """
@@ -23,6 +25,7 @@ from .pages.applications import (
     CLASSIFIERS,
     FID_OF_REAL,
     GENERATION,
+    HASHED,
     RIVALS,
     SCORE_OF_REAL,
     SCORES,
@@ -70,6 +73,7 @@ def measure(run: "Run", diverged: list[bool]) -> "tuple[dict[str, Tensor], dict[
     from .measures.augmentation import measure_augmentation
     from .measures.features import measure_features
     from .measures.generation import measure_generation
+    from .measures.hashing import measure_hashing
     from .models.priors import style_prior
 
     assert run.settings.application is not None
@@ -78,12 +82,17 @@ def measure(run: "Run", diverged: list[bool]) -> "tuple[dict[str, Tensor], dict[
         return measure_generation(run, diverged, [style_prior(run.settings)] * len(run.seeds))
     if kind == "augmentation":
         return measure_augmentation(run)
-    return (measure_anomaly if kind == "anomaly" else measure_features)(run, diverged), {}
+    others = {
+        "anomaly": measure_anomaly,
+        "features": measure_features,
+        "hashing": measure_hashing,
+    }
+    return others[kind](run, diverged), {}
 
 
 def draw_table(drawing: Drawing) -> None:
-    """Four tables: one for each use, a column for each method."""
-    tables = (generation, anomaly, augmentation, features)
+    """Five tables: one for each use, a column for each method."""
+    tables = (generation, anomaly, augmentation, features, hashing)
     write_tables(drawing.stem, [table(drawing) for table in tables])
 
 
@@ -175,6 +184,23 @@ def features(drawing: Drawing) -> Table:
     ]
     caption = drawing.caption("Features: error of classifiers of codes on test images, %")
     return Table(caption, ["classifier", *SPACES.values(), "largest class"], rows, notes)
+
+
+def hashing(drawing: Drawing) -> Table:
+    """Precision at 100, by bits of codes and of what nobody trained."""
+    record = drawing.record("hashing")
+    size = drawing.settings("hashing").style_dim
+    rows: list[Row] = [
+        ["precision at 100", *(cell(record, f"precision_percent_{s}") for s in HASHED)],
+    ]
+    notes = [
+        f"Mean ± standard deviation over seeds: {counts(drawing, ['hashing'])}. {size} bits: each "
+        "number above or below its median over the training images. Test images ask, training "
+        "images are found; of images at the same distance any may come first, and the expected "
+        "share is given. The distance of pixels is no hash.",
+    ]
+    caption = drawing.caption("Hashing: images of the same class among the 100 nearest, %")
+    return Table(caption, ["measure", *HASHED.values()], rows, notes)
 
 
 def counts(drawing: Drawing, variants: "Iterable[str]") -> str:

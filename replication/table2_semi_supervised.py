@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from .cli import main
 from .evidence.published import Value, published
 from .pages.drawing import Drawing
-from .pages.tables import Cell, Row, Table, cell, published_cell
+from .pages.other_variants import other_variants
+from .pages.tables import Cell, Row, Table, cell, published_cell, write_tables
 from .pages.titles import title_of
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ def draw_table(drawing: Drawing) -> None:
     ]
     every = [subset_note(drawing, v) for v in (*COLUMNS, *BASELINES.values())]
     notes += [note for note in dict.fromkeys(every) if note] + drawing.provenance_notes()
-    Table(caption, ["method", *COLUMNS.values()], rows, notes).write(drawing.stem)
+    table = Table(caption, ["method", *COLUMNS.values()], rows, notes)
+    shown = {*COLUMNS, *BASELINES.values()}
+    write_tables(drawing.stem, [table, *other_variants(drawing, shown, ["test_error_percent"])])
 
 
 def ours(drawing: Drawing, variant: str) -> Cell:

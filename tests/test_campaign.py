@@ -1,8 +1,10 @@
 """The campaign: what is run first, what a budget cuts, what is said to be left."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -74,6 +76,26 @@ def test_the_most_valuable_come_first_and_what_is_there_does_not(
     ]
     assert ran[0][:-1] == ["--cores", "3", "--config", "preset=quick", "--"]
     assert capsys.readouterr().out.splitlines()[-1] == "nothing is left"
+
+
+def test_a_campaign_that_is_terminated_ends_what_it_started(
+    two_items: Experiments, workdir: Path, snakemake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snakemake(seconds=60)
+    started = []
+    popen = subprocess.Popen
+
+    def kept(*arguments: object, **named: object) -> object:
+        started.append(popen(*arguments, **named))
+        threading.Timer(1, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        return started[-1]
+
+    monkeypatch.setattr(campaigns.subprocess, "Popen", kept)
+    with pytest.raises(SystemExit) as error:
+        suite.main(["campaign", "--preset", "quick", "--hours", "1"])
+    assert error.value.code == 143
+    (process,) = started
+    assert process.poll() is not None
 
 
 def test_the_budget_cuts_and_what_is_left_is_named(

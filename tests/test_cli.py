@@ -13,6 +13,7 @@ from replication.evidence import records
 from replication.evidence.published import published
 from replication.settings import experiments as config
 from replication.settings.experiments import Experiments, experiments
+from replication.settings.scripts import script_of
 from replication.training.jobs import provenance
 from replication.training.jobs import variant as variants
 from tests.tools.builders import make_settings
@@ -165,7 +166,7 @@ def test_results_folder_that_cannot_be_written(
 
 
 def test_two_processes_at_once(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    variant = variants.Variant(cli.import_module(f"replication.{ITEM}"), "smoke", "mnist_100")
+    variant = variants.Variant(script_of(ITEM), "smoke", "mnist_100")
     with locked(variant.folder / "stack_0-0" / "lock", "testing"):
         line = exits(capsys, 2, "train", "--variant", "mnist_100")
     assert "another process" in line
@@ -188,6 +189,32 @@ def test_the_tracker_holds_what_the_record_holds(
         assert run.config["epochs"] == record.settings.epochs
         assert run.history == seed.history
         assert {name: run.summary[name] for name in seed.metrics} == seed.metrics
+
+
+def test_the_tracker_marks_a_training_that_was_cut_and_the_one_that_goes_on(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    shrink(monkeypatch, epochs=3, seeds=[0])
+    command = ["train", "--variant", "mnist_100", "--checkpoint-seconds", "0"]
+
+    def interrupted(*arguments: object) -> None:
+        if (workdir / ".checkpoints").is_dir() and [*workdir.glob(".checkpoints/**/epoch_*.pt")]:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("replication.training.jobs.progress.Progress.epoch", interrupted)
+        exits(capsys, 130, *command)
+    exits(capsys, 0, *command)
+    wandb.teardown()
+    cut, whole = sorted(read_runs(workdir / "wandb"), key=lambda run: run.summary["status"])
+    assert (cut.summary["status"], whole.summary["status"]) == ("cut", "ok")
+    assert cut.name == whole.name == f"{ITEM}/mnist_100/smoke/seed0"
+    assert "resumed" in whole.tags
+    assert "resumed" not in cut.tags
+    assert cut.history == whole.history[: len(cut.history)]
+    assert len(whole.history) == 3
+    assert whole.config["commit"] == cut.config["commit"]
 
 
 def test_the_tracker_without_a_key_is_found_out_before_training(
@@ -320,6 +347,6 @@ def test_a_borrowing_item_has_no_training_of_its_own(
 
 def test_every_item_draws_what_it_declares() -> None:
     for name, item in experiments().items.items():
-        script = cli.import_module(f"replication.{name}")
+        script = script_of(name)
         for kind in config.ENDINGS:
             assert hasattr(script, f"draw_{kind}") == (kind in item.draws)

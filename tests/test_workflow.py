@@ -122,6 +122,18 @@ def test_an_unknown_config_key_is_named_with_the_nearest(clone: Path) -> None:
     assert "unknown --config key 'presets'; did you mean preset?" in done.stderr + done.stdout
 
 
+def test_variants_in_a_file_of_ones_own_are_planned(clone: Path) -> None:
+    variant = "mine: {place: Mine, like: nn_100, presets: [smoke]}"
+    own = f"items: {{table2_semi_supervised: {{variants: {{{variant}}}}}}}"
+    (clone / "mine.yaml").write_text(own)
+    record = "results/smoke/table2_semi_supervised/mine.json"
+    assert record in planned(clone, "--config", "experiments=mine.yaml")
+    (clone / "mine.yaml").write_text(own.replace("like", "lik"))
+    done = snakemake(clone, "--dry-run", "--config", "experiments=mine.yaml")
+    assert done.returncode != 0
+    assert "mine.lik: no such key; did you mean like?" in done.stderr + done.stdout
+
+
 @pytest.mark.parametrize(
     ("config", "told"),
     [

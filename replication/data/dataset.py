@@ -29,6 +29,12 @@ class Scaling:
             return pixels
         return pixels.sub_(self.mean).div_(self.std)
 
+    def of_pixels(self, pixels: Tensor) -> Tensor:
+        """Pixels in [0, 1], [..., pixels], as the networks see them; gradients pass."""
+        if self.mean is None or self.std is None:
+            return pixels
+        return (pixels - self.mean) / self.std
+
     def to_pixels(self, outputs: Tensor) -> Tensor:
         """A decoder's outputs [..., pixels] as pixels in [0, 1]."""
         if self.mean is not None and self.std is not None:

@@ -1,10 +1,10 @@
 """Which versions of the training code give the same results (lineage.yaml)."""
 
 from functools import cache
-from importlib import import_module
 from pathlib import Path
 
-from replication.settings.experiments import parse, read_yaml
+from replication.settings.reading import parse, read_yaml
+from replication.settings.scripts import script_of
 from replication.settings.strict import Strict
 
 from .code_hash import code_hash
@@ -26,6 +26,6 @@ def lineage(path: Path = LINEAGE) -> Lineage:
 @cache
 def current_code(item: str) -> frozenset[str]:
     """Today's training code of ``item``, and those before it with the same results."""
-    today = code_hash(import_module(f"replication.{item}"))
+    today = code_hash(script_of(item))
     known = lineage().items.get(item, [])
     return frozenset([today, *known] if today in known else [today])

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
+from replication.settings.items import Origin
 from replication.settings.schema import Settings
 from replication.settings.strict import Positive, Strict
 
@@ -105,6 +106,8 @@ class Record(Strict):
     code_hash: str
     dataset: DataSummary
     seeds: list[SeedResult]
+    # Of a variant that a file of the user's describes.
+    origin: Origin | None = None
     # Of the file, see ``seal_of``: a number that was edited by hand is found.
     seal: str = ""
 
@@ -179,7 +182,7 @@ def write(record: Record, arrays: Mapping[str, np.ndarray], path: Path) -> None:
 
 def _text(record: Record) -> str:
     """JSON to be read and compared by people: indented, but an epoch is one line; sealed."""
-    values = record.model_dump(mode="json")
+    values = record.model_dump(mode="json", exclude=None if record.origin else {"origin"})
     values["seal"] = seal_of(values)
     histories = []
     for i, seed in enumerate(values["seeds"]):

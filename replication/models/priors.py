@@ -209,4 +209,5 @@ class FittedGaussian:
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         draws = torch.randn((n, self.size), generator=generator, device=generator.device)
-        return self.mean + draws @ self.root
+        # The codes were fitted where they lay; samples are wanted there and on the host.
+        return self.mean.to(draws) + draws @ self.root.to(draws)

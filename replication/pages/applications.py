@@ -36,6 +36,13 @@ RIVALS = {
 }
 AREAS = {"auroc": "AUROC", "auprc": "AUPRC"}
 SPACES = {"codes": "codes", "components": "principal components", "pixels": "pixels"}
+HASHED = {
+    "codes": "bits of codes",
+    "components": "bits of principal components",
+    "random": "bits of random projections",
+    "pixels": "pixels",
+    "chance": "chance",
+}
 BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2)}  # a legend's place
 CLASSIFIERS = {"logistic": "logistic regression", "nearest": "nearest neighbours"}
 

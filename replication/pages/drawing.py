@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from replication.base.places import FIGURES
 from replication.evidence import records
 from replication.evidence.lineage import current_code
 from replication.evidence.published import published
@@ -21,8 +22,6 @@ from .style import save_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-FIGURES = Path("figures")
 
 
 @dataclass

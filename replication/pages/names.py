@@ -95,6 +95,9 @@ NAMES = {
     r"(short|long)_nearest_neighbour_percent": Name("accuracy of {1} codes, 1-NN", "%"),
     r"(short|long)_linear_percent": Name("accuracy of {1} codes, SVM", "%"),
     # applications
+    r"pixels_(\w+)_accuracy_percent": Name("accuracy of a classifier of pixels, {1}", "%"),
+    r"(clean|fgsm|pgd)_accuracy_percent": Name("accuracy of a classifier of codes, {1}", "%"),
+    r"precision_percent_(\w+)": Name("precision at 100, {1}", "%"),
     r"auroc_percent_(\w+)": Name("AUROC, {1}", "%"),
     r"auprc_percent_(\w+)": Name("AUPRC, {1}", "%"),
     "error_percent_labels": Name("test error of a classifier, labels alone", "%"),
@@ -126,13 +129,21 @@ NAMES = {
     "updates": Name("updates", digits=0),
 }
 
+# What clusters without an adversary, by the prefix of its metrics (measures.cluster_baselines).
+BASELINES = {
+    "k_means_": "k-means on pixels",
+    "k_means_of_components_": "k-means on 50 principal components",
+    "mixture_of_components_": "Gaussian mixture on 50 principal components",
+}
+
 
 @cache
 def name_of(metric: str) -> Name:
     """The metric's name; of one that the table lacks, its key in words."""
-    if prefixed := re.fullmatch(r"k_means_(\w+)", metric):
-        name = name_of(prefixed[1])
-        return replace(name, text=f"k-means on pixels: {name.text}")
+    for prefix in sorted(BASELINES, key=len, reverse=True):
+        if metric.startswith(prefix):
+            name = name_of(metric.removeprefix(prefix))
+            return replace(name, text=f"{BASELINES[prefix]}: {name.text}")
     for pattern, name in NAMES.items():
         if found := re.fullmatch(pattern, metric):
             groups = [spoken(group) for group in found.groups()]

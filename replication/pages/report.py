@@ -7,10 +7,11 @@ no network: style, script and images are inside it, and its own policy forbids i
 from pathlib import Path
 
 from replication.base.files import write_atomically
+from replication.base.places import FIGURES, MEASURED, REPORT
 from replication.evidence.records import RESULTS
 from replication.settings.experiments import experiments
 
-from .drawing import FIGURES, Drawing
+from .drawing import Drawing
 from .explorer import explored
 from .forest import PATHS, SHAPES, draw_forest, margin, place, ticks
 from .judged import MEANINGS, SOURCES
@@ -19,9 +20,7 @@ from .report_items import PRESETS, Shown, contents
 from .report_reliability import ABOUT, reliability
 from .report_speed import speed
 from .report_summary import newest, number_table, presets_that_ran, summary
-from .speed import MEASURED
 
-REPORT = Path("results/report.html")
 TITLE = "Adversarial Autoencoders (Makhzani et al., 2015): was it replicated?"
 
 

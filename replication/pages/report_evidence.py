@@ -172,14 +172,13 @@ def commands(record: Record) -> list[tuple[str, str]]:
     """How to train the record again, with the time that it took; how to measure it again."""
     if not record.seeds:
         return []
-    options = f"--preset {record.preset} --variant {record.variant}"
-    options += f" --precision {record.seeds[0].provenance.precision}"
+    what = f"{record.item}/{record.variant} --preset {record.preset}"
+    what += f" --precision {record.seeds[0].provenance.precision}"
     seconds = [seed.provenance.seconds for seed in record.seeds]
     each = f", {duration(sum(seconds) / len(seconds))} a seed" if len(seconds) > 1 else ""
     took = f"About {duration(sum(seconds))} in all{each}, on {machine(record.seeds[0])}."
-    script = f"python -m replication.{record.item}"
     kept = "Measures the weights that are kept after training, without training again."
-    return [(f"{script} train {options}", took), (f"{script} measure {options}", kept)]
+    return [(f"aae train {what}", took), (f"aae measure {what}", kept)]
 
 
 def duration(seconds: float) -> str:

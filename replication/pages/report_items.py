@@ -150,11 +150,10 @@ class Shown:
 
     def draw(self, part: Part, stored: Drawing) -> None:
         """What was drawn of the item, or the commands that draw it."""
-        command = f"python -m replication.{self.item} draw --preset {stored.preset}"
         for kind in self.content.draws:
             path = stored.stem.with_suffix(".png" if kind == "figure" else ".csv")
             if not path.exists():
-                part.missing.append(f"{command} --only {kind}")
+                part.missing = [f"aae draw {self.item} --preset {stored.preset}"]
             elif kind == "figure":
                 part.picture = picture(path.read_bytes(), SHRUNK if part.folded else 1)
             else:
@@ -187,7 +186,7 @@ class Shown:
             parts.append(part)
         if not parts:
             first = next(iter(self.stored))
-            command = f"python -m replication.{self.item} draw --preset {first}"
+            command = f"aae draw {self.item} --preset {first}"
             parts.append(Part(first, "Not drawn", False, missing=[command]))
         return parts
 

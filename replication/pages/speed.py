@@ -10,12 +10,12 @@ from typing import Annotated, TypeVar
 from pydantic import Field, ValidationError, model_validator
 
 from replication.base.errors import UserError
+from replication.base.places import MEASURED
 from replication.evidence.records import Machine, Record
 from replication.evidence.statistics import paired_difference
 from replication.settings.experiments import experiments, known, parse, read_yaml
 from replication.settings.strict import Natural, Positive, PositiveNumber, Strict
 
-MEASURED = Path("bench/results")
 GOALS = Path(__file__).parent.parent / "speed.yaml"
 LOOP, PYTHAE = "DataLoader loop", "Pythae"
 PRECISIONS = ("float32", "bf16-products")

@@ -101,12 +101,12 @@ def cell(
     )
 
 
-def cell_if_measured(record: Record | None, metric: str) -> Cell:
+def cell_if_measured(record: Record | None, metric: str, *, counted: bool = False) -> Cell:
     """As ``cell``, of a metric that older records lack: they say so."""
     healthy = [s for s in record.seeds if s.status == "ok"] if record else []
     if healthy and all(metric not in seed.metrics for seed in healthy):
         return Cell(note=NOT_MEASURED, metric=metric)
-    return cell(record, metric)
+    return cell(record, metric, counted=counted)
 
 
 def number(values: Sequence[float], digits: int = 2) -> Cell:

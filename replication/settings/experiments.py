@@ -5,31 +5,25 @@ variant, then, in the same order, those under the preset's name. Unknown keys an
 errors that name the key.
 """
 
-import re
-from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-import yaml
-from pydantic import BaseModel, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from replication.base.errors import UserError
 
+from .items import PRESETS, Item, Layer, Name, Origin, Variant
+from .outside import Addition, additions_in, described_items, overlay_files
+from .reading import known, parse, read_yaml, suggestion
 from .schema import Settings
+from .scripts import Place, outside
 from .strict import Strict
 
 EXPERIMENTS = Path(__file__).parent.parent / "experiments.yaml"
-PRESETS: tuple[Literal["smoke", "quick", "paper"], ...] = ("smoke", "quick", "paper")
 # The files in which an item draws its table, or its figure.
 ENDINGS = {"table": ["md", "csv", "tex"], "figure": ["png", "pdf"]}
-
-Parsed = TypeVar("Parsed", bound=BaseModel)
-# They become names of files and Snakemake's wildcards.
-Name = Annotated[str, Field(pattern=r"^\w+$")]
-# Values that settings are merged of; nothing where a level has none.
-Layer = Annotated[dict[str, Any], Field(default_factory=dict)]
 
 
 def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
@@ -56,45 +50,6 @@ def is_by_epoch(value: Mapping[Any, Any]) -> bool:
     return bool(value) and all(isinstance(key, int | float) for key in value)
 
 
-class Variant(Strict):
-    """Where the paper has it, what is special in it, and what each preset changes."""
-
-    place: str
-    settings: Layer
-    smoke: Layer
-    quick: Layer
-    paper: Layer
-    # The workflow leaves it out, for this reason. Its own command trains it where it can be, and
-    # its record, once there, is drawn and judged like any other.
-    not_run: str | None = None
-    # The workflow trains it at these presets alone.
-    presets: Annotated[
-        list[Literal["smoke", "quick", "paper"]], Field(default_factory=lambda: list(PRESETS))
-    ]
-
-
-class Item(Strict):
-    """A table or figure of the paper (or a companion), with the kinds of file that it draws."""
-
-    title: str
-    # What is claimed of it, by the paper where it is the paper's; and what is seen, for those who
-    # cannot see it and below the figure.
-    claim: str | None = None
-    alt: str | None = None
-    # Drawn from the settings alone: the same whatever was run.
-    from_settings: bool = False
-    draws: Annotated[list[Literal["table", "figure"]], Field(min_length=1)]
-    # An item without runs of its own is drawn from those of another.
-    borrows: str | None = None
-    # What we believe of numbers that are far from the paper's; the evidence is in the records.
-    reading: str | None = None
-    settings: Layer
-    smoke: Layer
-    quick: Layer
-    paper: Layer
-    variants: Annotated[dict[Name, Variant], Field(default_factory=dict)]
-
-
 class Experiments(Strict):
     """The whole of experiments.yaml."""
 
@@ -105,6 +60,8 @@ class Experiments(Strict):
     # Items whose records are worth most, in this order; the others come after them.
     campaign: Annotated[list[str], Field(default_factory=list)]
     items: dict[Name, Item]
+    # Where an "item/variant" that is not of this package is described.
+    origins: Annotated[dict[str, Origin], Field(default_factory=dict)]
 
     @model_validator(mode="after")
     def _campaign_names_items(self) -> "Experiments":
@@ -123,6 +80,13 @@ class Experiments(Strict):
                 raise ValueError(f"{name} borrows the runs of {item.borrows}, which has none")
         return self
 
+    @model_validator(mode="after")
+    def _like_names_a_variant(self) -> "Experiments":
+        for name, item in self.items.items():
+            for variant in item.variants:
+                _line_of(item.variants, variant, name)
+        return self
+
     def settings_of(self, preset: str, item: str, variant: str) -> Settings:
         """The resolved settings; a UserError names what is unknown or ill-typed."""
         known(preset, PRESETS, "preset")
@@ -134,7 +98,8 @@ class Experiments(Strict):
         return parse(Settings, merge(*layers), f"{item}/{variant} ({preset})")
 
     def _layers(self, preset: str, item: str, variant: str) -> list[dict[str, Any]]:
-        levels: list[Any] = [self, self.items[item], self.items[item].variants[variant]]
+        line = _line_of(self.items[item].variants, variant, item)
+        levels: list[Any] = [self, self.items[item], *line]
         return [*(x.settings for x in levels), *(getattr(x, preset) for x in levels)]
 
     def rank(self, item: str) -> int:
@@ -145,18 +110,6 @@ class Experiments(Strict):
         """The variants of ``item`` that the workflow trains at ``preset``."""
         variants = self.items[item].variants.items()
         return [name for name, v in variants if v.not_run is None and preset in v.presets]
-
-
-def known(name: str, names: Iterable[str], kind: str) -> None:
-    """A UserError unless ``name`` is one of ``names``."""
-    if name not in (names := [*names]):
-        raise UserError(f"unknown {kind} '{name}'", suggestion(name, names))
-
-
-def suggestion(name: str, names: Iterable[str]) -> str:
-    """The remedy for a name that is unknown: the nearest one, or all."""
-    near = get_close_matches(name, names := [*names], 1)
-    return f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(names)}"
 
 
 def check_keys(layer: Mapping[str, Any], where: str) -> None:
@@ -188,55 +141,58 @@ def literal_words(annotation: Any) -> list[str]:
     return [word for part in parts for word in literal_words(part)]
 
 
-def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
-    """``values`` as ``model``, or a UserError that names the first offending key."""
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        errors = error.errors()
-        # An unknown key first: what is missing then is mostly what it was meant for.
-        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        key = ".".join(str(part) for part in first["loc"]) or "value"
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise UserError(f"{where}: {key}: {first['msg']}{more}", "correct that key") from None
-    except OverflowError:  # a number of 400 digits
-        raise UserError(f"{where}: a number is too large", "make it smaller") from None
+def _line_of(variants: Mapping[str, Variant], name: str, item: str) -> list[Variant]:
+    """What ``name`` is like, and what that is like, before it; a ValueError if it has no end."""
+    line: list[Variant] = []
+    following: str | None = name
+    while following is not None:
+        if following not in variants:
+            problem = f"{item}/{name} is like {following}, which is no variant of {item}"
+            raise ValueError(f"{problem}; {suggestion(following, variants)}")
+        if variants[following] in line:
+            raise ValueError(f"{item}/{name} is like itself")
+        line.insert(0, variants[following])
+        following = variants[following].like
+    return line
 
 
-class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML lets a repeated key win in silence; here it is an error."""
-
-    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
-        # Here, and not when it is constructed: a merged mapping then has its own and others' keys.
-        node = super().compose_mapping_node(anchor)
-        keys = [str(key.value) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' is given twice", node.start_mark
-                )
-        return node
-
-
-# YAML 1.1 takes a number without a point, such as 1e-3, for a text.
-UniqueKeyLoader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
-
-
-def read_yaml(path: Path) -> Any:
-    """The file's content; a UserError names the file and the line of what is wrong."""
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", "restore the file") from None
-    except RecursionError:
-        raise UserError(f"{path}: nested too deeply", "correct the file") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: bad UTF-8, an impossible date
-        text = " ".join(str(error).split())
-        raise UserError(f"{path}: not valid YAML: {text}", "correct the file") from None
+def experiments(path: Path = EXPERIMENTS) -> Experiments:
+    """``path``, and what the user keeps outside the package: items, and variants in overlays."""
+    return _with_additions(path, overlay_files(), tuple(outside().items()))
 
 
 @cache
-def experiments(path: Path = EXPERIMENTS) -> Experiments:
+def _shipped(path: Path) -> Experiments:
     return parse(Experiments, read_yaml(path), path.name)
+
+
+@cache
+def _with_additions(
+    path: Path, overlays: tuple[Path, ...], scripts: tuple[tuple[str, Place], ...]
+) -> Experiments:
+    content = _shipped(path)
+    for addition in described_items(dict(scripts), content.items):
+        content = _with(content, addition)
+    for overlay in overlays:
+        for addition in additions_in(overlay, content.items):
+            content = _with(content, addition)
+    return content
+
+
+def _with(content: Experiments, addition: Addition) -> Experiments:
+    """``content`` with an item, or an item that has more variants; all their settings resolve."""
+    origins = {f"{addition.name}/{v}": addition.origin for v in addition.variants}
+    changes = {
+        "items": {**content.items, addition.name: addition.item},
+        "origins": content.origins | origins,
+    }
+    values = content.model_copy(update=changes).model_dump()
+    grown = parse(Experiments, values, addition.origin.file)
+    for variant in addition.variants:
+        for preset in PRESETS:
+            try:
+                grown.settings_of(preset, addition.name, variant)
+            except UserError as error:
+                problem = f"{addition.origin.file}: {error.problem}"
+                raise UserError(problem, error.remedy) from None
+    return grown

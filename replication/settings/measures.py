@@ -24,7 +24,7 @@ class Parzen(Strict):
 class Application(Strict):
     """What a trained model is used for afterwards, and how much of it."""
 
-    kind: Literal["generation", "anomaly", "augmentation", "features"]
+    kind: Literal["generation", "anomaly", "augmentation", "features", "hashing"]
     # Of augmentation: images to generate, and updates of each classifier.
     generated_images: Positive | None = None
     classifier_updates: Positive | None = None

@@ -128,7 +128,9 @@ class Batches:
         return {"order": self._order, "position": self._position}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self._order, self._position = state["order"], state["position"]
+        order, self._position = state["order"], state["position"]
+        # A checkpoint is read on the host.
+        self._order = None if order is None else order.to(self.train.labels.device)
 
 
 @dataclass

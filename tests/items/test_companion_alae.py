@@ -182,6 +182,11 @@ def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path:
     assert [rows["ALAE (published)"][c] for c in columns] == told
     assert all(float(rows["BiGAN (published)"][c].split()[0]) > 90 for c in columns)
     assert drawing.stem.with_suffix(".png").stat().st_size > 0
+    for name in ("AE, squared error", "pixels, no encoder"):
+        shares = [float(rows[name][c].split()[0]) for c in companion.ATTACKS.values()]
+        assert shares[0] > 70, "8 x 8 digits are easy"
+        assert shares[0] >= shares[1] >= shares[2], "PGD is FGSM with more steps"
+    assert rows["ALAE"]["after PGD"] == "not run"
 
 
 def test_a_panel_has_samples_where_there_are_any(trained: tuple[Run, Outcome]) -> None:
@@ -209,8 +214,10 @@ def test_nothing_stored_is_said_to_be_not_run(tmp_path: Path) -> None:
     companion.draw_table(drawing)
     companion.draw_figure(drawing)
     text = drawing.stem.with_suffix(".md").read_text(encoding="utf-8")
-    # Six variants, untrained encoders and pixels; the verdicts of three.
-    assert text.count("not run") == len(companion.COLUMNS) * (6 + 2 + 3)
+    # Six variants, untrained encoders and pixels, in two tables; the verdicts of three.
+    verdicts = len(companion.COLUMNS) * 3
+    columns = len(companion.COLUMNS) + len(companion.ATTACKS)
+    assert text.count("not run") == columns * (6 + 2) + verdicts
     assert "the published ALAE was trained for 400" in text
 
 

@@ -83,13 +83,15 @@ def test_every_application_measures_every_seed(
 def test_each_use_has_a_table_with_what_it_is_compared_with(stored: Callable[..., Drawing]) -> None:
     drawing = stored()
     rows = rows_of(drawing)
-    assert len(list(read_tables(drawing.stem))) == 4
+    assert len(list(read_tables(drawing.stem))) == 5
     assert not any("not run" in text for row in rows.values() for text in row.values())
     assert "real images" in rows["FID to test images"]
     assert "AUROC, mean over 2 digits" in rows
     assert rows["AUROC, digit 0"]["chance"] == "50.00"
     assert "with copies" in rows["100 labels"]
     assert "largest class" in rows["10 labels, logistic regression"]
+    found = {name: float(text.split()[0]) for name, text in rows["precision at 100"].items()}
+    assert 8 < found["chance"] < 12 < found["bits of principal components"] < found["pixels"]
 
 
 def test_what_was_not_run_and_what_diverged_says_so(stored: Callable[..., Drawing]) -> None:

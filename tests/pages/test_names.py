@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from replication.evidence import records
-from replication.pages.names import NAMES, Name, name_of
+from replication.pages.names import BASELINES, NAMES, Name, name_of
 
 STORED = Path(__file__).parents[2] / "results" / "quick"
 
@@ -17,7 +17,9 @@ def test_every_stored_metric_has_a_name_of_its_own() -> None:
         for seed in records.read(path).seeds:
             metrics |= {*seed.metrics, *(name for row in seed.history for name in row)}
     for metric in metrics - {"epoch"}:
-        known = metric.removeprefix("k_means_")
+        prefixes = sorted(BASELINES, key=len, reverse=True)
+        prefix = next((p for p in prefixes if metric.startswith(p)), "")
+        known = metric.removeprefix(prefix)
         assert any(re.fullmatch(pattern, known) for pattern in NAMES), metric
         assert "_" not in name_of(metric).full
 
@@ -27,7 +29,9 @@ def test_names_have_units_and_numbers_their_scale() -> None:
     assert name_of("log_likelihood_10000000").full == "log-likelihood, 10,000,000 samples, nats"
     assert name_of("bandwidth_all_training_images").text.endswith("all training images")
     assert name_of("test_reconstruction_per_pixel").value(0.0285) == "28.50"
-    assert name_of("k_means_hungarian_error_percent").text.startswith("k-means on pixels: ")
+    for prefix, name in BASELINES.items():
+        text = name_of(f"{prefix}hungarian_error_percent").text
+        assert text.startswith(f"{name}: "), "the longer prefix holds the shorter"
     assert (
         name_of("error_percent_nearest_codes_100").full
         == "test error, 1-NN of codes, 100 labels, %"

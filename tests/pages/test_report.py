@@ -160,7 +160,7 @@ def test_what_is_believed_of_a_result_stands_between_drawing_and_evidence(
 
 def test_missing_drawing_is_said_to_be_not_drawn(site: Site) -> None:
     (site.figures / "quick" / f"{FIGURE}.png").unlink()
-    assert f"python -m replication.{FIGURE} draw --preset quick" in site.page().text
+    assert f"aae draw {FIGURE} --preset quick" in site.page().text
 
 
 def test_one_architecture_of_two_presets_is_shown_once(site: Site) -> None:
@@ -206,8 +206,8 @@ def test_evidence_has_all_targets_seeds_and_commands(site: Site) -> None:
         ("after training", "<td>2.00</td>" * 3),
         ("after epoch 50", "<td>50.00</td>" * 3),
     ]
-    assert f"python -m replication.{TABLE} train --preset quick --variant mnist_100" in evidence
-    assert f"python -m replication.{TABLE} measure --preset quick --variant mnist_100" in evidence
+    assert f"aae train {TABLE}/mnist_100 --preset quick" in evidence
+    assert f"aae measure {TABLE}/mnist_100 --preset quick" in evidence
     assert "About 38 s in all, 12 s a seed" in evidence
     assert path.as_posix() in evidence
     for shown in ("run0", "0123456789ab (dirty)", "2026-01-02 03:04:05", "ab" * 32):

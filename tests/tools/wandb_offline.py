@@ -25,6 +25,9 @@ class OfflineRun:
     name: str = ""
     group: str = ""
     job_type: str = ""
+    tags: list[str] = field(default_factory=list)
+    # By metric, or by a beginning of several with "*": what its charts have along their axis.
+    steps: dict[str, str] = field(default_factory=dict)
     project: str = ""
     config: dict[str, Any] = field(default_factory=dict)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -50,10 +53,13 @@ def read_run(path: Path) -> OfflineRun:
         if kind == "run":
             run.id, run.name = record.run.run_id, record.run.display_name
             run.group, run.job_type = record.run.run_group, record.run.job_type
-            run.project = record.run.project
+            run.project, run.tags = record.run.project, [*record.run.tags]
             run.config |= values(record.run.config.update)
         elif kind == "history":
             run.history.append(values(record.history.item))
+        elif kind == "metric":
+            name = record.metric.name or record.metric.glob_name
+            run.steps[name] = record.metric.step_metric
         elif kind == "summary":
             run.summary |= values(record.summary.update)
         elif kind == "exit":

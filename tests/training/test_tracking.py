@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import platform
 import pty
 import subprocess
 import sys
@@ -47,7 +48,8 @@ def clean(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def tracker(seed: int = 0) -> Tracker:
-    return Tracker("table2", "mnist_100", "smoke", seed, seed + 10, SETTINGS)
+    names = ("table2", "mnist_100", "smoke")
+    return Tracker(*names, seed, seed + 10, SETTINGS, {"commit": "abc"})
 
 
 def stored(folder: Path) -> list[OfflineRun]:
@@ -90,9 +92,11 @@ def test_offline_runs_hold_what_was_logged(workdir: Path, monkeypatch: pytest.Mo
     # Not the inherited one, which all seeds would share.
     assert len({"inherited", *(run.id for run in runs)}) == 3
     for seed, run in enumerate(runs):
-        assert run.name == f"mnist_100 seed {seed}"
+        assert run.name == f"table2/mnist_100/smoke/seed{seed}-labels{seed + 10}"
+        assert run.tags == ["table2", "smoke"]
+        assert run.steps["*"] == "epoch"
         assert run.group == "table2/mnist_100/smoke"
-        assert run.job_type == "smoke"
+        assert run.job_type == "train"
         assert run.project == "adversarial-autoencoders"
         assert run.exit_code == 0
         assert run.config == {
@@ -102,6 +106,10 @@ def test_offline_runs_hold_what_was_logged(workdir: Path, monkeypatch: pytest.Mo
             "preset": "smoke",
             "seed": seed,
             "label_seed": seed + 10,
+            "record": "smoke/table2/mnist_100.json",
+            "command": "aae train table2/mnist_100 --preset smoke",
+            "host": platform.node(),
+            "commit": "abc",
         }
     media = [runs[0].history[-1].pop(name) for name in images]
     assert runs[0].history == ROWS
@@ -112,6 +120,24 @@ def test_offline_runs_hold_what_was_logged(workdir: Path, monkeypatch: pytest.Mo
     for entry, pixels in zip(media, images.values(), strict=True):
         image = Image.open(runs[0].folder / "files" / entry["path"])
         np.testing.assert_array_equal(np.asarray(image), pixels)
+
+
+def test_a_run_that_was_cut_and_one_that_goes_on_are_marked(workdir: Path) -> None:
+    first, second = tracker(), tracker()
+    first.log(ROWS[0])
+    first.cut()
+    first.log(ROWS[1])
+    second.resumed()
+    for row in ROWS:
+        second.log(row)
+    second.finish({}, "ok")
+    runs = {run.id: run for run in stored(workdir)}
+    cut, whole = runs[str(first.id)], runs[str(second.id)]
+    assert (cut.name, cut.history) == (whole.name, ROWS[:1])
+    assert (cut.exit_code, whole.exit_code) == (1, 0)
+    assert (cut.summary["status"], whole.summary["status"]) == ("cut", "ok")
+    assert set(cut.tags) - set(whole.tags) == {"cut"}
+    assert set(whole.tags) - set(cut.tags) == {"resumed"}
 
 
 def test_a_seed_without_any_row_can_finish(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,7 +308,7 @@ def test_a_failure_in_between_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> N
         raise ConnectionResetError("connection lost")
 
     monkeypatch.setattr(wandb.Run, "log", fail)
-    with pytest.warns(UserWarning, match="no longer tracks mnist_100 seed 0: connection lost"):
+    with pytest.warns(UserWarning, match="tracks table2/mnist_100/smoke/seed0-labels10: connect"):
         one.log(ROWS[1])
     one.log(ROWS[2])
     one.finish({}, "ok")

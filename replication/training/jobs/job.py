@@ -16,14 +16,16 @@ from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash
+from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.run import Outcome, Run
 
 from .arrays import arrays_of
 from .keeper import Keeper, stack_name
+from .media import sheets
 from .predictions import predictions
 from .progress import Progress
-from .provenance import check_device
+from .provenance import check_device, environment
 from .tracking import Tracker, check_mode
 from .variant import Variant
 from .weights import told_of
@@ -97,8 +99,14 @@ def train_stack(
         run = Run(settings, dataset, seeds, variant.execution, keeper)
         values = settings.model_dump(mode="json")
         names = (variant.item, variant.name, variant.preset)
-        keeper.trackers = [Tracker(*names, s.seed, s.label_seed, values) for s in seeds]
-        outcome = variant.script.train(run)
+        made_with = environment(variant.execution)
+        keeper.trackers = [Tracker(*names, s.seed, s.label_seed, values, made_with) for s in seeds]
+        try:
+            outcome = variant.script.train(run)
+        except BaseException:  # an interruption, too
+            for tracker in keeper.trackers:
+                tracker.cut()
+            raise
         stored = outcome.arrays | predictions(run)
         for i, seed in enumerate(seeds):
             result = seed_result(outcome, i, seed)
@@ -107,9 +115,10 @@ def train_stack(
                 "updates": history[-1]["updates"] if history else 0,
                 "wandb_id": keeper.trackers[i].id,
             }
-            images = {name: sheet[i].cpu().numpy() for name, sheet in outcome.images.items()}
-            keeper.trackers[i].finish(result["metrics"], result["status"], images)
             arrays = {name: a[i].cpu().numpy() for name, a in stored.items()}
+            images = sheets(arrays, dataset.shape)
+            images |= {name: sheet[i].cpu().numpy() for name, sheet in outcome.images.items()}
+            keeper.trackers[i].finish(result["metrics"], result["status"], images)
             keep(variant.finished(seed), result, arrays, dataset)
 
 
@@ -186,6 +195,7 @@ def assemble(variant: Variant, again: bool = False, trained: bool = True) -> boo
         code_hash=code_hash(variant.script),
         dataset=summaries[0],
         seeds=results,
+        origin=experiments().origins.get(f"{variant.item}/{variant.name}"),
     )
     fresh = {seed: s["arrays"] for seed, s in stored.items()}
     records.write(record, arrays_of(fresh, results, variant), path)

@@ -83,6 +83,8 @@ class Keeper(Monitor):
         if state is not None:
             self._check_data(state["data"], self._folder)
             self._seconds_before, self._earlier = state["seconds"], state["processes"]
+            for tracker in self.trackers:
+                tracker.resumed()
             self._replay(state["histories"])
         return state
 

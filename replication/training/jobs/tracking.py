@@ -4,6 +4,7 @@ The runs mirror the record and are never its source. Without wandb nothing is tr
 """
 
 import os
+import platform
 import secrets
 import tempfile
 import warnings
@@ -40,11 +41,14 @@ class Tracker:
         seed: int,
         label_seed: int,
         settings: dict[str, Any],
+        made_with: Mapping[str, Any] | None = None,
     ) -> None:
         self.id: str | None = None
         self._run: Any = None
         self._epoch = 0
-        self._name = f"{variant} seed {seed}"
+        place = f"{item}/{variant}/{preset}"
+        labels = "" if label_seed == seed else f"-labels{label_seed}"
+        self._name = f"{place}/seed{seed}{labels}"
         prepared = _prepare()
         if prepared is None:
             return
@@ -55,6 +59,10 @@ class Tracker:
             "preset": preset,
             "seed": seed,
             "label_seed": label_seed,
+            "record": f"{preset}/{item}/{variant}.json",
+            "command": f"aae train {item}/{variant} --preset {preset}",
+            "host": platform.node(),
+            **(made_with or {}),
         }
         try:
             self._run = wandb.init(
@@ -63,9 +71,10 @@ class Tracker:
                 mode=mode,
                 project=os.environ.get("WANDB_PROJECT") or PROJECT,
                 dir=str(folder),
-                group=f"{item}/{variant}/{preset}",
+                group=place,
                 name=self._name,
-                job_type=preset,
+                job_type="train",
+                tags=[item, preset],
                 config={**settings, **identity},
                 reinit="create_new",
                 settings=wandb.Settings(
@@ -79,6 +88,9 @@ class Tracker:
         except Exception as error:
             raise _refused(error) from None
         self.id = self._run.id
+        # Charts have the epoch on their axis; summaries keep the last value, never the best one,
+        # which the test images would have chosen.
+        self._mirror(lambda run: run.define_metric("*", step_metric="epoch"))
 
     def log(self, row: Mapping[str, float | int]) -> None:
         """Add an epoch's row to the history, at the step ``row["epoch"]``; epochs must rise.
@@ -87,6 +99,25 @@ class Tracker:
         """
         self._epoch = int(row["epoch"])
         self._mirror(lambda run: run.log(dict(row), step=self._epoch))
+
+    def resumed(self) -> None:
+        """Mark a run that goes on where another one of the same seed was cut."""
+
+        def mark(run: Any) -> None:
+            run.tags = (*run.tags, "resumed")
+
+        self._mirror(mark)
+
+    def cut(self) -> None:
+        """Mark the run as one whose training did not end, and close it."""
+
+        def close(run: Any) -> None:
+            run.tags = (*run.tags, "cut")
+            run.summary.update({"status": "cut"})
+            run.finish(exit_code=1)
+
+        self._mirror(close)
+        self._run = None
 
     def finish(
         self,

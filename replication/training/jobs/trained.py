@@ -1,7 +1,6 @@
 """Trained models from their kept weights: as modules, their samples, their codes."""
 
 import io
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from replication.models.build import build
 from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
+from replication.settings.scripts import script_of
 
 from .executions import Asked, chosen
 from .variant import Variant
@@ -51,7 +51,7 @@ def modules_of_name(name: str, preset: str, number: int, precision: str) -> nn.M
     """``modules`` of ``"item/variant"``, with the data's number of pixels."""
     item, _, variant_name = name.partition("/")
     settings = experiments().settings_of(preset, item, variant_name)
-    variant = Variant(import_module(f"replication.{item}"), preset, variant_name)
+    variant = Variant(script_of(item), preset, variant_name)
     asked = Asked(precision=None if precision == "auto" else precision)
     variant = chosen(variant, [seed_of(variant, number)], asked, None)
     return modules(variant, number, load(settings).pixels)

@@ -11,7 +11,7 @@ on with another's state; another measure starts from the same weights.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +38,7 @@ class Variant:
     name: str
     execution: Execution = field(default_factory=Execution)
     results: Path = records.RESULTS
+    runs: tuple[Seed, ...] | None = None  # where others are asked for than those of the settings
 
     def __str__(self) -> str:
         return f"{self.item} {self.name} ({self.preset})"
@@ -48,7 +49,8 @@ class Variant:
 
     @property
     def settings(self) -> Settings:
-        return experiments().settings_of(self.preset, self.item, self.name)
+        settings = experiments().settings_of(self.preset, self.item, self.name)
+        return settings if self.runs is None else settings.model_copy(update=numbers_of(self.runs))
 
     @property
     def trains(self) -> bool:
@@ -129,6 +131,14 @@ class Variant:
                 raise UserError(f"{problem}, {gone}", remedy)
         return pending
 
+    def with_recorded_seeds(self) -> "Variant":
+        """With those of the record besides: what was trained stays."""
+        own = self.settings.runs
+        record = self.alike()
+        recorded = [Seed(s.seed, s.label_seed) for s in record.seeds] if record else []
+        more = [seed for seed in recorded if seed not in own]
+        return replace(self, runs=(*own, *more)) if more else self
+
     def alike(self) -> records.Record | None:
         """The record, if there is one whose training and code give what today's would."""
         if not self.record.exists():
@@ -136,3 +146,22 @@ class Variant:
         record = records.read(self.record)
         same = record.training_hash == self.settings.training_hash()
         return record if same and record.code_hash in current_code(self.item) else None
+
+
+def first_runs(settings: Settings, count: int) -> tuple[Seed, ...]:
+    """So many runs: those of the settings, then the seeds that these leave out.
+
+    A UserError for more than the settings have where they name the label seeds, too.
+    """
+    own = settings.runs
+    if settings.label_seeds is not None and count > len(own):
+        problem = f"there are {len(own)} seeds, whose label seeds are given"
+        raise UserError(problem, "ask for no more, or name both in the settings")
+    others = (n for n in range(count + len(own)) if n not in settings.seeds)
+    return (*own, *(Seed(n, n) for n in others))[:count]
+
+
+def numbers_of(runs: Sequence[Seed]) -> dict[str, list[int] | None]:
+    """The settings' seeds and label seeds of ``runs``."""
+    seeds, labels = [run.seed for run in runs], [run.label_seed for run in runs]
+    return {"seeds": seeds, "label_seeds": None if labels == seeds else labels}

@@ -1,0 +1,197 @@
+"""The commands of ``aae``: their options, and what runs them."""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import Any
+
+from . import cli_training
+from .base.errors import UserError
+from .base.places import FIGURES, MEASURED, REPORT
+from .cli_names import items_named, variants_named
+from .evidence.records import RESULTS, migrate
+from .settings.experiments import PRESETS, experiments
+
+
+def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.Command) -> None:
+    """The names and options that ``train``, ``measure``, ``sample`` and ``encode`` share."""
+    many = name in ("train", "measure")
+    told = "item/variant; an item, or how several begin, for all that the preset is meant to run"
+    shown = {"nargs": "+", "help": told} if many else {"help": "item/variant"}
+    command.add_argument("names", metavar="NAME", **shown)  # type: ignore[arg-type]
+    _add_preset(command, "smoke" if many else "quick")
+    command.add_argument("--results", type=Path, default=RESULTS, help=f"records ({RESULTS})")
+    if many:
+        told = "how many: the first of the settings', then more (as many as the settings name)"
+        command.add_argument("--seeds", type=cli_training.seed_count, dest="count", help=told)
+        told = "just these of them, such as 0,2 (all)"
+        command.add_argument("--only", type=cli_training.numbers, help=told)
+    cli_training.add_execution(command)
+
+    def each(options: argparse.Namespace) -> None:
+        found = variants_named(options.names if many else [options.names], options.preset)
+        if not many and len(found) > 1:
+            raise UserError(f"{options.names} has several variants", "name one: item/variant")
+        for number, (item, options.variant) in enumerate(found, 1):
+            if len(found) > 1:
+                print(f"{number} of {len(found)}: {item}/{options.variant}", flush=True)
+            run(item, options)
+
+    command.set_defaults(command=each, **({} if many else {"count": None}))
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """All other commands; ``shared`` has the options of each."""
+    common = argparse.ArgumentParser(add_help=False, parents=[shared])
+    common.add_argument("--results", type=Path, default=RESULTS, help=f"records ({RESULTS})")
+
+    def add(name: str, told: str, run: Any, *examples: str) -> argparse.ArgumentParser:
+        lines = "\n".join(f"  aae {name}{f' {e}' if e else ''}" for e in examples)
+        added: argparse.ArgumentParser = commands.add_parser(
+            name,
+            parents=[common],
+            help=told,
+            description=told,
+            epilog=f"examples:\n{lines}\n",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        added.set_defaults(command=run)
+        return added
+
+    items = "items, or how their names begin (all)"
+    listing = add("list", "list items, variants, what ran, at which cost", _list, "", "table2 ours")
+    listing.add_argument("names", nargs="*", metavar="NAME", help=items)
+
+    drawn = add("draw", "draw and judge items", _draw, "--preset quick", "table2 --preset quick")
+    drawn.add_argument("names", nargs="*", metavar="NAME", help=items)
+    _add_preset(drawn, "smoke")
+    drawn.add_argument("--figures", type=Path, default=FIGURES, help=f"to draw into ({FIGURES})")
+
+    running = add(
+        "campaign",
+        "train what a preset lacks, the most valuable first, within a time budget",
+        _campaign,
+        "--preset quick --hours 8 -- --cores all",
+        "--preset paper --hours 8 --device cuda",
+    )
+    _add_preset(running, "quick")
+    running.add_argument("--hours", type=_hours, required=True, help="the budget, such as 2.5")
+    running.add_argument("--device", help="a torch device, such as cuda:0 (cpu)")
+    running.add_argument(
+        "--precision", choices=["auto", "float32", "bf16-products"], help="of the products (auto)"
+    )
+    running.add_argument("snakemake", nargs="*", help="Snakemake's arguments (--cores all)")
+
+    report = add(
+        "report", "write the page of all results", _report, "", "--output /tmp/report.html"
+    )
+    report.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
+    report.add_argument("--measured", type=Path, default=MEASURED, help=f"benches ({MEASURED})")
+    report.add_argument("--output", type=Path, default=REPORT, help=f"the page ({REPORT})")
+
+    summary = add("summary", "say in three lines what was made", _summary, "", "--preset quick")
+    _add_preset(summary, "smoke")
+    summary.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
+
+    add("readme", "renew README.md's table", _readme, "")
+    exploring = add(
+        "explorer", "export decoders for the report, from kept weights", _explorer, "--preset quick"
+    )
+    _add_preset(exploring, "quick")
+    sources = add(
+        "published", "list the published values with their sources", _published, "", "--check"
+    )
+    sources.add_argument(
+        "--check", action="store_true", help="only what nobody read in the paper, and where to look"
+    )
+    add("migrate", "rewrite records of older versions of this suite", _migrate, "")
+
+
+def _add_preset(command: argparse.ArgumentParser, default: str) -> None:
+    command.add_argument("--preset", default=default, help=f"{', '.join(PRESETS)} ({default})")
+
+
+def _list(options: argparse.Namespace) -> None:
+    from .pages.listing import listed
+
+    for line in listed(options.results, items_named(options.names)):
+        print(line)
+
+
+def _draw(options: argparse.Namespace) -> None:
+    """In one process: most of what a drawing takes is importing what draws."""
+    from .cli import compare, draw
+    from .evidence.published import published
+    from .pages.drawing import Drawing
+
+    for item in items_named(options.names):
+        drawing = Drawing(options.preset, item, options.results, options.figures)
+        for path in draw(drawing, experiments().items[item].draws):
+            print(path)
+        if item in published().items:
+            print(compare(drawing))
+
+
+def _campaign(options: argparse.Namespace) -> None:
+    from .campaign import campaign
+
+    arguments = options.snakemake or ["--cores", "all"]
+    how = (options.device, options.precision)
+    campaign(options.preset, 3600 * options.hours, arguments, *how)
+
+
+def _hours(text: str) -> float:
+    hours = float(text)
+    if not 0 <= hours < math.inf:
+        raise argparse.ArgumentTypeError("must be a number of hours, 0 or more")
+    return hours
+
+
+def _report(options: argparse.Namespace) -> None:
+    from .pages.report import write_report
+
+    write_report(options.output, options.results, options.figures, options.measured)
+    print(options.output)
+
+
+def _summary(options: argparse.Namespace) -> None:
+    from .pages.listing import summed_up
+
+    for line in summed_up(options.preset, options.results, options.figures, REPORT):
+        print(line)
+
+
+def _readme(options: argparse.Namespace) -> None:
+    from .pages.readme import README, write_readme
+
+    if not README.exists():
+        raise UserError(f"there is no {README} in {Path.cwd()}", "go to the repository's folder")
+    write_readme(README, options.results)
+    print(README)
+
+
+def _explorer(options: argparse.Namespace) -> None:
+    """Of each record whose weights are kept here; why not, of each other."""
+    from .measures.decoder_export import EXPLORED, export  # torch takes seconds to import
+
+    for item, variant in EXPLORED:
+        try:
+            print(export(item, variant, options.preset, options.results))
+        except UserError as error:
+            print(f"{item}/{variant}: not exported: {error}", file=sys.stderr)
+
+
+def _migrate(options: argparse.Namespace) -> None:
+    rewritten = migrate(options.results)
+    for path in rewritten:
+        print(path)
+    print(f"{len(rewritten)} records rewritten")
+
+
+def _published(options: argparse.Namespace) -> None:
+    from .evidence.published import published
+    from .pages.sources import source_lines
+
+    for line in source_lines(published(), unconfirmed=options.check):
+        print(line)

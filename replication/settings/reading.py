@@ -1,0 +1,106 @@
+"""Reading what people write: YAML files and names, with errors that say what was meant."""
+
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from replication.base.errors import UserError
+
+Parsed = TypeVar("Parsed", bound=BaseModel)
+
+
+def known(name: str, names: Iterable[str], kind: str) -> None:
+    """A UserError unless ``name`` is one of ``names``."""
+    if name not in (names := [*names]):
+        raise UserError(f"unknown {kind} '{name}'", suggestion(name, names))
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """The remedy for a name that is unknown: the nearest one, or all."""
+    near = get_close_matches(name, names := [*names], 1)
+    return f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(names)}"
+
+
+def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
+    """``values`` as ``model``, or a UserError that names the first offending key."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        errors = error.errors()
+        # An unknown key first: what is missing then is mostly what it was meant for.
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
+        key = ".".join(str(part) for part in first["loc"]) or "value"
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        names = names_beside(model, first["loc"]) if first["type"] == "extra_forbidden" else []
+        if names:
+            problem = f"{where}: {key}: no such key{more}"
+            raise UserError(problem, suggestion(str(first["loc"][-1]), names)) from None
+        raise UserError(f"{where}: {key}: {first['msg']}{more}", "correct that key") from None
+    except OverflowError:  # a number of 400 digits
+        raise UserError(f"{where}: a number is too large", "make it smaller") from None
+
+
+def names_beside(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """The keys that may stand where ``place`` leads in ``model``; none where that is not clear."""
+    within: Any = model
+    for part in place[:-1]:
+        if isinstance(within, type) and issubclass(within, BaseModel):
+            if part not in within.model_fields:
+                return []
+            within = within.model_fields[str(part)].annotation
+        elif get_origin(within) is dict:
+            within = get_args(within)[1]
+        else:
+            return []
+        models = [a for a in get_args(within) if isinstance(a, type) and issubclass(a, BaseModel)]
+        if get_origin(within) is not dict and len(models) == 1:  # a model or None
+            within = models[0]
+    is_model = isinstance(within, type) and issubclass(within, BaseModel)
+    return [*within.model_fields] if is_model else []
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML lets a repeated key win in silence; here it is an error."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        # Here, and not when it is constructed: a merged mapping then has its own and others' keys.
+        node = super().compose_mapping_node(anchor)
+        keys = [str(key.value) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' is given twice", node.start_mark
+                )
+        return node
+
+
+# YAML 1.1 takes a number without a point, such as 1e-3, for a text.
+UniqueKeyLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+def read_yaml(path: Path) -> Any:
+    """The file's content; a UserError names the file and the line of what is wrong."""
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", "restore the file") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not valid YAML: {error}", "correct the file") from None
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """The content of ``text``; a UserError names ``where`` and the line of what is wrong."""
+    try:
+        return yaml.load(text, UniqueKeyLoader)
+    except RecursionError:
+        raise UserError(f"{where}: nested too deeply", "correct the file") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date
+        told = " ".join(str(error).split())
+        raise UserError(f"{where}: not valid YAML: {told}", "correct the file") from None

@@ -1,0 +1,201 @@
+"""The command ``aae``: what its names mean, how many seeds it trains, what it tells."""
+
+import re
+import tomllib
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from replication import __main__ as aae
+from replication import __version__
+from replication.base.errors import UserError
+from replication.cli_names import items_named, variants_named
+from replication.evidence import records
+from replication.evidence.records import Record
+from replication.settings.experiments import experiments
+from replication.settings.outside import VARIABLE
+from replication.settings.schema import Seed
+from replication.training.jobs.variant import first_runs
+from tests.tools.builders import make_settings
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+TABLE = "table2_semi_supervised"
+OVERLAY = f"""
+items:
+  {TABLE}:
+    variants:
+      tiny: {{place: Tiny, like: nn_100, smoke: {{epochs: 1, seeds: [0]}}}}
+"""
+
+
+def test_the_console_script_is_the_module() -> None:
+    (script,) = PROJECT["project"]["scripts"].items()
+    assert EntryPoint(*script, "console_scripts").load() is aae.main
+
+
+def test_one_version_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        aae.main(["--version"])
+    assert capsys.readouterr().out == f"{__version__}\n"
+    assert f"version: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    heading = re.search(r"^## ([\d.]+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert heading is not None
+    assert heading[1] == __version__
+
+
+@pytest.mark.parametrize(
+    ("names", "items"),
+    [
+        ([], [*experiments().items]),
+        (["table2"], [TABLE]),
+        ([TABLE, "table2", "table3"], [TABLE, "table3_clustering"]),
+        (["figure1"], ["figure1_adversarial_autoencoder"]),
+        (["ours"], [item for item in experiments().items if item.startswith("ours_")]),
+    ],
+)
+def test_a_name_is_an_item_or_how_several_begin(names: list[str], items: list[str]) -> None:
+    assert items_named(names) == items
+
+
+def test_a_name_is_a_variant_or_all_that_the_preset_runs() -> None:
+    assert variants_named(["table2/nn_100"], "quick") == [(TABLE, "nn_100")]
+    tfd = ("table1_log_likelihood", "tfd")  # not run by the workflow; trained where it is named
+    assert variants_named(["table1/tfd"], "quick") == [tfd]
+    named = variants_named(["table1", "table1/mnist"], "quick")
+    assert named == [(tfd[0], v) for v in experiments().runnable(tfd[0], "quick")]
+    clusters = [("table3_clustering", v) for v in ("clusters_16", "clusters_30")]
+    assert variants_named(["figure9"], "quick") == clusters, "the runs that it is drawn from"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("table9", r"unknown item 'table9'; did you mean table\d\?"),
+        ("table2_semi_supervise", f"did you mean {TABLE}?"),
+        ("nn_100", f"unknown item 'nn_100'; did you mean {TABLE}/nn_100?"),
+        ("everything", "unknown item 'everything'; see `aae list`"),
+        ("table2/mnist_1OO", f"unknown variant of {TABLE} 'mnist_1OO'; did you mean mnist_1"),
+        ("ours_clustering/cluster_16", r"did you mean clusters_16\?"),
+        ("ours/mnist_100", "unknown variant 'ours/mnist_100'"),
+    ],
+)
+def test_an_unknown_name_is_one_line_with_the_nearest(name: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        variants_named([name], "quick")
+
+
+def test_more_seeds_follow_those_of_the_settings() -> None:
+    own = make_settings(seeds=[3, 0])
+    assert first_runs(own, 1) == (Seed(3, 3),)
+    assert first_runs(own, 4) == (Seed(3, 3), Seed(0, 0), Seed(1, 1), Seed(2, 2))
+    labelled = make_settings(seeds=[0, 1], label_seeds=[5, 6])
+    assert first_runs(labelled, 1) == (Seed(0, 5),)
+    with pytest.raises(UserError, match="label seeds are given"):
+        first_runs(labelled, 3)
+
+
+@pytest.fixture
+def tiny(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The arguments that train a variant of an overlay in no time."""
+    monkeypatch.setenv(VARIABLE, "")
+    (workdir / "tiny.yaml").write_text(OVERLAY)
+    return ["train", "table2/tiny", "--experiments", "tiny.yaml", "--plain"]
+
+
+def record() -> Record:
+    return records.read(Path("results/smoke") / TABLE / "tiny.json")
+
+
+def test_seeds_are_added_and_stay(tiny: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert aae.main(tiny) == 0
+    (first,) = record().seeds
+    assert aae.main([*tiny, "--seeds", "3", "--only", "2"]) == 0
+    assert "seed 2 done, others are missing" in capsys.readouterr().out
+    assert aae.main([*tiny, "--seeds", "3"]) == 0
+    grown = record()
+    assert [seed.seed for seed in grown.seeds] == [0, 1, 2]
+    assert grown.seeds[0] == first
+    assert aae.main(tiny) == 0
+    assert "already trained" in capsys.readouterr().out
+    assert record() == grown, "fewer seeds asked for are no reason to forget some"
+    # Its weights do all that those of any variant do.
+    shared = ["table2/tiny", "--preset", "smoke"]
+    assert aae.main(["measure", *shared]) == 0
+    assert [seed.metrics for seed in record().seeds] == [seed.metrics for seed in grown.seeds]
+    assert aae.main(["encode", *shared, "--seed", "2", "--output", "codes.npy"]) == 0
+    assert np.load("codes.npy").shape == (397, 10)
+
+
+def test_a_record_says_which_file_describes_its_variant(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    aae.main(tiny)
+    assert record().origin == experiments().origins[f"{TABLE}/tiny"]
+    capsys.readouterr()
+    aae.main(["list", "table2"])
+    (line,) = [x for x in capsys.readouterr().out.splitlines() if x.split()[0] == "tiny"]
+    assert re.search(r"1 seed, \d+ s .*\(from tiny.yaml\)$", line)
+    shipped = records.read(ROOT / "results/quick" / TABLE / "nn_100.json")
+    assert shipped.origin is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["trian", "table2/nn_100"],
+        ["train", "table2/nn_10", "--preset", "quick"],
+        ["train", "table2/nn_100", "--preset", "quik"],
+        ["train", "table2/nn_100", "--only", "7"],
+        ["sample", "table2", "--preset", "quick"],
+        ["train", "ours_clustering", "--preset", "paper"],
+        ["train", "table2/nn_100", "--experiments", "nothing.yaml"],
+        ["draw", "tabel2"],
+        ["list", "nothing"],
+        ["readme"],
+    ],
+)
+def test_bad_input_is_one_line(
+    workdir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(VARIABLE, "")
+    assert aae.main(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert list(workdir.rglob("*")) == []
+
+
+@pytest.mark.parametrize("command", aae.parser()[1])
+def test_every_command_has_examples_that_it_understands(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        aae.main([command, "--help"])
+    assert error.value.code == 0
+    shown = capsys.readouterr().out.partition("examples:\n")[2]
+    lines = [re.split(r" {2,}", line.strip())[0] for line in shown.splitlines() if line.strip()]
+    assert lines
+    for line in lines:
+        program, *arguments = line.split()
+        assert program == "aae"
+        assert aae.parser()[0].parse_args(arguments).command
+
+
+def test_no_records_here_is_said(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert aae.main(["list", "table2"]) == 0
+    *_, state, hint = capsys.readouterr().out.splitlines()
+    assert state.startswith("smoke: 0 of 8 records, quick: 0 of ")
+    assert hint.startswith(f"There is no folder results in {workdir}")
+
+
+def test_three_lines_say_what_was_made(capsys: pytest.CaptureFixture[str]) -> None:
+    assert aae.main(["summary", "--preset", "quick", "--results", str(ROOT / "results")]) == 0
+    made, look, verdicts = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"made: quick: \d+ of \d+ records, \d+ of \d+ tables .*", made)
+    assert "results/report.html" in look
+    assert re.fullmatch(r"verdicts of quick: 40 \(.*\d+ undecided.*\)", verdicts)
