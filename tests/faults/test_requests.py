@@ -30,7 +30,7 @@ def test_while_it_trains_and_writes(
     victim: Victim, tmp_path: Path, number: int, code: int, line: str, moment: int
 ) -> None:
     life = Life(victim, tmp_path, PLAIN)
-    assert life.run(signals=[(moment, 0, number)]) == (code, [line])
+    assert life.run(asked=[(moment, number)]) == (code, [line])
     assert not list(tmp_path.rglob("*-part")), "what was being written is cleaned up"
     assert life.run()[0] == 0
     assert bits(tmp_path) == life.wanted
@@ -39,7 +39,7 @@ def test_while_it_trains_and_writes(
 def test_twice(victim: Victim, tmp_path: Path) -> None:
     """The second one does not wait, and shows no traceback either."""
     life = Life(victim, tmp_path, PLAIN)
-    code, lines = life.run(signals=[(60, 0, signal.SIGINT), (60, 0, signal.SIGINT)])
+    code, lines = life.run(asked=[(60, signal.SIGINT), (61, signal.SIGINT)])
     assert code == 130
     assert lines in ([], [f"interrupted; {AGAIN}"])
     assert life.run()[0] == 0
