@@ -110,7 +110,8 @@ def importable() -> list[str]:
 def listen(deadly: int, limit: int, asked: dict[int, int]) -> None:
     """Count the moments of this process; at the one numbered ``deadly`` it kills its group.
 
-    At those in ``asked`` it sends itself a signal. With a ``limit``, the kernel does so within the next write that goes beyond so many bytes.
+    At those in ``asked`` it sends itself a signal. With a ``limit``, the kernel kills it within
+    the next write that goes beyond so many bytes.
     """
     if limit:
         signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
