@@ -30,6 +30,10 @@ gpu:
 test: setup
 	$(BIN)/pytest -n logical
 
+# Kills by the hundred; what is measured is shown in the report, section "Reliability".
+faults: setup
+	$(BIN)/python -m bench.faults
+
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile && $(BIN)/mypy && $(BIN)/lint-imports --no-cache --no-logo && PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
@@ -47,4 +51,4 @@ INPUTS ?= 100000
 damage: setup
 	$(BIN)/python -m bench.readers --inputs $(INPUTS)
 
-.PHONY: all setup campaign gpu test lint audit damage
+.PHONY: all setup campaign gpu test faults lint audit damage

@@ -1,12 +1,19 @@
 """A replication suite for "Adversarial Autoencoders" (Makhzani et al., 2015)."""
 
+import sys
 from typing import TYPE_CHECKING
+
+from .base.endings import end_at_once_on_request
 
 if TYPE_CHECKING:
     from torch import nn
 
 # Of the package, its tag (v0.2.0) and CHANGELOG.md.
 __version__ = "0.2.0"
+
+# A command of this package, which imports for seconds before it listens.
+if sys.argv[0].rpartition("/")[2] in ("-m", "aae"):
+    end_at_once_on_request()
 
 
 def load(

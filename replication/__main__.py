@@ -4,15 +4,11 @@ What a command needs is imported by it: what draws takes a second, torch takes t
 """
 
 import argparse
-import os
-import signal
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from . import __version__, cli_suite, cli_training
-from .base.errors import UserError
+from .base.endings import ended
 from .settings.experiments import PRESETS
 from .settings.outside import VARIABLE, use_overlays
 from .settings.reading import known
@@ -54,8 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     130 on Ctrl-C, 143 on TERM; training then goes on from its last checkpoint when started again.
     """
-    signal.signal(signal.SIGTERM, _terminated)
-    try:
+
+    def command() -> None:
         top, commands = parser()
         given = sys.argv[1:] if arguments is None else arguments
         if given and not given[0].startswith("-"):
@@ -65,16 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         if "preset" in options:
             known(options.preset, PRESETS, "preset")
         options.command(options)
-        sys.stdout.flush()
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:  # who reads, such as head, has enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except KeyboardInterrupt:
-        print("interrupted; start it again to go on from where it was", file=sys.stderr)
-        return 130
-    return 0
+
+    return ended(command)
 
 
 def parser() -> tuple[argparse.ArgumentParser, list[str]]:
@@ -106,11 +94,6 @@ def parser() -> tuple[argparse.ArgumentParser, list[str]]:
             add_options(command)
     cli_suite.add_commands(commands, common)
     return top, [*commands.choices]
-
-
-def _terminated(signum: int, frame: FrameType | None) -> NoReturn:
-    print("terminated; start it again to go on from the last checkpoint", file=sys.stderr)
-    sys.exit(143)
 
 
 if __name__ == "__main__":

@@ -180,7 +180,7 @@ def run(command: Sequence[str], seconds: float, log: IO[bytes] | None = None) ->
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         return stop(process)
-    except (KeyboardInterrupt, SystemExit):
+    except BaseException:
         stop(process)
         raise
 

@@ -1,14 +1,12 @@
 """The command line of every item: ``python -m replication.<item> train | draw | compare``."""
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NoReturn
 
-from .base.errors import UserError
+from .base.endings import ended
 from .base.files import write_atomically
 from .base.places import FIGURES
 from .cli_training import add_training
@@ -38,15 +36,7 @@ def main(script: str, arguments: list[str] | None = None) -> NoReturn:
     0 when done, 2 when the user can mend what is wrong (one line says how), 130 on Ctrl-C and
     143 on TERM; training then goes on from its last checkpoint when started again.
     """
-    item = Path(script).stem
-    signal.signal(signal.SIGTERM, _terminated)
-    try:
-        run(item, arguments)
-    except UserError as error:
-        _quit(f"error: {error}", 2)
-    except KeyboardInterrupt:
-        _quit("interrupted; start it again to go on from the last checkpoint", 130)
-    sys.exit(0)
+    sys.exit(ended(lambda: run(Path(script).stem, arguments)))
 
 
 def run(item: str, arguments: list[str] | None = None) -> None:
@@ -108,12 +98,3 @@ def compare(drawing: Drawing) -> Path:
     path = drawing.results / drawing.preset / "verdicts" / f"{drawing.item}.json"
     write_atomically(path, comparison.model_dump_json(indent=1).encode() + b"\n")
     return path
-
-
-def _terminated(signum: int, frame: FrameType | None) -> NoReturn:
-    _quit("terminated; start it again to go on from the last checkpoint", 143)
-
-
-def _quit(line: str, code: int) -> NoReturn:
-    print(line, file=sys.stderr)
-    sys.exit(code)

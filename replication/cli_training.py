@@ -1,17 +1,16 @@
 """The command line of an item's trainings: ``train``, ``measure``, ``sample``, ``encode``."""
 
 import argparse
-import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .base.errors import UserError
-from .base.files import write_atomically
+from .base.files import check_writable
 from .evidence import records
 from .settings.reading import known
 from .settings.schema import Seed, Settings
@@ -82,7 +81,7 @@ def _train(item: str, options: argparse.Namespace) -> None:
         raise UserError(problem, "leave out --workers, or --stack")
     variant, seeds = _variant_and_seeds(item, options)
     path = variant.record
-    _check_writable(path)
+    check_writable(path.parent)  # before hours of training rather than after them
     from .training.jobs import job, provenance  # torch takes seconds to import
 
     before = records.read(path) if path.exists() else None
@@ -213,24 +212,33 @@ def _train_in_workers(variant: "Variant", options: argparse.Namespace, seeds: li
     for name in ("device", "threads", "precision"):
         command += [f"--{name}", str(getattr(variant.execution, name))]
     command += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
-    running: list[subprocess.Popen] = []
-
-    def work(number: int) -> int:
-        process = subprocess.Popen([*command, "--only", str(number)], stdout=subprocess.DEVNULL)
-        running.append(process)
-        return process.wait()
-
-    pool = ThreadPoolExecutor(options.workers)
-    try:
-        codes = list(pool.map(work, seed_numbers))
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for process in running:
-            process.terminate()
-        raise
-    if any(codes):
-        failed = ", ".join(str(n) for n, code in zip(seed_numbers, codes, strict=True) if code)
+    codes = _run_side_by_side(
+        {n: [*command, "--only", str(n)] for n in seed_numbers}, options.workers
+    )
+    if failed := ", ".join(str(number) for number in seed_numbers if codes[number]):
         raise UserError(f"training of seed {failed} failed (see above)", "mend it and start again")
+
+
+def _run_side_by_side(commands: dict[int, list[str]], workers: int) -> dict[int, int]:
+    """The exit code of each command, ``workers`` at a time; none outlives this function."""
+    waiting, running = dict(commands), dict[int, subprocess.Popen]()
+    codes: dict[int, int] = {}
+    try:
+        while waiting or running:
+            for number in [*waiting][: workers - len(running)]:
+                words = waiting.pop(number)
+                running[number] = subprocess.Popen(words, stdout=subprocess.DEVNULL)
+            time.sleep(0.05)
+            for number, process in [*running.items()]:
+                if (code := process.poll()) is not None:
+                    codes[number] = code
+                    del running[number]
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.wait()
+    return codes
 
 
 def _chosen(settings: Settings, numbers: list[int] | None) -> list[Seed]:
@@ -240,13 +248,6 @@ def _chosen(settings: Settings, numbers: list[int] | None) -> list[Seed]:
     for number in numbers:
         known(str(number), [str(s) for s in settings.seeds], "seed")
     return [run for run in settings.runs if run.seed in numbers]
-
-
-def _check_writable(path: Path) -> None:
-    """Fail before hours of training rather than after them."""
-    probe = path.parent / f".probe.{os.getpid()}"
-    write_atomically(probe, b"")
-    probe.unlink(missing_ok=True)
 
 
 def numbers(text: str) -> list[int]:

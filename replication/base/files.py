@@ -1,15 +1,19 @@
 """Files that are whole or absent: written beside their place, flushed to the disk, then renamed."""
 
+import fcntl
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
 from .errors import UserError
+
+PART = ".replication-part"  # ends the name of what is not whole yet
+PROBE = 1 << 20  # bytes: the record of a small variant, a tenth of a large checkpoint
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -22,25 +26,69 @@ def write_atomically(path: Path, content: bytes) -> None:
 def atomically(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which is ``path`` once all of it is on the disk; else there is no trace.
 
-    What the disk refuses is a UserError. A process that is killed leaves ``.<name>.<letters>``.
+    What the disk refuses is a UserError. What a process left that was killed while it wrote is
+    removed by the next that writes there.
     """
-    temporary = None
+    with _part_of(path) as part:
+        with _on_disk(part) as file:
+            yield file
+        os.replace(part, path)
+
+
+def check_writable(folder: Path) -> None:
+    """A UserError unless ``folder`` can be written and has a little space; leaves nothing."""
+    with _part_of(folder / "probe") as part, _on_disk(part) as file:
+        file.write(os.urandom(PROBE))  # some disks store zeros in no space at all
+
+
+def remove_dead_parts(folder: Path) -> None:
+    """Remove what killed processes left in ``folder``; who is writing there holds a lock."""
+    for part in folder.glob(f".*{PART}"):
+        with suppress(OSError):  # locked by its writer, or the disk has no locks
+            handle = os.open(part, os.O_RDWR | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                part.unlink()
+            finally:
+                os.close(handle)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """An empty file beside ``path`` that is gone afterwards, unless it was renamed."""
+    handle = part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o644)  # mkstemp makes files that only their owner can read
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        if temporary is not None:
-            Path(temporary).unlink(missing_ok=True)
-        if not isinstance(error, OSError):
-            raise
+        remove_dead_parts(path.parent)
+        handle, part = _locked_part(path)
+        yield part
+    except OSError as error:
         remedy = "make the folder writable, or free some space"
         raise UserError(f"cannot write {path}: {error.strerror}", remedy) from None
+    finally:
+        if handle is not None and part is not None:
+            part.unlink(missing_ok=True)
+            os.close(handle)  # last: it frees the lock
+
+
+def _locked_part(path: Path) -> tuple[int, Path]:
+    while True:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=PART, dir=path.parent)
+        with suppress(OSError):  # a disk without locks: others leave the file alone, too
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another process removed it, in the moment before it was locked
+
+
+@contextmanager
+def _on_disk(part: Path) -> Iterator[BinaryIO]:
+    """The file ``part`` to write; all of it is on the disk afterwards."""
+    with part.open("wb") as file:
+        os.fchmod(file.fileno(), 0o644)  # mkstemp makes files that only their owner can read
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -141,4 +141,9 @@ def with_results(text: str, results: Path = RESULTS) -> str:
 
 
 def write_readme(path: Path = README, results: Path = RESULTS) -> None:
-    write_atomically(path, with_results(path.read_text(encoding="utf-8"), results).encode())
+    """Renew the table in ``path``; a UserError where that file is missing."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", "run it in the folder of the suite") from None
+    write_atomically(path, with_results(text, results).encode())

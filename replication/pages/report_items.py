@@ -238,7 +238,7 @@ def contents(items: Sequence[str]) -> list[tuple[str, list[Link]]]:
     for item in items:
         kind = next((GROUPS[k] for k in GROUPS if item.startswith(k)), BEYOND)
         groups[kind].append(Link(item, short(experiments().items[item].title)))
-    groups["Speed"] = [Link("speed", "Speed")]
+    groups["The suite"] = [Link("speed", "Speed"), Link("reliability", "Reliability")]
     return [(name, links) for name, links in groups.items() if links]
 
 

@@ -2,8 +2,7 @@
 
 Each variant is trained with two stacked seeds, cut after its first checkpoint, taken up again,
 kept, and measured from what was kept. The quick suite has one variant of each kind of networks,
-phases and measures, whatever the item; the tests
-marked long have the others.
+phases and measures, whatever the item; the tests marked long have the others.
 """
 
 from importlib import import_module
@@ -138,10 +137,10 @@ def on_the_device(
         if own.trains:
             monkeypatch.setattr(Keeper, "checkpoint", cut)
             with pytest.raises(CutError):
-                job.train(own, SEEDS, True, job.Pace(checkpoint_seconds=0))
+                job.train(own, SEEDS, len(SEEDS), job.Pace(checkpoint_seconds=0))
             monkeypatch.setattr(Keeper, "checkpoint", store)
             monkeypatch.setattr(Keeper, "resume", told)
-        job.train(own, SEEDS, stacked=True)
+        job.train(own, SEEDS, len(SEEDS))
         assert not own.trains or resumed[0] is not None, "it began again"
         for seed in SEEDS:
             own.finished(seed).unlink()

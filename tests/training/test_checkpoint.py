@@ -20,6 +20,7 @@ from replication.base import sealed
 from replication.base.errors import UserError
 from replication.training.jobs import checkpoint
 from replication.training.jobs.checkpoint import KEPT, SHARE, Checkpoints
+from replication.training.jobs.weights import clear
 from tests.tools.disk import fill_the_disk, names_in
 from tests.tools.sealed_content import make_checkpoint
 
@@ -175,7 +176,7 @@ def test_clearing_removes_checkpoints_alone(tmp_path: Path) -> None:
     checkpoints = Checkpoints(tmp_path, seconds=0)
     checkpoints.store(1, lambda: make_checkpoint(1))
     sealed.save(tmp_path / "seed_0_labels_0.pt", STATE)
-    checkpoints.clear()
+    clear(checkpoints.folder)
     assert names_in(tmp_path) == ["seed_0_labels_0.pt"]
 
 

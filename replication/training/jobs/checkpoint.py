@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +43,11 @@ class Checkpoints:
         if began - self._last < self._wait:
             return
         sealed.save(self.folder / f"epoch_{epoch:06d}.pt", state())
-        self._delete(self._files()[:-KEPT])
+        for old in self._files()[:-KEPT]:
+            old.unlink()
         self._last = time.monotonic()
         if self.seconds:
             self._wait = max(self.seconds, (self._last - began) * (1 / SHARE - 1))
-
-    def clear(self) -> None:
-        self._delete(self._files())
-
-    def _delete(self, checkpoints: Iterable[Path]) -> None:
-        """Those, and what a process left that was killed while it wrote one."""
-        for path in [*checkpoints, *self.folder.glob(".epoch_*.pt.*")]:
-            path.unlink()
 
     def _files(self) -> list[Path]:
         return sorted(path for path in self.folder.glob("epoch_*.pt") if path.is_file())

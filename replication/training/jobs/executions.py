@@ -13,7 +13,7 @@ from .arithmetic import PRECISIONS, check_precision
 from .keeper import seed_names, stacked_in
 from .provenance import check_device, precision_of
 from .variant import Variant
-from .weights import is_kept
+from .weights import finish, is_kept
 
 NAME = re.compile(rf"({'|'.join(PRECISIONS)})(?:-(\d+)threads)?(?:-([a-z]+))?")
 
@@ -44,6 +44,8 @@ def chosen(variant: Variant, seeds: Sequence[Seed], asked: Asked, recorded: str 
     fastest. One line on standard error says if a training that was begun otherwise stays behind. A
     UserError where the device that it was begun on is not there, or has not the asked precision.
     """
+    for folder in variant.root.glob(f"{variant.settings.training_hash()}-*"):
+        finish(folder)
     begun = begun_with(variant, seeds)
     fitting = [execution for execution in begun if asked.allows(execution)]
     if fitting:

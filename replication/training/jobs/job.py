@@ -11,7 +11,7 @@ import torch
 
 from replication.base import sealed
 from replication.base.errors import UserError
-from replication.base.files import locked
+from replication.base.files import check_writable, locked
 from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence import records
@@ -46,14 +46,15 @@ def train(variant: Variant, seeds: Sequence[Seed], most: int, pace: Pace | None 
     """Train ``seeds`` in stacks of at ``most`` so many.
 
     Those whose weights are kept are only measured, in the stacks that they were trained in, for the
-    same bits. A UserError where
-    other seeds of the variant, or those of its record, are of other data than today's.
+    same bits. A UserError where other seeds of the variant, or those of its record, are of other
+    data than today's.
     """
     execution, pace = variant.execution, pace or Pace()
     check_mode()
     check_device(execution.device)
     if seeds:
         set_arithmetic(execution)
+        check_writable(variant.root)
     left = [seed for seed in seeds if variant.kept(seed) is None]
     for stack in trained_stacks(variant, [seed for seed in seeds if seed not in left]):
         train_stack(variant, stack, (1, 1), pace)

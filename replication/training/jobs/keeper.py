@@ -98,6 +98,7 @@ class Keeper(Monitor):
         if len(folders) < len(self._seeds):
             return None
         kept, told = weights.restore(folders, self._seeds)
+        weights.clear(self._folder)  # a kill may have left its checkpoints
         self._check_data(told["data"], folders[0])
         self._check_weights(kept.weights, folders[0])
         self._told, self._earlier = told, told["processes"]
@@ -132,8 +133,7 @@ class Keeper(Monitor):
 
     def keep(self, kept: Kept) -> None:
         self._told = self._tell()
-        weights.keep(self._variant.folder, self._seeds, kept, self._told)
-        self._checkpoints.clear()
+        weights.keep(self._variant.folder, self._folder, self._seeds, kept, self._told)
 
     def _tell(self) -> dict[str, Any]:
         """What a checkpoint, or a trained seed, says of itself."""

@@ -21,7 +21,7 @@ WIDE = 250
 def check_device(name: str) -> None:
     """A UserError unless torch can use the device ``name``."""
     try:
-        torch.empty(0, device=name)
+        torch.zeros(1, device=name).item()  # reads it back: the device meta holds no values
     except (RuntimeError, AssertionError) as error:  # torch raises either, without CUDA
         reason = str(error).splitlines()[0]
         remedy = "name a device of this machine, such as cpu or cuda:0"

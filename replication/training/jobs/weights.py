@@ -6,6 +6,7 @@ training had just ended.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from torch import Tensor
 
 from replication.base import sealed
 from replication.base.errors import UserError
-from replication.base.files import write_atomically
+from replication.base.files import locked, remove_dead_parts, write_atomically
 from replication.settings.schema import Seed
 from replication.training.fit import Fitted, Kept
 
 from . import stored
 
+WHOLE = "trained.pt"  # a stack of seeds that are not all kept yet
 OF_THE_SEED = ("seconds", "stacked", "data")  # what is told of no single process
 
 
@@ -41,11 +43,45 @@ def is_kept(folder: Path, seed: Seed) -> bool:
     return weights_of(folder, seed).exists() and fitted_of(folder, seed).exists()
 
 
-def keep(folder: Path, seeds: Sequence[Seed], kept: Kept, told: dict[str, Any]) -> None:
+def keep(
+    folder: Path, stack: Path, seeds: Sequence[Seed], kept: Kept, told: dict[str, Any]
+) -> None:
     """Store each seed of a trained stack; ``told`` is what else belongs to each, such as seconds.
 
-    To be called before anything is measured, so that a measure that fails costs no training.
+    To be called before anything is measured, so that a measure that fails costs no training. Seeds
+    that were trained together are kept together: the folder ``stack`` has all of them until each
+    has its own files, for ``finish``, since one that is trained alone has other bits.
     """
+    if len(seeds) > 1:
+        fitted = {"histories": kept.fitted.histories, "diverged": kept.fitted.diverged}
+        weights = {name: value.cpu() for name, value in kept.weights.items()}
+        state = {"weights": weights, "streams": kept.streams, **fitted, "told": told}
+        sealed.save(stack / WHOLE, state)
+    _keep_each(folder, seeds, kept, told)
+    clear(stack)
+
+
+def finish(folder: Path) -> None:
+    """Keep the seeds of stacks whose ``keep`` was cut by a kill."""
+    for whole in folder.glob(f"stack_*/{WHOLE}"):
+        # Who holds the lock is in the middle of it.
+        with suppress(UserError), locked(whole.with_name("lock"), "training that stack"):
+            state = sealed.load(whole)
+            fitted = Fitted(state["histories"], state["diverged"])
+            seeds = [Seed(*numbers) for numbers in state["told"]["stack"]]
+            kept = Kept(state["weights"], state["streams"], fitted)
+            _keep_each(folder, seeds, kept, state["told"])
+            clear(whole.parent)
+
+
+def clear(stack: Path) -> None:
+    """Remove what is needed no longer once the seeds of ``stack`` are kept."""
+    for path in (*stack.glob("epoch_*.pt"), stack / WHOLE):
+        path.unlink(missing_ok=True)
+    remove_dead_parts(stack)
+
+
+def _keep_each(folder: Path, seeds: Sequence[Seed], kept: Kept, told: dict[str, Any]) -> None:
     from safetensors.torch import save  # here: only who trains needs it
 
     for i, seed in enumerate(seeds):

@@ -1,0 +1,86 @@
+"""A command ends with one line and an exit code of its own."""
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from replication.base import endings
+from replication.base.endings import REQUESTS, ended
+from replication.base.errors import UserError
+
+AGAIN = "start it again to go on from the last checkpoint"
+
+
+@pytest.fixture(autouse=True)
+def handlers() -> Iterator[None]:
+    before = {number: signal.getsignal(number) for number in REQUESTS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def failing(error: BaseException) -> Callable[[], None]:
+    def command() -> None:
+        raise error
+
+    return command
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (UserError("it is broken", "mend it"), 2, "error: it is broken; mend it"),
+        (KeyboardInterrupt(), 130, f"interrupted; {AGAIN}"),
+        (MemoryError(), 2, f"error: there is not enough memory; {AGAIN}"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"),
+            2,
+            f"error: there is not enough memory; {AGAIN}",
+        ),
+    ],
+)
+def test_what_the_user_can_mend(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
+) -> None:
+    assert ended(failing(error)) == code
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("shapes differ"), OSError(errno.ENOSPC, "full", "a file")]
+)
+def test_what_he_cannot_keeps_its_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        ended(failing(error))
+
+
+@pytest.mark.parametrize("number", REQUESTS)
+def test_a_request_ends_it_in_order(
+    capsys: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    assert ended(lambda: os.kill(os.getpid(), number)) == 128 + number
+    assert capsys.readouterr().err == f"{REQUESTS[number]}; {AGAIN}\n"
+
+
+def test_a_second_request_ends_it_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr(endings.os, "_exit", codes.append)
+
+    def command() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    assert ended(command) == 143
+    assert codes == [130]
+
+
+def test_a_request_that_is_ignored_stays_so() -> None:
+    """As nohup asks, or a shell that starts it in the background."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert ended(lambda: os.kill(os.getpid(), signal.SIGHUP)) == 0
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN

@@ -1,0 +1,30 @@
+"""Killed at any moment and started again, every command leaves the bits of one never killed."""
+
+import random
+import secrets
+from pathlib import Path
+
+import pytest
+
+from bench.faults.kills import Commands, Tally, Victim
+from bench.faults.miniature import PAGES, SEVERAL, TRAININGS, WORKERS, Case
+
+pytestmark = pytest.mark.faults
+
+
+@pytest.mark.parametrize("case", [*TRAININGS, *PAGES], ids=lambda case: case.name)
+def test_no_bit_differs(victim: Victim, case: Case) -> None:
+    seed, tally = secrets.randbelow(10**6), Tally()
+    print(f"seed {seed}")
+    while tally.kills.total() < 5:
+        victim.live(case, random.Random(f"{seed} {tally.lives}"), tally)
+    assert tally.differing == []
+
+
+def test_nor_with_a_process_for_each_seed(victim: Victim, suite: Path, tmp_path: Path) -> None:
+    seed, tally = secrets.randbelow(10**6), Tally()
+    print(f"seed {seed}")
+    wanted, _ = victim.whole(SEVERAL)
+    Commands(suite, tmp_path).live(WORKERS, wanted, random.Random(seed), tally, most=1)
+    assert tally.kills.total() == 1, "it ended before it was killed"
+    assert tally.differing == []
