@@ -57,7 +57,10 @@ def faults_of_call(call: ast.Call) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_runs_code_out_of_a_file(path: Path) -> None:
-    assert list(faults(ast.parse(path.read_text(encoding="utf-8")))) == []
+    found = list(faults(ast.parse(path.read_text(encoding="utf-8"))))
+    # What is killed there is surrounded by code that its own tests hand over.
+    allowed = ["calls exec"] if path == ROOT / "bench/faults/victim.py" else []
+    assert found == allowed
 
 
 @pytest.mark.parametrize(

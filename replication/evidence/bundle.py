@@ -64,6 +64,8 @@ def entries(folder: Path = BUNDLE) -> list[Bundled]:
         return []
     try:
         return ENTRIES.validate_json(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", REMEDY) from None
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])

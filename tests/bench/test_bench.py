@@ -79,7 +79,7 @@ def test_a_file_is_named_after_its_bench_and_machine(
 def test_what_is_committed_can_be_read() -> None:
     names = [path.name for path in RESULTS.glob("*.json")]
     assert all(
-        re.fullmatch(r"(step|rivals|growth|precision)_(cpu|cuda)_[a-z0-9_]+\.json", n)
+        re.fullmatch(r"(step|rivals|growth|precision|faults)_(cpu|cuda)_[a-z0-9_]+\.json", n)
         for n in names
     )
     assert measured("step", Step, RESULTS)

@@ -148,9 +148,9 @@ def test_runs_that_share_their_seed_share_a_worker(
     class Process:
         def __init__(self, command: list[str], **_: object):
             assert command[0] == sys.executable
-            started.append(command[command.index("--seeds") + 1])
+            started.append(command[command.index("--only") + 1])
 
-        def wait(self) -> int:
+        def poll(self) -> int:
             return 0
 
     monkeypatch.setattr(subprocess, "Popen", Process)

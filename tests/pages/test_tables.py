@@ -163,10 +163,9 @@ def test_equal_tables_are_equal_bytes(tmp_path: Path) -> None:
     assert len(list((tmp_path / "first").iterdir())) == len(ENDINGS)
 
 
-def test_a_drawing_of_stale_runs_says_which(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawing = Drawing("quick", "figure9_clusters", tmp_path)
+def test_a_drawing_of_stale_runs_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawing = Drawing("quick", "figure9_clusters")
+    monkeypatch.setattr(Drawing, "measured_otherwise", lambda self, variant: False)
     monkeypatch.setattr(Drawing, "stale", lambda self, variant: variant == "clusters_16")
     caption = drawing.caption("Heads")
     assert caption.splitlines()[0] == "Heads"

@@ -229,9 +229,10 @@ from pathlib import Path
 import torch
 from replication.base import sealed
 from replication.training.jobs.checkpoint import Checkpoints
+from tests.tools.sealed_content import make_checkpoint
 
 checkpoints = Checkpoints(Path(sys.argv[1]), seconds=0)
-checkpoints.store(1, lambda: {"epochs": 1})
+checkpoints.store(1, lambda: make_checkpoint(1))
 write = sealed.Hashing.write
 
 def killing(self, data):
@@ -247,15 +248,18 @@ checkpoints.store(2, lambda: {"weights": torch.ones(100_000)})
 
 
 def test_a_kill_inside_the_write_leaves_the_checkpoint_before(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
     assert done.returncode == -signal.SIGKILL
     half, whole = sorted(tmp_path.iterdir())
     assert half.name.startswith(".epoch_000002.pt.")
     assert half.stat().st_size > 200_000
     assert whole.name == "epoch_000001.pt"
     checkpoints = Checkpoints(tmp_path, seconds=0)
-    assert checkpoints.newest() == {"epochs": 1}
-    checkpoints.store(2, lambda: {"epochs": 2})
+    newest = checkpoints.newest()
+    assert newest is not None
+    assert newest["epochs"] == 1
+    checkpoints.store(2, lambda: make_checkpoint(2))
     assert names_in(tmp_path) == ["epoch_000001.pt", "epoch_000002.pt"], "the half one is gone"
 
 

@@ -308,7 +308,7 @@ def test_more_workers_take_the_same_folder(workdir: Path, monkeypatch: pytest.Mo
         def __init__(self, command: list[str], **_: Any):
             asked.append(command)
 
-        def wait(self) -> int:
+        def poll(self) -> int:
             return 1
 
     shrink(monkeypatch)

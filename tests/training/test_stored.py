@@ -81,7 +81,7 @@ def test_a_foreign_checkpoint_is_passed_over(
     assert state is not None
     assert state["epochs"] == 1
     assert len(capsys.readouterr().err.splitlines()) == 1
-    checkpoints.clear()
+    weights.clear(tmp_path)
     assert names_in(tmp_path) == ["epoch_000003.pt"]
 
 
@@ -94,6 +94,6 @@ def test_a_seed_without_its_data_is_refused(tmp_path: Path) -> None:
 def test_weights_of_two_models_are_refused(tmp_path: Path) -> None:
     for number, size in enumerate((2, 3)):
         kept = Kept({"weight": torch.zeros(1, size)}, {}, History([[ROW]], [False]))
-        weights.keep(tmp_path, [Seed(number, number)], kept, make_told())
+        weights.keep(tmp_path, tmp_path / "stack", [Seed(number, number)], kept, make_told())
     with pytest.raises(UserError, match="does not fit the other seeds"):
         weights.restore([tmp_path, tmp_path], [Seed(0, 0), Seed(1, 1)])

@@ -77,7 +77,8 @@ def finish(folder: Path) -> None:
 def clear(stack: Path) -> None:
     """Remove what is needed no longer once the seeds of ``stack`` are kept."""
     for path in (*stack.glob("epoch_*.pt"), stack / WHOLE):
-        path.unlink(missing_ok=True)
+        if path.is_file():
+            path.unlink()
     remove_dead_parts(stack)
 
 
