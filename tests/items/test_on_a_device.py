@@ -81,25 +81,17 @@ def all_variants() -> list[tuple[str, str, str]]:
     ]
 
 
-# What of the settings decides which code runs; the rest are numbers, or changes within a phase.
-DECIDING = {
-    *("posterior", "label_at", "code_activation", "batch_norm", "layerwise_epochs", "joint"),
-    *("alae", "second_stage", "parzen", "application", "penalty", "smoothness", "warps"),
-    *("weight_average_updates", "cluster_head_distance", "held_out_class", "fine_tuning_epochs"),
-}
-
-
-def kind_of(preset: str, item: str, variant: str) -> str:
+def kind_of(preset: str, item: str, variant: str) -> tuple[object, ...]:
+    """What decides which code runs: the rest are numbers, or changes within a phase."""
     settings = experiments().settings_of(preset, item, variant)
-    kind: dict[str, Any] = {name: bool(getattr(settings, name)) for name in DECIDING}
-    for name in ("posterior", "label_at", "batch_norm"):
-        kind[name] = getattr(settings, name)
-    kind["phases"] = sorted(k for k, v in settings.phases.model_dump().items() if v)
-    kind["labels"] = settings.labels if settings.labels in (0, 1000, "all") else "some"
-    kind["prior"] = settings.style_prior.kind if settings.style_prior else None
-    kind["application"] = settings.application.kind if settings.application else None
-    kind["penalty"] = settings.penalty.kind if settings.penalty else None
-    return repr(kind)
+    phases = tuple(sorted(k for k, v in settings.phases.model_dump().items() if v))
+    labels = settings.labels if settings.labels in (0, 1000, "all") else "some"
+    return (
+        *(phases, labels, settings.posterior, settings.label_at, settings.batch_norm),
+        *(settings.application and settings.application.kind, bool(settings.layerwise_epochs)),
+        *(bool(settings.joint), bool(settings.second_stage), bool(settings.warps)),
+        *(bool(settings.alae), bool(settings.parzen), bool(settings.cluster_head_distance)),
+    )
 
 
 def one_of_each_kind() -> list[tuple[str, str, str]]:
