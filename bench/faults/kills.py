@@ -82,6 +82,7 @@ class Victim:
             if given == "old records":
                 old_records(folder)
             else:
+                self.whole(next(case for case in TRAININGS if case.name == given))
                 source = self.root / f"whole {given}" / "results"
                 shutil.copytree(source, folder / "results", dirs_exist_ok=True)
         return folder

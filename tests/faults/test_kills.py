@@ -12,7 +12,15 @@ from bench.faults.miniature import PAGES, SEVERAL, TRAININGS, WORKERS, Case
 pytestmark = pytest.mark.faults
 
 
-@pytest.mark.parametrize("case", [*TRAININGS, *PAGES], ids=lambda case: case.name)
+# CI has time for these; `pytest -m faults` has all.
+SHORT = ("plain", "several seeds", "batch-norm", "joint, clusters", "draw a table", "report")
+CASES = [
+    pytest.param(case, id=case.name, marks=() if case.name in SHORT else pytest.mark.long)
+    for case in (*TRAININGS, *PAGES)
+]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_no_bit_differs(victim: Victim, case: Case) -> None:
     seed, tally = secrets.randbelow(10**6), Tally()
     print(f"seed {seed}")

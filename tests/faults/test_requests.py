@@ -86,6 +86,7 @@ def test_twice_with_a_process_for_each_seed(suite: Path, tmp_path: Path) -> None
         os.killpg(process.pid, signal.SIGINT)
         time.sleep(0.1)
     _, errors = process.communicate(timeout=200)
-    assert process.returncode == 130
+    # The second may end Python by the signal itself, which a shell tells as 130, too.
+    assert process.returncode in (130, -signal.SIGINT)
     assert "Traceback" not in errors
     assert not alive(process.pid)
