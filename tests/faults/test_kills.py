@@ -13,7 +13,7 @@ pytestmark = pytest.mark.faults
 
 
 # CI has time for these; `pytest -m faults` has all.
-SHORT = ("plain", "several seeds", "batch-norm", "joint, clusters", "draw a table", "report")
+SHORT = ("plain", "several seeds", "joint, clusters", "draw a table")
 CASES = [
     pytest.param(case, id=case.name, marks=() if case.name in SHORT else pytest.mark.long)
     for case in (*TRAININGS, *PAGES)
@@ -29,6 +29,7 @@ def test_no_bit_differs(victim: Victim, case: Case) -> None:
     assert tally.differing == []
 
 
+@pytest.mark.long
 def test_nor_with_a_process_for_each_seed(victim: Victim, suite: Path, tmp_path: Path) -> None:
     seed, tally = secrets.randbelow(10**6), Tally()
     print(f"seed {seed}")

@@ -51,7 +51,8 @@ def wait_for(folder: Path, pattern: str, process: "subprocess.Popen[str]") -> No
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("whole_group", [pytest.param(True, marks=pytest.mark.long), False])
+@pytest.mark.long
+@pytest.mark.parametrize("whole_group", [True, False])
 def test_snakemake_killed(victim: Victim, tmp_path: Path, whole_group: bool) -> None:
     """A second one is refused while the first runs, and unlocks the folder when that is dead."""
     wanted, _ = victim.whole(PLAIN)
