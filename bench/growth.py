@@ -27,9 +27,9 @@ from pydantic import Field
 
 from replication.base.errors import UserError
 from replication.base.places import FIGURES
+from replication.evidence.json_files import read_json
 from replication.evidence.seeds import Machine
 from replication.pages.speed import OfMachine
-from replication.pages.speed import read as read_measured
 from replication.pages.style import new_figure, not_run, save_figure
 from replication.settings.reading import known
 from replication.settings.strict import Positive, PositiveNumber, Strict
@@ -177,7 +177,7 @@ def in_own_process(name: str, value: int, options: argparse.Namespace) -> Point:
 def read(path: Path) -> Growth:
     """The stored growth; a UserError if the file is missing, damaged or of another kind."""
     remedy = "make it with python -m bench.growth"
-    growth = read_measured(path, Growth, remedy)
+    growth = read_json(path, Growth, remedy)
     if unknown := growth.series.keys() - SERIES.keys():
         raise UserError(f"{path} has an unknown series '{min(unknown)}'", remedy)
     return growth

@@ -24,12 +24,12 @@ import numpy as np
 from bench.commands import positive
 from replication.base.errors import UserError
 from replication.base.places import FIGURES
+from replication.evidence.json_files import read_json
 from replication.evidence.records import RESULTS, Record, path_of
 from replication.evidence.records import read as read_record
 from replication.evidence.seeds import Machine
 from replication.pages.minutes import along_minutes
 from replication.pages.speed import OfMachine
-from replication.pages.speed import read as read_measured
 from replication.pages.style import LINES, SMALL, new_figure, save_figure
 from replication.settings.strict import Positive, PositiveNumber, Strict
 
@@ -129,7 +129,7 @@ def run(options: argparse.Namespace) -> None:
 
 def read(path: Path) -> Quality:
     """The stored measurements; a UserError if the file is missing or damaged."""
-    return read_measured(path, Quality, "make it with python -m bench.quality")
+    return read_json(path, Quality, "make it with python -m bench.quality")
 
 
 def records_of(task: Task, results: Path) -> Iterator[tuple[str, Record | None]]:

@@ -63,8 +63,8 @@ def test_the_conda_environment_is_the_same_set_up() -> None:
 def test_the_container_installs_the_pinned_versions_of_what_it_copies() -> None:
     text = (ROOT / "container.def").read_text()
     assert "python:3.11-" in text
-    assert "-c /opt/suite/constraints.txt '/opt/suite[suite]'" in text
-    for source in re.findall(r"^    (\S+) /opt/suite/", text, re.MULTILINE):
+    assert "-c /suite/constraints.txt '/suite[suite]'" in text
+    for source in re.findall(r"^    (\S+) /suite/", text, re.MULTILINE):
         assert (ROOT / source).exists(), source
 
 

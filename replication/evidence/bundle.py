@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.settings.strict import Natural, Positive, Strict
+
+from .json_files import read_json
 
 BUNDLE = Path("weights")
 MOST_BYTES = 2_000_000  # of a file: the bundle is cloned with the code
@@ -54,22 +55,12 @@ class Bundled(Strict):
         return folder / self.preset / self.item / f"{self.variant}.safetensors"
 
 
-ENTRIES = TypeAdapter(list[Bundled])
-
-
 def entries(folder: Path = BUNDLE) -> list[Bundled]:
     """All files of the bundle; none without a manifest. A UserError where it is damaged."""
     path = folder / "manifest.json"
     if not path.exists():
         return []
-    try:
-        return ENTRIES.validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", REMEDY) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{path}: {place}: {first['msg']}", REMEDY) from None
+    return read_json(path, list[Bundled], REMEDY)
 
 
 def find(

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from replication.base.errors import UserError
 from replication.base.places import MEASURED
+from replication.evidence.json_files import read_json
 from replication.evidence.records import Record
 from replication.evidence.seeds import Machine
 from replication.evidence.statistics import paired_difference
@@ -178,20 +178,7 @@ def measured(kind: str, model: type[Measured], folder: Path = MEASURED) -> dict[
     """What ``bench.<kind>`` left, by machine; a UserError names a file that is damaged."""
     remedy = f"restore it from the repository, or run python -m bench.{kind} again"
     paths = sorted(folder.glob(f"{kind}_*.json"))
-    return {path.stem.removeprefix(f"{kind}_"): read(path, model, remedy) for path in paths}
-
-
-def read(path: Path, model: type[Measured], remedy: str) -> Measured:
-    """What a bench left in ``path``; a UserError if it is missing, damaged or of another kind."""
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", remedy) from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        problem = f"{path} is damaged: {key + ': ' if key else ''}{first['msg']}"
-        raise UserError(problem, remedy) from None
+    return {path.stem.removeprefix(f"{kind}_"): read_json(path, model, remedy) for path in paths}
 
 
 def reached(record: Record, metric: str, level: float) -> Reached | None:

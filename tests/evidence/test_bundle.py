@@ -99,7 +99,7 @@ def test_a_damaged_manifest_is_one_line(tmp_path: Path, content: bytes) -> None:
     manifest = tmp_path / "manifest.json"
     facts = json.loads(manifest.read_text())
     manifest.write_text(json.dumps([facts[0] | {"seed": "first"}]))
-    with pytest.raises(UserError, match=r"manifest.json: 0.seed"):
+    with pytest.raises(UserError, match=r"manifest.json is damaged: 0.seed"):
         bundle.entries(tmp_path)
 
 

@@ -16,9 +16,9 @@ from replication.evidence import records
 from replication.evidence.code_hash import code_hash
 from replication.training.jobs import executions, job
 from replication.training.jobs.executions import Asked
-from replication.training.jobs.keeper import Keeper
 from replication.training.jobs.variant import Variant
 from replication.training.run import Execution
+from tests.tools.cuts import cut_in_epoch
 from tests.training.test_weights import ITEM, RECORD, no_training, run, shrink
 
 FOLDERS = f".checkpoints/{ITEM}/mnist_100"
@@ -30,17 +30,8 @@ def cut(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     shrink(monkeypatch, seeds=[0], epochs=4)
 
     def cut(*arguments: str) -> None:
-        told = Keeper.epoch
-
-        def until_the_third(self: Keeper, rows: list[Any], recorded: bool) -> None:
-            if rows[0]["epoch"] == 3:
-                raise KeyboardInterrupt
-            told(self, rows, recorded)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Keeper, "epoch", until_the_third)
-            with pytest.raises(KeyboardInterrupt):
-                run("train", "--checkpoint-seconds", "0", *arguments)
+        with cut_in_epoch(3, monkeypatch):
+            run("train", "--checkpoint-seconds", "0", *arguments)
 
     return cut
 

@@ -14,6 +14,7 @@ from replication.evidence import records
 from replication.settings.schema import Seed
 from replication.training.jobs import job
 from replication.training.jobs.keeper import Keeper, stack_name
+from tests.tools.cuts import cut_in_epoch
 from tests.training.test_weights import ITEM, RECORD, run, shrink
 
 
@@ -108,17 +109,8 @@ def test_a_stack_of_sixty_seeds_is_trained_and_cut_and_gone_on_with(
 ) -> None:
     """Its folder's name says only two of them: what was begun is found by what lies in it."""
     shrink(monkeypatch, seeds=[*range(60)], epochs=2, hidden_sizes=[4])
-    told = Keeper.epoch
-
-    def until_the_second(self: Keeper, rows: list[Any], recorded: bool) -> None:
-        if rows[0]["epoch"] == 2:
-            raise KeyboardInterrupt
-        told(self, rows, recorded)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Keeper, "epoch", until_the_second)
-        with pytest.raises(KeyboardInterrupt):
-            run("train", "--stack", "--checkpoint-seconds", "0", "--precision", "bf16-products")
+    with cut_in_epoch(2, monkeypatch):
+        run("train", "--stack", "--checkpoint-seconds", "0", "--precision", "bf16-products")
     run("train", "--stack")  # in the precision that it was begun with
     record = records.read(RECORD)
     assert sizes() == [60] * 60
