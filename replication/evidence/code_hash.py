@@ -23,7 +23,7 @@ def code_hash(item: ModuleType) -> str:
     """Sixteen hexadecimal digits for the training code of ``item``."""
     tree = ast.parse(inspect.getsource(item))
     parts = [reached(tree, "train")]
-    parts += [normalised(source(module)) for module in modules_of(tree, item.__package__ or "")]
+    parts += [normalised_source(module) for module in modules_of(tree, item.__package__ or "")]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -46,7 +46,7 @@ def weights_code() -> str:
 
     What is measured of them does not count: other measures do not ask for another training.
     """
-    parts = [normalised(source(module)) for module in closure({"training.run"})]
+    parts = [normalised_source(module) for module in closure({"training.run"})]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -58,9 +58,15 @@ def closure(pending: set[str]) -> list[str]:
         if module in found or is_uncounted(module):
             continue
         found.add(module)
-        within = ".".join([PACKAGE.name, *module.split(".")[:-1]])
-        pending |= {m for node in running(source(module)) for m in imported(node, within)}
+        pending |= imports_of(module)
     return sorted(found)
+
+
+@cache  # the items of the suite share nearly all of their modules
+def imports_of(module: str) -> frozenset[str]:
+    """The modules of this package that ``module`` imports when it runs."""
+    within = ".".join([PACKAGE.name, *module.split(".")[:-1]])
+    return frozenset(m for node in running(source(module)) for m in imported(node, within))
 
 
 def is_uncounted(module: str) -> bool:
@@ -103,6 +109,11 @@ def file_of(module: str) -> Path:
 @cache
 def source(module: str) -> ast.Module:
     return ast.parse(file_of(module).read_text(encoding="utf-8"))
+
+
+@cache
+def normalised_source(module: str) -> str:
+    return normalised(source(module))
 
 
 def normalised(tree: ast.AST) -> str:

@@ -192,9 +192,12 @@ def test_a_module_counts_by_being_used_and_not_by_a_list(
     monkeypatch.setattr(module, "PACKAGE", package)
     item = import_module("replication.table2_semi_supervised")
 
+    def forget() -> None:
+        for kept in (module.source, module.imports_of, module.normalised_source, code_hash):
+            kept.cache_clear()
+
     def hashed() -> str:
-        module.source.cache_clear()
-        code_hash.cache_clear()
+        forget()
         return code_hash(item)
 
     def write(name: str, text: str) -> str:
@@ -213,8 +216,7 @@ def test_a_module_counts_by_being_used_and_not_by_a_list(
     )
     assert len({before, only_checked, used}) == 3
     assert write("training/brand_new.py", "FACTOR = 2\n") != used
-    module.source.cache_clear()
-    code_hash.cache_clear()
+    forget()
 
 
 def test_hash_is_that_of_the_code_at_the_start(load: Callable[[str], ModuleType]) -> None:

@@ -16,14 +16,13 @@ from tests.faults.conftest import PLAIN, Life
 pytestmark = pytest.mark.faults
 RECORD = Path("results/smoke/figure2_prior_matching/aae_gaussian.json")
 OTHER_DATA = """
-import sklearn.datasets as sets
-load = sets.load_digits
+import numpy
+load = numpy.loadtxt
 def other(*arguments, **named):
     found = load(*arguments, **named)
-    found.images[0, 0, 0] += 1
-    found.data[0, 0] += 1
+    found[0, 0] += 1
     return found
-sets.load_digits = other
+numpy.loadtxt = other
 """
 ENDLESS = """
 import os
