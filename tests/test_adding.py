@@ -18,6 +18,10 @@ STEP = re.compile(r"(?:`([\w./]+)`[^`\n]*:\n\n)?```(\w+)\n(.*?)```\n", re.DOTALL
 TABLE = Path("figures/smoke/table2_semi_supervised.csv")
 
 
+# One process sets the fixture up.
+pytestmark = pytest.mark.xdist_group("adding")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of one who works with the suite, after all that the page says."""

@@ -29,11 +29,20 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def planned(folder: Path, *arguments: str) -> list[str]:
-    """The outputs of the train jobs of a dry run."""
+def dry_run(folder: Path, *arguments: str) -> str:
     done = snakemake(folder, "--dry-run", *arguments)
     assert done.returncode == 0, done.stdout + done.stderr
-    lines = (done.stdout + done.stderr).splitlines()
+    return done.stdout + done.stderr
+
+
+def planned(folder: Path, *arguments: str) -> list[str]:
+    """The outputs of the train jobs of a dry run."""
+    return trainings(dry_run(folder, *arguments))
+
+
+def trainings(text: str) -> list[str]:
+    """The outputs of the train jobs in what a dry run told."""
+    lines = text.splitlines()
     return [
         lines[i + 1 + offset].split("output: ")[1].removesuffix(" (update)")
         for i, line in enumerate(lines)
@@ -61,12 +70,12 @@ def test_committed_records_plan_no_training(clone: Path) -> None:
 
 def test_a_variant_that_needs_data_is_never_trained_but_drawn_once_there(clone: Path) -> None:
     record = "results/smoke/table1_log_likelihood/tfd.json"
-    assert record not in planned(clone)
-    assert record not in snakemake(clone, "--dry-run").stdout
+    assert record not in dry_run(clone)
     (clone / record).parent.mkdir(parents=True)
     (clone / record).write_text("{}")
-    assert record not in planned(clone)
-    assert record in snakemake(clone, "--dry-run").stdout
+    told = dry_run(clone)
+    assert record in told
+    assert record not in trainings(told)
 
 
 @pytest.mark.parametrize(
@@ -133,6 +142,9 @@ def test_what_cannot_be_used_stops_everything_at_once(clone: Path, config: str, 
 RECORD = "results/smoke/table2_semi_supervised/nn_100.json"
 
 
+of_trained = pytest.mark.xdist_group("trained")  # one process sets it up
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone in which Snakemake has trained one variant."""
@@ -148,19 +160,21 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@of_trained
 def test_how_a_record_was_made_is_no_reason_to_make_it_again(trained: Path) -> None:
     """Nor is another text of the rule, as an update of the suite may bring it."""
     for config in (["device=cpu:0"], ["precision=float32"]):
-        assert RECORD not in planned(trained, "--config", *config)
+        assert RECORD not in planned(trained, RECORD, "--config", *config)
     snakefile = trained / "Snakefile"
     text = snakefile.read_text()
     snakefile.write_text(
         text.replace("tail -n 3 {log} >&2; exit 1", "tail -n 5 {log} >&2; exit 1", 1)
     )
-    assert RECORD not in planned(trained)
+    assert RECORD not in planned(trained, RECORD)
     snakefile.write_text(text)
 
 
+@of_trained
 def test_a_record_that_was_deleted_is_made_again(trained: Path) -> None:
     """Even where the report is there, which is all that the records are for."""
     report = trained / "results" / "report.html"
@@ -180,18 +194,19 @@ def changed(folder: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+@of_trained
 def test_a_seed_that_is_added_and_another_measure_leave_what_was_trained(trained: Path) -> None:
     before = json.loads((trained / RECORD).read_text())
-    assert RECORD not in planned(trained)
+    assert RECORD not in planned(trained, RECORD)
     more = "smoke: {epochs: 2, seeds: [0, 1, 2]}"
     changed(trained, "smoke: {epochs: 2}", more)
-    assert RECORD in planned(trained)
+    assert RECORD in planned(trained, RECORD)
     assert snakemake(trained, RECORD).returncode == 0
     grown = json.loads((trained / RECORD).read_text())
     assert [seed["seed"] for seed in grown["seeds"]] == [0, 1, 2]
     assert grown["seeds"][:2] == before["seeds"]
     changed(trained, more, more.replace("}", ", evaluate_every: 2}"))
-    assert RECORD in planned(trained)
+    assert RECORD in planned(trained, RECORD)
     assert snakemake(trained, RECORD).returncode == 0
     again = json.loads((trained / RECORD).read_text())
     assert again["measuring_hash"] != grown["measuring_hash"]
@@ -202,6 +217,7 @@ def test_a_seed_that_is_added_and_another_measure_leave_what_was_trained(trained
     assert snakemake(trained, RECORD).returncode == 0
 
 
+@of_trained
 def test_a_record_stays_until_its_successor_is_whole(trained: Path) -> None:
     experiments = trained / "replication" / "experiments.yaml"
     text, before = experiments.read_text(), (trained / RECORD).read_bytes()

@@ -48,6 +48,10 @@ def without_timing(path: Path) -> Any:
 RECORD = Path("results/smoke/table2_semi_supervised/mnist_100.json")
 
 
+# One process sets the fixture up.
+pytestmark = pytest.mark.xdist_group("resume")
+
+
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Any:
     folder = tmp_path_factory.mktemp("unbroken")
@@ -82,7 +86,7 @@ def test_killed_once(tmp_path: Path, unbroken: Any) -> None:
     assert killed_and_resumed(tmp_path, 0.5) == unbroken
 
 
-@pytest.mark.slow
+@pytest.mark.long  # the fault suite kills more kinds of training
 @pytest.mark.parametrize("attempt", range(2))
 def test_killed_at_a_random_moment(tmp_path: Path, unbroken: Any, attempt: int) -> None:
     assert killed_and_resumed(tmp_path, random.uniform(0, 3)) == unbroken
