@@ -5,6 +5,9 @@ Table 2's recipe; the same seeds and label draws, 20 epochs of 50,000 images. Wi
 adversaries it is no adversarial autoencoder any more; without the reconstruction as well, a
 classifier with virtual adversarial training and a balance term.
 
+The last rows ask the same of Table 2's recipe at this width and length, in the paper's order of
+phases: without D(y), without D(z), without either, without the reconstruction.
+
 Test errors are shown and chose nothing; the held-out images stand beside them.
 """
 

@@ -71,9 +71,11 @@ def differences_have_their_phases(settings: "Settings") -> None:
     differences, phases = settings.differences, settings.phases
     if differences.mean_error and not phases.reconstruction:
         raise ValueError("differences.mean_error needs phases.reconstruction")
-    for name in ("discriminator_noise_std", "saturating", "fresh_codes"):
+    for name in ("discriminator_noise_std", "saturating", "fresh_codes", "unmatched"):
         if getattr(differences, name) and not phases.discriminator:
             raise ValueError(f"differences.{name} needs phases.discriminator and generator")
+    if differences.unmatched and not (settings.style_dim and settings.infers_label):
+        raise ValueError("differences.unmatched leaves out one of two codes: style and label")
     if differences.labelled_epochs and not settings.labels:
         raise ValueError("differences.labelled_epochs needs labels")
     parts = (phases.reconstruction, phases.generator, phases.classification)

@@ -22,7 +22,7 @@ class Penalty(Strict):
 
 
 class Differences(Strict):
-    """What public replications do otherwise than the paper; none of it is on by default."""
+    """What public replications and ablations do otherwise than the paper; by default, nothing."""
 
     # The squared error averaged over pixels and images, not half of it summed over pixels.
     mean_error: bool = False
@@ -38,3 +38,5 @@ class Differences(Strict):
     # The generator's step encodes again, with new noise, instead of sharing the discriminators'
     # pass.
     fresh_codes: bool = False
+    # The code that no discriminator compares with its prior.
+    unmatched: Literal["style", "label"] | None = None

@@ -41,9 +41,11 @@ def in_order(stack: Stack, settings: Settings, streams: Streams, dataset: Datase
     if wanted.discriminator and wanted.generator:
         adversaries = (wanted.discriminator, wanted.generator)
         guided = settings.label_at == "discriminator"
-        phases.append(
-            Regularisation(stack, *adversaries, priors, guided, encoder_input, streams, differences)
+        matched = {name: p for name, p in priors.items() if name != differences.unmatched}
+        game = Regularisation(
+            stack, *adversaries, matched, guided, encoder_input, streams, differences
         )
+        phases.append(game)
     if wanted.classification:
         phases.append(Classification(stack, wanted.classification, encoder_input))
     if wanted.variational:

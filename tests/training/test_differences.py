@@ -19,6 +19,7 @@ from replication.settings.schema import Seed, Settings
 from replication.training.differences import Joint, mean_squared_error
 from replication.training.fit import Training
 from replication.training.losses import generator_loss, half_squared_error
+from replication.training.phases import Regularisation
 from tests.models.test_stack import losses_of, training_of
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 from tests.training.test_phases import Constant, moved_by
@@ -253,6 +254,12 @@ def test_training_with_departures_goes_on_from_its_state() -> None:
             {"differences": {"labelled_epochs": True}, "labels": 0, "phases": {}},
             "labelled_epochs needs labels",
         ),
+        ({"differences": {"unmatched": "style"}}, "unmatched needs phases.discriminator"),
+        ({"differences": {"unmatched": "image"}}, "differences.unmatched"),
+        (
+            {"differences": {"unmatched": "style"}, "style_dim": 0, "phases": GAME},
+            "unmatched leaves out one of two codes",
+        ),
         ({"differences": {"discriminator_noise_std": -1.0}}, "discriminator_noise_std"),
         ({"differences": {"adam": True}}, "differences.adam"),
         ({"init_std": "xavier"}, "init_std"),
@@ -266,6 +273,20 @@ def test_what_cannot_go_together_is_named_in_a_line(changes: dict[str, Any], nam
     with pytest.raises(UserError, match=named) as error:
         make_experiments({"settings": variant}).settings_of("smoke", "table9", "small")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("left", ["style", "label"])
+def test_a_code_that_is_unmatched_has_no_adversary(left: str) -> None:
+    """The game on the other code is played as before; the head of this one learns from no game."""
+    training = departing(unmatched=left)
+    (game,) = [p for p in training.phases if isinstance(p, Regularisation)]
+    (other,) = game.priors
+    assert {left, other} == {"style", "label"}
+    for batch in islice(training.batches.epoch(), 2):  # biases move from the second update on
+        moved = {".".join(part.split(".")[:3]) for part in moved_by(training, game, batch)}
+    assert f"encoder.heads.{other}" in moved
+    assert not [part for part in moved if left in part]
+    assert any(part.startswith(f"{other}_discriminator") for part in moved)
 
 
 def test_switches_may_be_combined() -> None:
