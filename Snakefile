@@ -117,11 +117,6 @@ localrules:
     report,
 
 
-# Jobs that start together would crowd one GPU. A cluster's scheduler counts its own.
-if workflow.local_exec and "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", 1)
-
-
 # Before any job: what would let every one of them fail.
 onstart:
     if workflow.local_exec:  # a cluster's machines have what this one may lack

@@ -8,12 +8,11 @@ import getpass
 import os
 import secrets
 import shutil
-import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 DAEMONS = ("munged", "slurmctld", "slurmd")
@@ -31,8 +30,6 @@ StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
-SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdLogFile={folder}/log/slurmd.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 SelectType=select/cons_tres
@@ -41,6 +38,7 @@ AccountingStorageType=accounting_storage/none
 JobAcctGatherType=jobacct_gather/none
 MpiDefault=none
 ReturnToService=2
+KillWait=5
 SlurmdParameters=config_overrides
 GresTypes=gpu
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cores} RealMemory=64000 Gres=gpu:1 State=UNKNOWN
@@ -50,30 +48,66 @@ PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 @contextmanager
 def one_node(folder: Path) -> Iterator[dict[str, str]]:
-    """Start the daemons with their state in ``folder``; the environment that finds them.
+    """Run the daemons with their state in ``folder``; the environment that finds them.
 
     The node claims a GPU that is none (/dev/null) and more memory than a machine may have, so that
-    jobs which ask for them are scheduled. A RuntimeError where a program is missing, or with the
-    logs where SLURM does not come up.
+    jobs which ask for them are scheduled. At the end jobs are cancelled and the daemons ended; a
+    kill of this process ends them, too. A RuntimeError where a program is missing, or with the logs
+    where SLURM does not come up.
     """
-    sbin = f"{os.environ['PATH']}{os.pathsep}/usr/sbin"
+    sbin = f"{os.environ['PATH']}{os.pathsep}/usr/sbin{os.pathsep}/sbin"
     programs = {name: shutil.which(name, path=sbin) for name in DAEMONS}
     if missing := [name for name, path in programs.items() if path is None]:
         raise RuntimeError(f"no {', '.join(missing)}: apt-get install slurm-wlm munge")
     environment = _prepared(folder)
-    munge = [f"--{kind}-file={folder}/munge/{kind}" for kind in ("pid", "seed", "log")]
-    munge += [f"--key-file={folder}/munge/key", f"--socket={folder}/munge/socket", "--force"]
-    try:
-        subprocess.run([str(programs["munged"]), *munge], check=True, capture_output=True)
-        for name in DAEMONS[1:]:
-            command = [str(programs[name]), "-f", environment["SLURM_CONF"]]
-            subprocess.run(command, check=True, env=environment, capture_output=True)
+    munge = [f"--{kind}-file={folder}/munge/{kind}" for kind in ("pid", "seed", "key")]
+    options = {
+        "munged": ["--foreground", "--force", f"--socket={folder}/munge/socket", *munge],
+        "slurmctld": ["-D", "-f", environment["SLURM_CONF"]],
+        "slurmd": ["-D", "-f", environment["SLURM_CONF"]],
+    }
+    with ExitStack() as running:
+        for name, program in programs.items():
+            command = [str(program), *options[name]]
+            running.enter_context(_daemon(command, environment, folder / "log" / name))
+            if name == "munged":
+                _wait_for(folder / "munge" / "socket")
         _wait_until_idle(folder, environment)
+        running.callback(_cancel_all, environment)
         yield environment
+
+
+@contextmanager
+def _daemon(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
+    """``command`` runs, in a session of its own: Ctrl-C ends it last, not first."""
+    dies_with_us = ["setpriv", "--pdeathsig", "TERM", "--"]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [*dies_with_us, *command],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield
     finally:
-        subprocess.run(["scancel", f"--user={getpass.getuser()}"], env=environment, check=False)
-        for pid in ("slurmd.pid", "slurmctld.pid", "munge/pid"):
-            _stop(folder / pid)
+        process.terminate()
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _cancel_all(environment: dict[str, str]) -> None:
+    """Cancel every job, and wait until their processes are gone."""
+    jobs = ["squeue", "--noheader", "--format=%i"]
+    subprocess.run(["scancel", f"--user={getpass.getuser()}"], env=environment, check=False)
+    for _ in range(100):
+        if not subprocess.run(jobs, env=environment, capture_output=True, check=False).stdout:
+            return
+        time.sleep(0.1)
 
 
 def _prepared(folder: Path) -> dict[str, str]:
@@ -109,28 +143,18 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _wait_for(path: Path) -> None:
+    end = time.monotonic() + 30
+    while not path.exists() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def _wait_until_idle(folder: Path, environment: dict[str, str]) -> None:
     command = ["sinfo", "--noheader", "--format=%T"]
-    for _ in range(120):
+    for _ in range(300):
         told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if told.stdout.strip() == "idle":
             return
-        time.sleep(0.5)
-    logs = [path.read_text(errors="replace")[-2000:] for path in folder.glob("log/*.log")]
+        time.sleep(0.2)
+    logs = [path.read_text(errors="replace")[-2000:] for path in folder.glob("log/*")]
     raise RuntimeError("\n".join(["SLURM did not come up; its logs:", *logs]))
-
-
-def _stop(pid_file: Path) -> None:
-    """End the daemon whose id is in ``pid_file``, if it was started."""
-    if not pid_file.exists():
-        return
-    pid = int(pid_file.read_text())
-    try:
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(40):
-            os.kill(pid, 0)
-            if ") Z " in Path(f"/proc/{pid}/stat").read_text():  # ended; nobody waits for it
-                return
-            time.sleep(0.25)
-    except (ProcessLookupError, FileNotFoundError):
-        return
