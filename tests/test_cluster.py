@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.tools.slurm import one_node
+from tests.tools.slurm import DIES_WITH_US, one_node
 from tests.tools.workflow import ROOT, SNAKEMAKE, copy_sources, environment
 
 VARIANTS = ["figure2_prior_matching/vae_gaussian", "figure2_prior_matching/vae_mixture"]
@@ -75,7 +75,7 @@ def started(command: list[str], folder: Path, slurm: dict[str, str]) -> subproce
     variables = environment(folder)
     variables["PATH"] = f"{Path(slurm['PATH'].split(':')[0])}:{variables['PATH']}"
     return subprocess.Popen(
-        command,
+        [*DIES_WITH_US, *command],
         cwd=folder,
         env={**variables, "SLURM_CONF": slurm["SLURM_CONF"]},
         stdout=subprocess.PIPE,
@@ -105,7 +105,7 @@ def test_the_documented_command_gives_a_local_run_s_bits_though_a_job_is_cancell
         local.mkdir()
         alone = [sys.executable, "-m", "replication", "train", *VARIANTS, "--preset", "smoke"]
         subprocess.run(alone, cwd=local, env=environment(ROOT), capture_output=True, check=True)
-        output = process.communicate(timeout=150)[0]
+        output = process.communicate(timeout=200)[0]
     finally:
         process.kill()
     assert process.returncode == 0, output

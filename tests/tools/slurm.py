@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+DIES_WITH_US = ["setpriv", "--pdeathsig", "TERM", "--"]  # before a command
 DAEMONS = ("munged", "slurmctld", "slurmd")
 CONFIGURATION = """\
 ClusterName=local
@@ -80,10 +81,9 @@ def one_node(folder: Path) -> Iterator[dict[str, str]]:
 @contextmanager
 def _daemon(command: list[str], environment: dict[str, str], log: Path) -> Iterator[None]:
     """``command`` runs, in a session of its own: Ctrl-C ends it last, not first."""
-    dies_with_us = ["setpriv", "--pdeathsig", "TERM", "--"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*dies_with_us, *command],
+            [*DIES_WITH_US, *command],
             env=environment,
             stdout=output,
             stderr=output,
