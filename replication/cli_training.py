@@ -82,11 +82,11 @@ def _train(item: str, options: argparse.Namespace) -> None:
     variant, seeds = _variant_and_seeds(item, options)
     path = variant.record
     check_writable(path.parent)  # before hours of training rather than after them
-    from .training.jobs import job, provenance  # torch takes seconds to import
+    from .training.jobs import cards, job  # torch takes seconds to import
 
     before = records.read(path) if path.exists() else None
     device = variant.execution.device
-    provenance.check_device(device)
+    cards.use_device(device)
     left = pending = variant.pending(seeds)
     new = [seed for seed in pending if variant.kept(seed) is None]
     on_cpu = device.startswith("cpu")

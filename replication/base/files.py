@@ -3,7 +3,7 @@
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -109,3 +109,20 @@ def locked(path: Path, purpose: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def hold_first_free(paths: Iterable[Path]) -> int | None:
+    """Lock the first of ``paths`` that no process has, until this one ends; its number.
+
+    None if others have them all, or where there can be no locks.
+    """
+    for number, path in enumerate(paths):
+        handle = None
+        with suppress(OSError):
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return number  # the handle stays open
+        if handle is not None:
+            os.close(handle)
+    return None

@@ -53,7 +53,7 @@ def test_on_a_gpu_all_seeds_are_stacked_unless_told_otherwise(
     """The training itself is left out: there may be no GPU."""
     shrink(monkeypatch, seeds=[*range(5)])
     asked = []
-    monkeypatch.setattr("replication.training.jobs.provenance.check_device", lambda name: None)
+    monkeypatch.setattr("replication.training.jobs.cards.use_device", lambda name: None)
     monkeypatch.setattr(job, "train", lambda variant, seeds, most, pace: asked.append(most))
     monkeypatch.setattr(job, "assemble", lambda *arguments, **named: False)
     for arguments in ((), ("--stack",), ("--stack", "3")):

@@ -10,8 +10,9 @@ from replication.settings.schema import Seed
 from replication.training.run import Execution
 
 from .arithmetic import PRECISIONS, check_precision
+from .cards import use_device
 from .keeper import seed_names, stacked_in
-from .provenance import check_device, precision_of
+from .provenance import precision_of
 from .variant import Variant
 from .weights import finish, is_kept
 
@@ -86,7 +87,7 @@ def begun_with(variant: Variant, seeds: Sequence[Seed]) -> list[Execution]:
 
 def _check_begun(variant: Variant, execution: Execution) -> None:
     try:
-        check_device(execution.device)
+        use_device(execution.device)
     except UserError:
         problem = f"{variant} was begun on {execution.device}, which is not here"
         raise UserError(problem, "go on there, or train it anew with --device cpu") from None

@@ -23,11 +23,12 @@ from replication.training.run import Outcome, Run
 
 from .arithmetic import set_arithmetic
 from .arrays import arrays_of
+from .cards import use_device
 from .keeper import Keeper, stack_name
 from .media import sheets
 from .predictions import predictions
 from .progress import Progress
-from .provenance import check_device, environment
+from .provenance import environment
 from .stored import Finished, read
 from .tracking import Tracker, check_mode
 from .variant import Variant
@@ -51,7 +52,7 @@ def train(variant: Variant, seeds: Sequence[Seed], most: int, pace: Pace | None 
     """
     execution, pace = variant.execution, pace or Pace()
     check_mode()
-    check_device(execution.device)
+    use_device(execution.device)
     if seeds:
         set_arithmetic(execution)
         check_writable(variant.root)
