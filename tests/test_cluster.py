@@ -15,6 +15,7 @@ import pytest
 from tests.tools.slurm import DIES_WITH_US, one_node
 from tests.tools.workflow import ROOT, SNAKEMAKE, copy_sources, environment
 
+PAGE = ROOT / "docs" / "going-further.md"
 VARIANTS = ["figure2_prior_matching/vae_gaussian", "figure2_prior_matching/vae_mixture"]
 CUT = VARIANTS[0]
 RECORDS = [f"results/smoke/{variant}.json" for variant in VARIANTS]
@@ -28,8 +29,7 @@ Executor.next_seconds_between_status_checks = property(lambda self: 1, lambda se
 
 def documented(*config: str) -> list[str]:
     """The documentation's command for a cluster, with another ``--config``."""
-    page = (ROOT / "docs" / "going-further.md").read_text()
-    (command,) = set(re.findall(r"`(snakemake [^`]*profiles/slurm[^`]*)`", page))
+    (command,) = set(re.findall(r"`(snakemake [^`]*profiles/slurm[^`]*)`", PAGE.read_text()))
     words = shlex.split(command)
     place = words.index("--config")
     assert words[place + 1 :] == ["preset=paper", "device=cuda"]
@@ -122,7 +122,9 @@ def test_the_documented_command_gives_a_local_run_s_bits_though_a_job_is_cancell
 def test_jobs_for_gpus_wait_in_the_cluster_s_queue_and_not_for_one_another(
     slurm: dict[str, str], tmp_path: Path
 ) -> None:
-    command = [*documented("preset=smoke", "device=cuda"), "--", *RECORDS]
+    memory = ["--set-resources", "train:mem_mb=64000"]
+    assert f"`{' '.join(memory)}`" in PAGE.read_text()
+    command = [*documented("preset=smoke", "device=cuda"), *memory, "--", *RECORDS]
     process = started(command, clone(tmp_path), slurm)
 
     def queued() -> list[str]:
@@ -135,5 +137,5 @@ def test_jobs_for_gpus_wait_in_the_cluster_s_queue_and_not_for_one_another(
         process.communicate(timeout=60)
     finally:
         process.kill()
-    assert [job.split() for job in jobs] == [["gres:gpu:1", "8000M"]] * len(RECORDS)
+    assert [job.split() for job in jobs] == [["gres:gpu:1", "62.50G"]] * len(RECORDS)
     assert told(slurm, "squeue", "--noheader", "--states=PENDING,RUNNING") == []

@@ -1,6 +1,8 @@
 """The workflow: what it plans, when it plans nothing, and how it refuses bad settings."""
 
 import json
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -139,6 +141,14 @@ def test_what_cannot_be_used_stops_everything_at_once(clone: Path, config: str, 
     assert not (clone / "results").exists()
 
 
+APPTAINER = """#!/bin/sh
+if [ "$1" = --version ]; then
+    echo apptainer version 1.3.4
+else
+    echo "$@" > asked
+    echo "{}" > results/smoke/table2_semi_supervised/nn_100.json
+fi
+"""
 RECORD = "results/smoke/table2_semi_supervised/nn_100.json"
 
 
@@ -252,3 +262,23 @@ def test_one_setting_replans_its_variant_alone(made: Path) -> None:
     experiments.write_text(text)
     (made / "replication" / "published.yaml").touch()
     assert planned(made) == before, "a published number replans drawings, never training"
+
+
+@pytest.mark.slow
+def test_the_documented_words_for_apptainer_train_in_the_container(clone: Path) -> None:
+    """A pretended Apptainer, which says what it was asked for, and makes the record."""
+    page = (ROOT / "docs" / "going-further.md").read_text()
+    (words,) = re.findall(r"`(--sdm apptainer [^`]*)`", page)
+    program = clone / "bin" / "apptainer"
+    program.parent.mkdir()
+    program.write_text(APPTAINER)
+    program.chmod(0o755)
+    (clone / "container.sif").touch()
+    variables = environment(clone) | {"REPLICATION_DATA": "/some/data"}
+    variables["PATH"] = f"{program.parent}{os.pathsep}{variables['PATH']}"
+    command = f"{SNAKEMAKE} --cores 1 {words} --config preset=smoke -- {RECORD}"
+    subprocess.run(command, shell=True, cwd=clone, env=variables, check=True, timeout=100)
+    asked = (clone / "asked").read_text()
+    assert asked.startswith(f"exec --home {clone} --nv --bind /some/data ")
+    assert " container.sif bash -c " in asked
+    assert "python -m replication train table2_semi_supervised/nn_100 --preset smoke" in asked
