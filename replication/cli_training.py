@@ -107,7 +107,7 @@ def _train(item: str, options: argparse.Namespace) -> None:
 def _told(record: records.Record) -> str:
     """What a record is, in a few words: seeds, precision, device."""
     seeds = ", ".join(str(seed.seed) for seed in record.seeds)
-    made = [(s.provenance.precision, s.provenance.device) for s in record.seeds]
+    made = [(s.provenance.precision, s.provenance.place) for s in record.seeds]
     diverged = sum(seed.status == "diverged" for seed in record.seeds)
     words = [f"seed{'s' * (len(record.seeds) > 1)} {seeds}"]
     words += [" and ".join(dict.fromkeys(names)) for names in zip(*made, strict=True)]

@@ -42,9 +42,15 @@ class Provenance(Machine):
     updates: Natural
     stacked: Positive  # how many seeds shared the stack
     precision: str
+    captured: bool = False  # updates were replayed from a CUDA graph; not in older records
     wandb_id: str | None
     # In their order, where there was more than one: training was cut, or it was measured again.
     processes: Annotated[list[Process], Field(default_factory=list)]
+
+    @property
+    def place(self) -> str:
+        """The device, and how its updates were launched where that is told."""
+        return f"{self.device}, captured updates" if self.captured else self.device
 
 
 class SeedResult(Strict):

@@ -82,7 +82,7 @@ def row(own: Quick, record: Record) -> str:
     values, minutes = record.values(METRIC), times(record)
     target = published().items[own.beside].targets[own.variant]
     machines = dict.fromkeys(
-        f"{made.device}, {threads(made.threads)}, {made.precision}"
+        f"{made.place}, {threads(made.threads)}, {made.precision}"
         for made in (seed.provenance for seed in record.seeds)
     )
     error = f"{replace(number(values), counted=True)}; {spread(values, 2)}"

@@ -176,7 +176,7 @@ def of_groups(seeds: Sequence[str], cells: Sequence[str]) -> str:
 
 def machine(seed: SeedResult) -> str:
     made = seed.provenance
-    return f"{made.device}, {made.threads} thread(s), {made.precision}, torch {made.torch}"
+    return f"{made.place}, {made.threads} thread(s), {made.precision}, torch {made.torch}"
 
 
 def commit(seed: SeedResult) -> str:

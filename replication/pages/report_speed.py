@@ -277,7 +277,7 @@ def trained_on(record: Record) -> str:
     """Device, precision and threads of the seeds; what differs is all named."""
     made = [seed.provenance for seed in record.seeds]
     ways = [
-        f"{m.device}, {m.precision}, {m.threads} thread(s)"
+        f"{m.place}, {m.precision}, {m.threads} thread(s)"
         + (f", {m.stacked} seeds stacked" if m.stacked > 1 else "")
         for m in made
     ]

@@ -129,6 +129,11 @@ class Captured:
         self.is_on = is_captured(streams.device)
         self.kinds: dict[Hashable, Kind] = {}
 
+    @property
+    def replays(self) -> bool:
+        """Whether there is a graph, so that updates are replayed."""
+        return any(kind.outputs is not None for kind in self.kinds.values())
+
     def __call__(self, branch: Hashable, *inputs: Tensor) -> Losses:
         """One update with ``inputs``.
 

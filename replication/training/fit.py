@@ -134,10 +134,11 @@ class Batches:
 
 @dataclass
 class Fitted:
-    """The history of each seed, and whether it stayed finite."""
+    """The history of each seed, whether it stayed finite, and whether a graph was replayed."""
 
     histories: list[list[Row]]
     diverged: list[bool] = field(default_factory=list)
+    captured: bool = False
 
     def add(self, losses: dict[str, Tensor]) -> None:
         """Put ``losses`` [S] of what was trained last into each seed's last row."""
@@ -275,6 +276,7 @@ def fit(
         state_after = partial(_state, training, fitted, epoch + 1)
         monitor.checkpoint(epoch + 1, state_after)
     training.finish()
+    fitted.captured = training.captured.replays
     return fitted
 
 

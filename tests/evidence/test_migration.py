@@ -29,6 +29,7 @@ def test_an_old_record_is_read_as_a_new_one(old: Path) -> None:
     before, record = json.loads(old.read_text()), records.read(old)
     assert (before["schema_version"], record.schema_version) == (1, 2)
     assert record.settings.hidden_sizes == before["settings"]["hidden"]
+    assert not any(seed.provenance.captured for seed in record.seeds)
     assert record.settings.svm_images == before["settings"]["alae"]["classified"]
     assert record.training_hash == record.settings.training_hash()
     assert record.measuring_hash == record.settings.measuring_hash()

@@ -1,12 +1,18 @@
 """What a record says of the checkout that it was made in."""
 
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from replication.evidence import records
+from replication.pages.report_evidence import machine
 from replication.training.jobs import provenance
 from replication.training.run import Execution
+from tests.tools.tape import Tape, captured_on_tape
+from tests.training.test_capture_logic import Broken
+from tests.training.test_weights import RECORD, run, shrink
 
 FILES = (
     "training/code.py",
@@ -57,3 +63,23 @@ def test_an_archive_inside_another_repository_has_no_commit(
     monkeypatch.setattr(provenance, "__file__", str(unpacked))
     made = provenance.environment(Execution())
     assert (made["commit"], made["dirty"]) == ("", False)
+
+
+@pytest.mark.parametrize(("graph", "captured"), [(Tape, True), (Broken, False), (None, False)])
+def test_a_record_says_whether_updates_were_replayed_from_a_captured_graph(
+    workdir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    graph: type | None,
+    captured: bool,
+) -> None:
+    """On a tape instead of a GPU; a record that is measured again says it, too."""
+    shrink(monkeypatch, seeds=[0])
+    with captured_on_tape(graph) if graph else nullcontext():
+        run("train")
+    run("measure")
+    (seed,) = records.read(RECORD).seeds
+    assert seed.provenance.captured is captured
+    assert ("captured updates" in machine(seed)) is captured
+    stored = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stored")]
+    assert [", captured updates)" in line for line in stored] == [captured] * 2

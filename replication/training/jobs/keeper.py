@@ -132,7 +132,7 @@ class Keeper(Monitor):
                 tracker.log(row)
 
     def keep(self, kept: Kept) -> None:
-        self._told = self._tell()
+        self._told = self._tell() | {"captured": kept.fitted.captured}
         weights.keep(self._variant.folder, self._folder, self._seeds, kept, self._told)
 
     def _tell(self) -> dict[str, Any]:

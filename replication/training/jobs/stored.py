@@ -39,6 +39,7 @@ class Told(Machine):
     precision: str
     seconds: Seconds
     core_seconds: Seconds | None = None
+    captured: bool = False
     stacked: Positive
     data: str
     code: str = ""
