@@ -226,7 +226,7 @@ def test_weights_that_version_0_2_0_kept_are_found(
     (folder,) = Path(FOLDERS).iterdir()
     path = folder / "seed_0_labels_0.fitted"
     content = sealed.load(path)
-    for name in ("code", "stack", "processes"):
+    for name in ("code", "stack", "processes", "captured"):
         del content["told"][name]
     sealed.save(path, content)
     settings, _, execution = folder.name.split("-")
