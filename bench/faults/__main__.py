@@ -20,8 +20,8 @@ import torch
 
 from bench.machine import machine, store
 
-from .kills import Commands, Tally, Victim
-from .miniature import PAGES, SEVERAL, TRAININGS, WORKERS, miniature
+from .kills import ANEW, Commands, Tally, Victim
+from .miniature import PAGES, SEVERAL, TRAININGS, USES, WORKERS, miniature
 
 CPU = torch.device("cpu")
 
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(f"--seed {seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="faults-"))
-    result = measured(root, options.kills, options.commands, options.minutes, seed)
+    result = measured(root, options.kills, options.anew, options.minutes, seed)
     print(store("faults", result, CPU, options.out))
     for line in result["differing"]:
         print(line)
@@ -46,47 +46,47 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     top.add_argument("--kills", type=int, default=1000, help="at least (1000)")
-    top.add_argument("--commands", type=int, default=10, help="lives of whole commands (10)")
+    anew = "share of kills of commands that are processes started anew, no forks (0.1)"
+    top.add_argument("--anew", type=float, default=0.1, help=anew)
     top.add_argument("--minutes", type=float, default=60, help="at most (60)")
     top.add_argument("--seed", type=int, help="of the randomness (drawn, and printed)")
     top.add_argument("--out", type=Path, help="where to store the figures (bench/results/)")
     return top
 
 
-def measured(root: Path, kills: int, commands: int, minutes: float, seed: int) -> dict[str, Any]:
+def measured(root: Path, kills: int, anew: float, minutes: float, seed: int) -> dict[str, Any]:
     """So many kills, a life of each case in turn, until time is over; the figures to store."""
-    began = time.monotonic()
+    began, about = time.monotonic(), machine(CPU)  # now: a commit may come meanwhile
     chance = random.Random(seed)
-    cases = [*TRAININGS, *PAGES]
+    cases = [*TRAININGS, *USES, *PAGES]
     tallies = {case.name: Tally() for case in [*cases, WORKERS]}
     suite, work = miniature(root / "suite"), root / "work"
     work.mkdir()
 
+    def done() -> Counter[str]:
+        return sum((tally.kills for tally in tallies.values()), Counter())
+
     def is_over() -> bool:
-        done = sum(tally.kills.total() for tally in tallies.values())
-        return done >= kills or time.monotonic() - began > 60 * minutes
+        return done().total() >= kills or time.monotonic() - began > 60 * minutes
 
     with Victim(suite, work) as victim:
-        for case in cases:
-            victim.whole(case)
-        wanted, _ = victim.whole(SEVERAL)
-        people = Commands(suite, work)
-        for number in itertools.count():
+        people, started_anew = Commands(victim), itertools.cycle([WORKERS, *cases])
+        for case in itertools.cycle(cases):
             if is_over():
                 break
-            if number < commands:
-                people.live(WORKERS, wanted, chance, tallies[WORKERS.name])
-            for case in TRAININGS if number % 4 else cases:
-                victim.live(case, chance, tallies[case.name])
+            victim.live(case, chance, tallies[case.name])
+            if done()[ANEW] < anew * done().total():
+                other = next(started_anew)
+                wanted, _ = victim.whole(SEVERAL if other == WORKERS else other)
+                people.live(other, wanted, chance, tallies[other.name])
     for name, tally in tallies.items():
         tell(name, tally)
-    by_kind = sum((tally.kills for tally in tallies.values()), Counter())
     return {
-        "machine": machine(CPU),
+        "machine": about,
         "date": time.strftime("%Y-%m-%d"),
         "seed": seed,
         "minutes": round((time.monotonic() - began) / 60, 1),
-        "kills": dict(by_kind),
+        "kills": dict(done()),
         "of": {name: tally.kills.total() for name, tally in tallies.items()},
         "lives": sum(tally.lives for tally in tallies.values()),
         "differing": [line for tally in tallies.values() for line in tally.differing],
