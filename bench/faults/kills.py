@@ -157,7 +157,7 @@ class Commands:
         self.victim = victim
 
     def live(
-        self, case: Case, wanted: dict[str, str], chance: random.Random, tally: Tally, most: int = 4
+        self, case: Case, wanted: dict[str, str], chance: random.Random, tally: Tally, most: int = 6
     ) -> None:
         """One life of ``case``, which is to leave the bits ``wanted``."""
         tally.lives += 1
