@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ import torch
 from bench.machine import machine, store
 
 from .kills import ANEW, Commands, Tally, Victim
-from .miniature import PAGES, SEVERAL, TRAININGS, USES, WORKERS, miniature
+from .miniature import PAGES, SEVERAL, TRAININGS, USES, WORKERS, Case, miniature
 
 CPU = torch.device("cpu")
 
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(f"--seed {seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="faults-"))
-    result = measured(root, options.kills, options.anew, options.minutes, seed)
+    result = measured(root, options, seed)
     print(store("faults", result, CPU, options.out))
     for line in result["differing"]:
         print(line)
@@ -48,37 +50,35 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--kills", type=int, default=1000, help="at least (1000)")
     anew = "share of kills of commands that are processes started anew, no forks (0.1)"
     top.add_argument("--anew", type=float, default=0.1, help=anew)
+    top.add_argument("--at-once", type=int, default=1, help="processes whose forks are killed (1)")
     top.add_argument("--minutes", type=float, default=60, help="at most (60)")
     top.add_argument("--seed", type=int, help="of the randomness (drawn, and printed)")
     top.add_argument("--out", type=Path, help="where to store the figures (bench/results/)")
     return top
 
 
-def measured(root: Path, kills: int, anew: float, minutes: float, seed: int) -> dict[str, Any]:
-    """So many kills, a life of each case in turn, until time is over; the figures to store."""
+def measured(root: Path, options: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """So many kills as the ``options`` say, or until time is over; the figures to store."""
     began, about = time.monotonic(), machine(CPU)  # now: a commit may come meanwhile
-    chance = random.Random(seed)
     cases = [*TRAININGS, *USES, *PAGES]
     tallies = {case.name: Tally() for case in [*cases, WORKERS]}
-    suite, work = miniature(root / "suite"), root / "work"
-    work.mkdir()
-
-    def done() -> Counter[str]:
-        return sum((tally.kills for tally in tallies.values()), Counter())
+    suite = miniature(root / "suite")
 
     def is_over() -> bool:
-        return done().total() >= kills or time.monotonic() - began > 60 * minutes
+        enough = count(tallies.values()).total() >= options.kills
+        return enough or time.monotonic() - began > 60 * options.minutes
 
-    with Victim(suite, work) as victim:
-        people, started_anew = Commands(victim), itertools.cycle([WORKERS, *cases])
-        for case in itertools.cycle(cases):
-            if is_over():
-                break
-            victim.live(case, chance, tallies[case.name])
-            if done()[ANEW] < anew * done().total():
-                other = next(started_anew)
-                wanted, _ = victim.whole(SEVERAL if other == WORKERS else other)
-                people.live(other, wanted, chance, tallies[other.name])
+    threads = []
+    with ThreadPoolExecutor(options.at_once) as pool:
+        for number in range(options.at_once):
+            # Each its own cases, so that nothing is counted by two at the same time.
+            own = [*cases[number :: options.at_once], *([] if number else [WORKERS])]
+            work, chance = root / f"work {number}", random.Random(f"{seed} {number}")
+            work.mkdir()
+            task = (Victim(suite, work), own, chance, tallies, options.anew, is_over)
+            threads.append(pool.submit(kill, *task))
+    for thread in threads:
+        thread.result()
     for name, tally in tallies.items():
         tell(name, tally)
     return {
@@ -86,11 +86,39 @@ def measured(root: Path, kills: int, anew: float, minutes: float, seed: int) -> 
         "date": time.strftime("%Y-%m-%d"),
         "seed": seed,
         "minutes": round((time.monotonic() - began) / 60, 1),
-        "kills": dict(done()),
+        "kills": dict(count(tallies.values())),
         "of": {name: tally.kills.total() for name, tally in tallies.items()},
         "lives": sum(tally.lives for tally in tallies.values()),
         "differing": [line for tally in tallies.values() for line in tally.differing],
     }
+
+
+def kill(
+    victim: Victim,
+    cases: Sequence[Case],
+    chance: random.Random,
+    tallies: dict[str, Tally],
+    anew: float,
+    is_over: Callable[[], bool],
+) -> None:
+    """A life of each of ``cases`` in turn, and of processes started anew their share of kills."""
+    people, others = Commands(victim), itertools.cycle(cases[::-1])
+    own = [tallies[case.name] for case in cases]
+    with victim:
+        for case in itertools.cycle(case for case in cases if case != WORKERS):
+            if is_over():
+                break
+            victim.live(case, chance, tallies[case.name])
+            kills = count(own)
+            if kills[ANEW] < anew * kills.total():
+                other = next(others)
+                wanted, _ = victim.whole(SEVERAL if other == WORKERS else other)
+                people.live(other, wanted, chance, tallies[other.name])
+
+
+def count(tallies: Iterable[Tally]) -> Counter[str]:
+    """The kills by kind."""
+    return sum((tally.kills for tally in tallies), Counter())
 
 
 def tell(name: str, tally: Tally) -> None:
