@@ -104,3 +104,11 @@ def test_the_report_shows_them_or_the_command_that_counts(tmp_path: Path) -> Non
     assert "&lt;b&gt;report&lt;/b&gt;" in html
     assert "930 refused, 2 errors" in html
     assert "&lt;i&gt;record&lt;/i&gt;" in html
+
+
+def test_the_figures_of_this_repository_are_whole() -> None:
+    kills, damage = reliability()
+    assert kills.found
+    assert damage.found
+    assert all("no bit differs" in found.sentence for found in kills.found)
+    assert all(found.sentence.endswith(" 0 errors.") for found in damage.found)
