@@ -170,6 +170,22 @@ def test_output_that_cannot_be_written(suite: Path, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (2, told)
 
 
+def test_output_that_nobody_reads_any_more(suite: Path, tmp_path: Path) -> None:
+    """As with ``head``, which has enough after ten lines."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "replication", "list"],
+        cwd=tmp_path,
+        env=environment(suite),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 @pytest.mark.parametrize("method", ["log", "finish"])
 def test_a_tracker_that_hangs(victim: Victim, suite: Path, tmp_path: Path, method: str) -> None:
     """So does what it does when Python ends: a process of its own shows that it ends, too."""
