@@ -39,7 +39,7 @@ lint: setup
 
 # In an environment of its own: it is no part of the suite, and needs the network.
 audit: .venv/audit/ready
-	.venv/audit/bin/pip-audit --no-deps --disable-pip -r constraints.txt
+	.venv/audit/bin/pip-audit --strict --no-deps --disable-pip -r constraints.txt
 
 .venv/audit/ready:
 	$(PYTHON) -m venv .venv/audit

@@ -40,7 +40,7 @@ from replication.data import emnist, idx, matlab, own
 from replication.evidence import arrays, bundle, records, run_kind, verdicts
 from replication.evidence.lineage import Lineage
 from replication.evidence.published import Published
-from replication.pages import speed
+from replication.pages import report_reliability, speed
 from replication.pages.curves import chart_of
 from replication.pages.drawing import Drawing
 from replication.pages.minutes import along_minutes
@@ -161,13 +161,11 @@ def of_the_report() -> Iterator[Reader]:
         ("step", speed.Step),
         ("rivals", speed.Rivals),
         ("precision", speed.Precision),
+        ("faults", report_reliability.Faults),
     ):
         values = json.loads(next(folder.glob(f"{kind}_*.json")).read_text())
-
-        def read(path: Path, kind: str = kind, model: Any = model) -> object:
-            return speed.measured(kind, model, path.parent)
-
         make = partial(json_bytes, values=values)
+        read = partial(read_bench, kind=kind, model=model)
         yield Reader(f"bench {kind}", 120, f"{kind}_cpu.json", make, read)
     values = json.loads(next(folder.glob("growth_*.json")).read_text())
     make = partial(json_bytes, values=values)
@@ -176,12 +174,21 @@ def of_the_report() -> Iterator[Reader]:
     values = {"machine": values["machine"], "seeds": 1, "baselines": [baseline]}
     make = partial(json_bytes, values=values)
     yield Reader("bench quality", 120, "quality.json", make, quality.read)
+    readers = {"idx": {"inputs": 3, "refused": 2, "errors": 0}}
+    values = {"machine": values["machine"], "date": "2026-11-28", "seed": 1, "seconds": 9}
+    make = partial(json_bytes, values={**values, "readers": readers})
+    read_figures = partial(read_bench, kind="readers", model=report_reliability.Readers)
+    yield Reader("bench readers", 120, "readers_cpu.json", make, read_figures)
     texts = {"csv": table_bytes(), "md": b"**A table**\n\n| a | b |\n|---|---|\n\nA note.\n"}
     for ending, content in texts.items():
         make = partial(file_bytes, content=content)
         yield Reader(f"table .{ending}", 500, f"table.{ending}", make, read_both)
     make = partial(file_bytes, content=small_png())
     yield Reader("picture", 400, "figure.png", make, read_picture)
+
+
+def read_bench(path: Path, kind: str, model: type[speed.OfMachine]) -> object:
+    return speed.measured(kind, model, path.parent)
 
 
 def read_both(path: Path) -> object:

@@ -2,14 +2,13 @@
 
     python -m bench.readers --inputs 100000 --seed 1
 
-Prints how many inputs each reader got and how many it refused, and writes
-results/reliability/readers.json. A value is what the input, damaged as it is, may still mean; one
+Prints how many inputs each reader got and how many it refused, and stores that in bench/results/,
+which the report shows. A value is what the input, damaged as it is, may still mean; one
 line is a UserError without a line break. Anything else is an error, and its input is kept in the
 folder that is named then: another exception, more than 20 seconds, the death of the process.
 """
 
 import argparse
-import json
 import os
 import signal
 import sys
@@ -29,11 +28,10 @@ import torch
 
 from bench.commands import positive
 from bench.every_reader import Reader, readers
-from bench.machine import machine
+from bench.machine import machine, store
 from replication.base.errors import UserError
-from replication.base.files import write_atomically
 
-FIGURES = Path("results/reliability/readers.json")
+CPU = torch.device("cpu")
 PATIENCE = 20  # seconds for an input
 
 
@@ -112,20 +110,14 @@ def _too_slow(number: int, frame: FrameType | None) -> None:
 def figures(
     found: dict[str, Count], seed: int, seconds: float, machine: dict[str, Any]
 ) -> dict[str, Any]:
-    """What the report shows, with date and machine; each reader with the commit that was tried."""
-    rows = {
-        name: {
-            "inputs": c.inputs,
-            "refused": c.refused,
-            "errors": len(c.errors),
-            "commit": machine["commit"],
-        }
-        for name, c in found.items()
+    """What the report shows."""
+    readers = {
+        name: {"inputs": count.inputs, "refused": count.refused, "errors": len(count.errors)}
+        for name, count in found.items()
     }
-    total = {key: sum(row[key] for row in rows.values()) for key in ("inputs", "refused", "errors")}
     date = datetime.now(UTC).date().isoformat()
-    about = {"date": date, "seed": seed, "seconds": round(seconds)}
-    return {**about, **total, "machine": machine, "readers": rows}
+    about = {"machine": machine, "date": date, "seed": seed, "seconds": round(seconds)}
+    return about | {"readers": readers}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -133,18 +125,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--inputs", type=positive, default=10000, help="in all, about (10000)")
     parser.add_argument("--seed", type=int, default=1, help="of the damage (1)")
     parser.add_argument("--only", action="append", default=[], help="a reader's name (all)")
-    parser.add_argument("--out", type=Path, default=FIGURES, help=f"the figures ({FIGURES})")
+    out = "where to store the figures (bench/results/; nowhere with --only)"
+    parser.add_argument("--out", type=Path, help=out)
     options = parser.parse_args(arguments)
     folder, started = Path(tempfile.mkdtemp(prefix="readers-")), time.monotonic()
     os.environ["REPLICATION_DATA"] = str(folder)
-    about = machine(torch.device("cpu"))  # before: a commit may come meanwhile
+    about = machine(CPU)  # before: a commit may come meanwhile
     found = run(options.inputs, options.seed, folder, options.only)
     values = figures(found, options.seed, time.monotonic() - started, about)
-    print(f"{values['inputs']} inputs, {values['errors']} errors, {values['seconds']} s; {folder}")
+    inputs = sum(count.inputs for count in found.values())
+    errors = sum(len(count.errors) for count in found.values())
+    print(f"{inputs} inputs, {errors} errors, {values['seconds']} s; {folder}")
     if not options.only:
-        write_atomically(options.out, (json.dumps(values, indent=1) + "\n").encode())
-        print(options.out)
-    return 1 if values["errors"] else 0
+        print(store("readers", values, CPU, options.out))
+    return 1 if errors else 0
 
 
 if __name__ == "__main__":

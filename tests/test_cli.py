@@ -121,6 +121,7 @@ def test_no_better_than_the_mean_image_is_said(
         (["train", "--variant", "mnist_100", "--seeds", "7"], "7"),
         (["train", "--variant", "mnist_100", "--device", "cuda:99"], "cuda:99"),
         (["train", "--variant", "mnist_100", "--device", "gpu"], "gpu"),
+        (["train", "--variant", "mnist_100", "--device", "meta"], "meta"),
         (["draw", "--preset", "nosuch"], "nosuch"),
     ],
 )
@@ -131,6 +132,11 @@ def test_what_is_unknown_is_named(
     assert line.startswith("error: ")
     assert named in line
     assert list(workdir.rglob("*.json")) == []
+
+
+def test_seeds_that_are_no_numbers_are_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    line = exits(capsys, 2, "train", "--variant", "mnist_100", "--seeds", "a")
+    assert line.endswith("argument --seeds: 'a' is no list of seeds such as 0,2")
 
 
 def test_missing_data(

@@ -1,6 +1,8 @@
 """No code of the suite runs code out of a file, or hands text to a shell."""
 
 import ast
+import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,3 +117,17 @@ def test_no_template_switches_escaping_off(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "|safe" not in text.replace(" ", "")
     assert "autoescape" not in text
+
+
+def test_what_the_suite_stands_on_is_told_with_its_pinned_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    asked = [*project["dependencies"], *project["optional-dependencies"]["suite"]]
+    direct = [re.split(r"[^a-z0-9-]", requirement)[0] for requirement in asked]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned: dict[str, str] = {}
+    for line in lines:  # the first where there are several: of the oldest Python
+        name, _, version = line.partition(" ;")[0].partition("==")
+        pinned.setdefault(name, version)
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| ([a-z0-9-]+) \| ([0-9.]+) \|", text, re.MULTILINE))
+    assert told == {name: pinned[name] for name in direct}

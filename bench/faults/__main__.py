@@ -13,6 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ import torch
 
 from bench.machine import machine, store
 
-from .kills import Commands, Tally, Victim
-from .miniature import PAGES, SEVERAL, TRAININGS, WORKERS, miniature
+from .kills import ANEW, Commands, Tally, Victim
+from .miniature import PAGES, SEVERAL, TRAININGS, USES, WORKERS, Case, miniature
 
 CPU = torch.device("cpu")
 
@@ -32,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     seed = secrets.randbelow(10**6) if options.seed is None else options.seed
     print(f"--seed {seed}", flush=True)
     root = Path(tempfile.mkdtemp(prefix="faults-"))
-    result = measured(root, options.kills, options.commands, options.minutes, seed)
+    result = measured(root, options, seed)
     print(store("faults", result, CPU, options.out))
     for line in result["differing"]:
         print(line)
@@ -46,51 +48,77 @@ def main(arguments: list[str] | None = None) -> int:
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     top.add_argument("--kills", type=int, default=1000, help="at least (1000)")
-    top.add_argument("--commands", type=int, default=10, help="lives of whole commands (10)")
+    anew = "share of kills of commands that are processes started anew, no forks (0.1)"
+    top.add_argument("--anew", type=float, default=0.1, help=anew)
+    top.add_argument("--at-once", type=int, default=1, help="processes whose forks are killed (1)")
     top.add_argument("--minutes", type=float, default=60, help="at most (60)")
     top.add_argument("--seed", type=int, help="of the randomness (drawn, and printed)")
     top.add_argument("--out", type=Path, help="where to store the figures (bench/results/)")
     return top
 
 
-def measured(root: Path, kills: int, commands: int, minutes: float, seed: int) -> dict[str, Any]:
-    """So many kills, a life of each case in turn, until time is over; the figures to store."""
-    began = time.monotonic()
-    chance = random.Random(seed)
-    cases = [*TRAININGS, *PAGES]
+def measured(root: Path, options: argparse.Namespace, seed: int) -> dict[str, Any]:
+    """So many kills as the ``options`` say, or until time is over; the figures to store."""
+    began, about = time.monotonic(), machine(CPU)  # now: a commit may come meanwhile
+    cases = [*TRAININGS, *USES, *PAGES]
     tallies = {case.name: Tally() for case in [*cases, WORKERS]}
-    suite, work = miniature(root / "suite"), root / "work"
-    work.mkdir()
+    suite = miniature(root / "suite")
 
     def is_over() -> bool:
-        done = sum(tally.kills.total() for tally in tallies.values())
-        return done >= kills or time.monotonic() - began > 60 * minutes
+        enough = count(tallies.values()).total() >= options.kills
+        return enough or time.monotonic() - began > 60 * options.minutes
 
-    with Victim(suite, work) as victim:
-        for case in cases:
-            victim.whole(case)
-        wanted, _ = victim.whole(SEVERAL)
-        people = Commands(suite, work)
-        for number in itertools.count():
-            if is_over():
-                break
-            if number < commands:
-                people.live(WORKERS, wanted, chance, tallies[WORKERS.name])
-            for case in TRAININGS if number % 4 else cases:
-                victim.live(case, chance, tallies[case.name])
+    threads = []
+    with ThreadPoolExecutor(options.at_once) as pool:
+        for number in range(options.at_once):
+            # Each its own cases, so that nothing is counted by two at the same time.
+            own = [*cases[number :: options.at_once], *([] if number else [WORKERS])]
+            work, chance = root / f"work {number}", random.Random(f"{seed} {number}")
+            work.mkdir()
+            task = (Victim(suite, work), own, chance, tallies, options.anew, is_over)
+            threads.append(pool.submit(kill, *task))
+    for thread in threads:
+        thread.result()
     for name, tally in tallies.items():
         tell(name, tally)
-    by_kind = sum((tally.kills for tally in tallies.values()), Counter())
     return {
-        "machine": machine(CPU),
+        "machine": about,
         "date": time.strftime("%Y-%m-%d"),
         "seed": seed,
         "minutes": round((time.monotonic() - began) / 60, 1),
-        "kills": dict(by_kind),
+        "kills": dict(count(tallies.values())),
         "of": {name: tally.kills.total() for name, tally in tallies.items()},
         "lives": sum(tally.lives for tally in tallies.values()),
         "differing": [line for tally in tallies.values() for line in tally.differing],
     }
+
+
+def kill(
+    victim: Victim,
+    cases: Sequence[Case],
+    chance: random.Random,
+    tallies: dict[str, Tally],
+    anew: float,
+    is_over: Callable[[], bool],
+) -> None:
+    """A life of each of ``cases`` in turn, and of processes started anew their share of kills."""
+    people, others = Commands(victim), itertools.cycle(cases[::-1])
+    own = [tallies[case.name] for case in cases]
+    with victim:
+        for case in itertools.cycle(case for case in cases if case != WORKERS):
+            if is_over():
+                break
+            victim.live(case, chance, tallies[case.name])
+            kills = count(own)
+            if kills[ANEW] < anew * kills.total():
+                other = next(others)
+                wanted, _ = victim.whole(SEVERAL if other == WORKERS else other)
+                people.live(other, wanted, chance, tallies[other.name])
+
+
+def count(tallies: Iterable[Tally]) -> Counter[str]:
+    """The kills by kind."""
+    return sum((tally.kills for tally in tallies), Counter())
 
 
 def tell(name: str, tally: Tally) -> None:

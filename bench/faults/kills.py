@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .miniature import TRAININGS, Case, bits, differing, environment, old_records
+from .miniature import ROOT, TRAININGS, Case, bits, differing, environment, old_records
 
-KINDS = ("at a file operation", "within a write", "at a moment")
+KINDS = ("at a file operation", "within a write", "at a moment")  # of forks
+ANEW = "of the process group"  # of commands that are started anew
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Victim:
     """The process whose forks are killed; it works in folders below ``root``."""
 
     def __init__(self, suite: Path, root: Path):
-        self.root = root
+        self.suite, self.root = suite, root
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.faults.victim"],
             cwd=root,
@@ -81,10 +82,11 @@ class Victim:
         for given in case.given:
             if given == "old records":
                 old_records(folder)
+            elif given == "README.md":
+                shutil.copy(ROOT / given, folder)
             else:
                 self.whole(next(case for case in TRAININGS if case.name == given))
-                source = self.root / f"whole {given}" / "results"
-                shutil.copytree(source, folder / "results", dirs_exist_ok=True)
+                shutil.copytree(self.root / f"whole {given}", folder, dirs_exist_ok=True)
         return folder
 
     def whole(self, case: Case) -> tuple[dict[str, str], Told]:
@@ -98,7 +100,7 @@ class Victim:
             self._whole[case.name] = bits(folder), told
         return self._whole[case.name]
 
-    def live(self, case: Case, chance: random.Random, tally: Tally, most: int = 8) -> None:
+    def live(self, case: Case, chance: random.Random, tally: Tally, most: int = 12) -> None:
         """One life of ``case`` with at most so many kills, counted in ``tally``."""
         wanted, told = self.whole(case)
         tally.lives += 1
@@ -135,8 +137,11 @@ class Victim:
 
 
 def drawn(chance: random.Random, told: Told) -> tuple[str, dict[str, Any]]:
-    """A kind of kill, and the moment, such as a run that ended as ``told`` may have it."""
-    kind, moment = chance.choice(KINDS), chance.randint(1, told.steps)
+    """A kind of kill, and the moment, such as a run that ended as ``told`` may have it.
+
+    Early moments come more often than late ones: what goes on where it was killed has fewer left.
+    """
+    kind, moment = chance.choice(KINDS), 1 + int(told.steps * chance.random() * chance.random())
     if kind == "at a file operation":
         return kind, {"step": moment}
     if kind == "within a write":
@@ -146,34 +151,35 @@ def drawn(chance: random.Random, told: Told) -> tuple[str, dict[str, Any]]:
 
 
 class Commands:
-    """Commands as people start them, killed with all their processes."""
+    """Commands as people start them, each a new process, killed with all processes of its group."""
 
-    def __init__(self, suite: Path, root: Path):
-        self.suite, self.root = suite, root
+    def __init__(self, victim: Victim):
+        self.victim = victim
 
     def live(
-        self, case: Case, wanted: dict[str, str], chance: random.Random, tally: Tally, most: int = 2
+        self, case: Case, wanted: dict[str, str], chance: random.Random, tally: Tally, most: int = 6
     ) -> None:
         """One life of ``case``, which is to leave the bits ``wanted``."""
         tally.lives += 1
-        folder = self.root / f"life {tally.lives} of {case.name}"
-        folder.mkdir()
+        folder = self.victim.begin(case, f"life {tally.lives} of {case.name}, started anew")
         for _ in range(most):
             if not self.killed(case, folder, chance.uniform(0, 1)):
                 break
-            tally.kills["of the process group"] += 1
+            tally.kills[ANEW] += 1
         done = self.start(case, folder)
         errors = done.communicate()[1]
         names = differing(bits(folder), wanted)
         if done.returncode or names:
             said = f"exit code {done.returncode}, {', '.join(names)} differs: {errors[-300:]}"
-            tally.differing.append(f"life {tally.lives} of {case.name}: {said}")
+            tally.differing.append(f"life {tally.lives} of {case.name}, started anew: {said}")
+            return
+        shutil.rmtree(folder)
 
     def start(self, case: Case, folder: Path) -> "subprocess.Popen[str]":
         return subprocess.Popen(
             case.command,
             cwd=folder,
-            env=environment(self.suite),
+            env=environment(self.victim.suite),
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,

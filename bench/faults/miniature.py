@@ -1,5 +1,6 @@
 """A small copy of the suite to be killed: trainings of a second, and what they leave compared."""
 
+import compileall
 import hashlib
 import json
 import os
@@ -82,12 +83,24 @@ TRAININGS = [
     training("joint, clusters", "ours_clustering", "clusters_16"),
     training("joint, second stage", "ours_dimensionality_reduction", "labels_100"),
 ]
+USES = [
+    Case("measure", "table3_clustering", ["measure", "--variant", "clusters_16"], ["batch-norm"]),
+    Case(
+        "measure several seeds",
+        "table2_semi_supervised",
+        ["measure", "--variant", "mnist_100"],
+        ["several seeds"],
+    ),
+    Case("sample", "figure2_prior_matching", ["sample", "--variant", "aae_gaussian"], ["plain"]),
+    Case("encode", "figure2_prior_matching", ["encode", "--variant", "aae_gaussian"], ["plain"]),
+]
 WORKERS = training("workers", "table2_semi_supervised", "mnist_100", "--workers", "2")
 PAGES = [
     Case("draw a figure", "figure2_prior_matching", ["draw"], ["plain", "variational"]),
     Case("draw a table", "table2_semi_supervised", ["draw"], ["several seeds"]),
     Case("compare", "table2_semi_supervised", ["compare"], ["several seeds"]),
     Case("report", "", ["report"], ["plain", "several seeds", "batch-norm"]),
+    Case("readme", "", ["readme"], ["README.md", "plain", "several seeds", "batch-norm"]),
     Case("migrate", "", ["migrate"], ["old records"]),
 ]
 
@@ -107,6 +120,7 @@ def miniature(folder: Path) -> Path:
         described = content["items"][item]["variants"][variant]
         described["smoke"] = merge(described.get("smoke", {}), changes)
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    compileall.compile_dir(folder / "replication", quiet=1)  # each start would compile it anew
     return folder
 
 

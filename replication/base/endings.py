@@ -10,10 +10,12 @@ import re
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
 
 from .errors import UserError
+from .patience import hung
 
 REQUESTS = {
     signal.SIGINT: "interrupted",
@@ -41,8 +43,18 @@ def end_at_once_on_request() -> None:
 def ended(command: Callable[[], None]) -> int:
     """Run ``command``; the exit code: 0 when done, 2 when the user can mend what is wrong.
 
-    128 and the signal's number when asked to end: 130 on Ctrl-C, 143 on TERM.
+    128 and the signal's number when asked to end: 130 on Ctrl-C, 143 on TERM. Where a call was left
+    behind that hangs, the process ends here: libraries would wait for it, some of them for ever.
     """
+    code = _code(command)
+    if hung.is_set():
+        with suppress(OSError):
+            sys.stdout.flush()
+        os._exit(code)
+    return code
+
+
+def _code(command: Callable[[], None]) -> int:
     _listen(_end_in_order)
     if isinstance(sys.stdout, io.TextIOWrapper):  # a letter that it lacks must end nothing
         sys.stdout.reconfigure(errors="replace")

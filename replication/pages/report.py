@@ -19,7 +19,7 @@ from .forest import PATHS, SHAPES, draw_forest, margin, place, ticks
 from .judged import MEANINGS, SOURCES
 from .page import render
 from .report_items import PRESETS, Shown, contents
-from .report_reliability import ABOUT, reliability
+from .report_reliability import reliability
 from .report_speed import speed
 from .report_summary import newest, number_table, presets_that_ran, summary
 
@@ -51,7 +51,6 @@ def write_report(
         explored=explored(stored, weights),
         speed=speed(measured, results, figures),
         reliability=reliability(measured),
-        reliability_about=ABOUT,
         verdicts=MEANINGS.items(),
         sources=SOURCES.items(),
         shapes=SHAPES.items(),

@@ -66,6 +66,8 @@ def test_the_figures_have_date_machine_and_seed(
     assert values["date"]
     assert values["machine"]["torch"]
     assert values["readers"].keys() == EVERY.keys()
-    assert values["inputs"] == sum(row["inputs"] for row in values["readers"].values())
-    assert values["errors"] == 0
-    assert "idx.gz" in capsys.readouterr().out
+    assert all(row["inputs"] >= 1 for row in values["readers"].values())
+    assert not any(row["errors"] for row in values["readers"].values())
+    printed = capsys.readouterr().out
+    assert "idx.gz" in printed
+    assert str(out) in printed

@@ -2,21 +2,19 @@
 
 import random
 import secrets
-from pathlib import Path
 
 import pytest
 
 from bench.faults.kills import Commands, Tally, Victim
-from bench.faults.miniature import PAGES, SEVERAL, TRAININGS, WORKERS, Case
+from bench.faults.miniature import PAGES, SEVERAL, TRAININGS, USES, WORKERS, Case
 
 pytestmark = pytest.mark.faults
 
-
 # CI has time for these; `pytest -m faults` has all.
-SHORT = ("plain", "several seeds", "joint, clusters", "draw a table")
+SHORT = ("plain", "several seeds", "joint, clusters", "measure", "draw a table")
 CASES = [
     pytest.param(case, id=case.name, marks=() if case.name in SHORT else pytest.mark.long)
-    for case in (*TRAININGS, *PAGES)
+    for case in (*TRAININGS, *USES, *PAGES)
 ]
 
 
@@ -30,10 +28,10 @@ def test_no_bit_differs(victim: Victim, case: Case) -> None:
 
 
 @pytest.mark.long
-def test_nor_with_a_process_for_each_seed(victim: Victim, suite: Path, tmp_path: Path) -> None:
+def test_nor_with_a_process_for_each_seed(victim: Victim) -> None:
     seed, tally = secrets.randbelow(10**6), Tally()
     print(f"seed {seed}")
     wanted, _ = victim.whole(SEVERAL)
-    Commands(suite, tmp_path).live(WORKERS, wanted, random.Random(seed), tally, most=1)
+    Commands(victim).live(WORKERS, wanted, random.Random(seed), tally, most=1)
     assert tally.kills.total() == 1, "it ended before it was killed"
     assert tally.differing == []

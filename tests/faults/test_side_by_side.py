@@ -18,9 +18,9 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # on a machine that
 RECORD = "results/smoke/figure2_prior_matching/aae_gaussian.json"
 
 
-def test_two_trainings_of_one_variant(victim: Victim, suite: Path, tmp_path: Path) -> None:
+def test_two_trainings_of_one_variant(victim: Victim, tmp_path: Path) -> None:
     wanted, _ = victim.whole(PLAIN)
-    both = [Commands(suite, tmp_path).start(PLAIN, tmp_path) for _ in range(2)]
+    both = [Commands(victim).start(PLAIN, tmp_path) for _ in range(2)]
     errors = [process.communicate(timeout=600)[1] for process in both]
     ended = sorted(zip([process.returncode for process in both], errors, strict=True))
     codes = [code for code, _ in ended]

@@ -1,5 +1,6 @@
 """What surrounds a command is missing, strange or changed while it was not running."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -28,6 +29,25 @@ ENDLESS = """
 import os
 os.environ.update(WANDB_MODE="online", WANDB_API_KEY="0" * 40, WANDB_INIT_TIMEOUT="2",
                   WANDB_BASE_URL="http://127.0.0.1:PORT", HOME=os.getcwd())
+"""
+# A module in the place of wandb.
+HANGING = """
+import atexit, threading, types
+def hang(*arguments, **named):
+    threading.Event().wait()
+class Run:
+    id, tags, summary = "a", (), {}
+    def define_metric(self, *arguments, **named): pass
+    def log(self, *arguments, **named): pass
+    def finish(self, *arguments, **named): pass
+setattr(Run, "METHOD", hang)
+class Image:
+    def __init__(self, image): pass
+def Settings(**named):
+    return types.SimpleNamespace(wandb_dir="wandb")
+def init(**named):
+    atexit.register(hang)
+    return Run()
 """
 AS_MUCH_AS_NOW = """
 import pathlib, resource
@@ -147,3 +167,46 @@ def test_output_that_cannot_be_written(suite: Path, tmp_path: Path) -> None:
         )
     told = "error: standard output cannot be written: the disk is full\n"
     assert (done.returncode, done.stderr) == (2, told)
+
+
+def test_output_that_nobody_reads_any_more(suite: Path, tmp_path: Path) -> None:
+    """As with ``head``, which has enough after ten lines."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-m", "replication", "list"],
+        cwd=tmp_path,
+        env=environment(suite),
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("method", ["log", "finish"])
+def test_a_tracker_that_hangs(victim: Victim, suite: Path, tmp_path: Path, method: str) -> None:
+    """So does what it does when Python ends: a process of its own shows that it ends, too."""
+    (tmp_path / "wandb.py").write_text(HANGING.replace("METHOD", method))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    surroundings = environment(suite)
+    surroundings["PYTHONPATH"] = f"{tmp_path}{os.pathsep}{surroundings['PYTHONPATH']}"
+    done = subprocess.run(
+        PLAIN.command,
+        cwd=folder,
+        env={**surroundings, "WANDB_MODE": "offline", "REPLICATION_WANDB_SECONDS": "0.5"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0
+    assert done.stdout.startswith("stored results/")
+    told = [line for line in done.stderr.splitlines() if ": epoch " not in line]
+    assert told == [
+        "note: W&B no longer tracks figure2_prior_matching/aae_gaussian/smoke/seed0:"
+        " no answer within 0.5 seconds"
+    ]
+    assert bits(folder) == victim.whole(PLAIN)[0]

@@ -91,6 +91,12 @@ def test_a_seed_without_its_data_is_refused(tmp_path: Path) -> None:
         weights.told_of(tmp_path, SEED)
 
 
+def test_what_was_told_of_another_seed_is_refused(tmp_path: Path) -> None:
+    sealed.save(weights.fitted_of(tmp_path, Seed(0, 1)), make_fitted())
+    with pytest.raises(UserError, match="is of another seed"):
+        weights.told_of(tmp_path, Seed(0, 1))
+
+
 def test_weights_of_two_models_are_refused(tmp_path: Path) -> None:
     for number, size in enumerate((2, 3)):
         kept = Kept({"weight": torch.zeros(1, size)}, {}, History([[ROW]], [False]))

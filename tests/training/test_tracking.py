@@ -7,6 +7,8 @@ import pty
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +19,7 @@ import pytest
 import wandb
 from PIL import Image
 
+from replication.base import patience
 from replication.base.errors import UserError
 from replication.training.jobs.tracking import MODES, Tracker, check_mode
 from tests.tools.wandb_offline import OfflineRun, read_runs
@@ -300,7 +303,9 @@ def test_a_wandb_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch
     assert error.value.problem == "W&B does not start: bad value api_key=***"
 
 
-def test_a_failure_in_between_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_in_between_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     one = tracker()
     one.log(ROWS[0])
 
@@ -308,10 +313,66 @@ def test_a_failure_in_between_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> N
         raise ConnectionResetError("connection lost")
 
     monkeypatch.setattr(wandb.Run, "log", fail)
-    with pytest.warns(UserWarning, match="tracks table2/mnist_100/smoke/seed0-labels10: connect"):
-        one.log(ROWS[1])
-    one.log(ROWS[2])
+    for row in ROWS[1:]:
+        one.log(row)
     one.finish({}, "ok")
+    name = "table2/mnist_100/smoke/seed0-labels10"
+    assert capsys.readouterr().err == f"note: W&B no longer tracks {name}: connection lost\n"
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A wait of a moment, and nothing that hangs before or after."""
+    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "0.2")
+    yield
+    patience.hung.clear()
+
+
+def hang(*arguments: object, **named: object) -> None:
+    threading.Event().wait(60)  # "for ever": far longer than the test waits
+
+
+@pytest.mark.usefixtures("brief")
+def test_a_start_that_hangs_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wandb, "init", hang)
+    with pytest.raises(UserError) as error:
+        tracker()
+    assert error.value.problem == "W&B does not start: no answer within 0.2 seconds"
+
+
+@pytest.mark.usefixtures("brief")
+@pytest.mark.parametrize("method", ["log", "finish"])
+def test_what_hangs_later_is_waited_for_once(
+    method: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "60")
+    one, other = tracker(0), tracker(1)
+    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "0.2")
+    monkeypatch.setattr(wandb.Run, method, hang)
+    began = time.monotonic()
+    for each in (one, other):
+        for row in ROWS:
+            each.log(row)
+        each.finish({}, "ok")
+    assert time.monotonic() - began < 30
+    assert capsys.readouterr().err.splitlines() == [
+        f"note: W&B no longer tracks {name}: no answer within 0.2 seconds"
+        for name in (
+            "table2/mnist_100/smoke/seed0-labels10",
+            "table2/mnist_100/smoke/seed1-labels11",
+        )
+    ]
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon", "1e30"])
+def test_a_patience_that_is_no_number_is_refused(
+    seconds: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", seconds)
+    with pytest.raises(UserError) as error:
+        check_mode()
+    told = f"REPLICATION_WANDB_SECONDS is '{seconds}', which is no number of seconds above 0"
+    assert error.value.problem == told
 
 
 def test_a_crash_ends_the_process_and_keeps_the_rows(workdir: Path) -> None:

@@ -138,6 +138,21 @@ def test_other_data_under_the_same_settings_are_refused(
         run("measure")
 
 
+def test_a_result_in_the_place_of_another_seeds_is_refused(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else one seed would be counted as two."""
+    shrink(monkeypatch)
+    run("train", "--seeds", "0")
+    (first,) = Path(".checkpoints").rglob("seed_0_labels_0-*.pt")
+    copied = first.with_name(first.name.replace("seed_0_labels_0", "seed_1_labels_1"))
+    copied.write_bytes(first.read_bytes())
+    with pytest.raises(UserError) as caught:
+        run("train")
+    assert str(copied) in caught.value.problem
+    assert not RECORD.exists()
+
+
 def test_weights_that_are_missing_or_damaged_are_one_line(trained: Any) -> None:
     weights = sorted(Path(".checkpoints").rglob("*.safetensors"))
     assert len(weights) == 2

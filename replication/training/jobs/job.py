@@ -29,7 +29,7 @@ from .media import sheets
 from .predictions import predictions
 from .progress import Progress
 from .provenance import environment
-from .stored import Finished, read
+from .stored import read_finished
 from .tracking import Tracker, check_mode
 from .variant import Variant
 from .weights import told_of
@@ -177,7 +177,7 @@ def assemble(variant: Variant, again: bool = False, trained: bool = True) -> boo
     runs = settings.runs
     wanted = [run for run in runs if again or run not in recorded]
     finished = {s: f for s in wanted if (f := variant.finished(s)).exists()}
-    stored = {s: read(f, Finished) for s, f in finished.items()}
+    stored = {s: read_finished(f, s) for s, f in finished.items()}
     if not all(run in recorded or run in stored for run in runs):
         return False
     if not stored and records.read(path).settings == settings:

@@ -13,6 +13,7 @@ from replication.base import sealed
 from replication.base.errors import UserError
 from replication.evidence.numbers import History
 from replication.evidence.seeds import DataSummary, Machine, Process, Seconds, SeedResult
+from replication.settings.schema import Seed
 from replication.settings.strict import Natural, Positive
 
 
@@ -100,3 +101,13 @@ def read(path: Path, content: type[BaseModel]) -> dict[str, Any]:
         problem = f"{path} is of another version of this suite: {where}: {first['msg']}"
         raise UserError(problem, f"delete {path} to start again without it") from None
     return dict(state)
+
+
+def read_finished(path: Path, seed: Seed) -> dict[str, Any]:
+    """The result of ``seed`` in ``path``; a UserError where it is another seed's."""
+    found = read(path, Finished)
+    own = Seed(found["result"]["seed"], found["result"]["label_seed"])
+    if own != seed:
+        told = f"seed {own.seed}, labels {own.label_seed}"
+        raise UserError(f"{path} has the result of {told}", "delete it to measure its seed again")
+    return found

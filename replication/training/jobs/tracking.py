@@ -6,9 +6,12 @@ The runs mirror the record and are never its source. Without wandb nothing is tr
 import os
 import platform
 import secrets
+import sys
 import tempfile
-import warnings
+import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +20,25 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from replication.base.errors import UserError
+from replication.base.patience import in_time
 
 PROJECT = "adversarial-autoencoders"
 MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
 MODES_WITHOUT_KEY = ("offline", "dryrun")
 
-# Bounds the wait for a server that does not answer; wandb's own default is to wait for ever.
+# wandb's own wait for a server that does not answer, at the end of a run; its default is for ever.
 FINISH_SECONDS = 60.0
+# Our wait for an answer of wandb, to each call: longer than its own, at the start (90) or the end.
+PATIENCE = "REPLICATION_WANDB_SECONDS"
+PATIENCE_SECONDS = 120.0
 
 
 class Tracker:
     """One W&B run for one seed of one variant; a mirror of the record, never its source.
 
     ``id`` is the W&B run id, None where tracking is off. W&B failing at the start is a UserError;
-    later on it is a warning, after which this run is no longer tracked.
+    later on it is one line, after which this run is no longer tracked. To give no answer within
+    ``patience`` is to fail.
     """
 
     def __init__(
@@ -64,8 +72,9 @@ class Tracker:
             "host": platform.node(),
             **(made_with or {}),
         }
-        try:
-            self._run = wandb.init(
+
+        def start() -> Any:
+            return wandb.init(
                 # An inherited WANDB_RUN_ID would give every seed the same one.
                 id=secrets.token_hex(6),
                 mode=mode,
@@ -85,6 +94,9 @@ class Tracker:
                     finish_timeout=FINISH_SECONDS,
                 ),
             )
+
+        try:
+            self._run = in_time(start, patience())
         except Exception as error:
             raise _refused(error) from None
         self.id = self._run.id
@@ -145,22 +157,30 @@ class Tracker:
         if self._run is None:
             return
         try:
-            action(self._run)
+            in_time(partial(action, self._run), patience())
         except Exception as error:  # whatever it is, it must not cost the training
             self._run = None
-            warnings.warn(
-                f"W&B no longer tracks {self._name}: {_one_line(error)}",
-                stacklevel=3,
-            )
+            told = f"note: W&B no longer tracks {self._name}: {_one_line(error)}"
+            print(told, file=sys.stderr)
 
 
 def check_mode() -> None:
     """Raise a UserError now for what would keep W&B from starting; to be called before training.
 
-    That is an unknown ``WANDB_MODE``, no API key where one is needed, or a folder that cannot be
-    written. It never asks for a key and uses no network.
+    That is an unknown ``WANDB_MODE``, a patience that is no number, no API key where one is needed,
+    or a folder that cannot be written. It never asks for a key and uses no network.
     """
     _prepare()
+
+
+def patience() -> float:
+    """Seconds to wait for an answer; a UserError where the variable holds no number above 0."""
+    given = os.environ.get(PATIENCE) or str(PATIENCE_SECONDS)
+    with suppress(ValueError):
+        if 0 < (seconds := float(given)) <= threading.TIMEOUT_MAX:
+            return seconds
+    remedy = f"set it to seconds, such as 30, or leave it unset for {PATIENCE_SECONDS:g}"
+    raise UserError(f"{PATIENCE} is '{given}', which is no number of seconds above 0", remedy)
 
 
 def _prepare() -> tuple[Any, str, Path] | None:
@@ -172,6 +192,7 @@ def _prepare() -> tuple[Any, str, Path] | None:
     wandb = None if mode == "disabled" else _wandb()
     if wandb is None:
         return None
+    patience()
     folder = Path(os.environ.get("WANDB_DIR") or ".").expanduser().absolute()
     if mode not in MODES_WITHOUT_KEY and not _has_key(wandb):
         raise UserError(
@@ -197,13 +218,17 @@ def _has_key(wandb: Any) -> bool:
     """Whether wandb would find a key by itself: without one, it would ask at the terminal."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    try:
+
+    def has_key() -> bool:
         from wandb.sdk.lib.wbauth import read_netrc_auth
 
         settings = wandb.setup().settings
         if settings.api_key or settings.identity_token_file:
             return True
         return bool(read_netrc_auth(host=settings.base_url))
+
+    try:
+        return in_time(has_key, patience())
     except Exception as error:
         raise _refused(error) from None
 

@@ -116,7 +116,7 @@ def restore(folders: Sequence[Path], seeds: Sequence[Seed]) -> tuple[Kept, dict[
 
 
 def told_of(folder: Path, seed: Seed) -> dict[str, Any]:
-    """What was told of a kept seed when its training ended.
+    """What was told of a kept seed when its training ended; a UserError if it is another seed.
 
     Version 0.2.0 named the code in the folder alone, and no stack or process.
     """
@@ -126,6 +126,9 @@ def told_of(folder: Path, seed: Seed) -> dict[str, Any]:
         told["code"] = folder.name.split("-")[1]
         told["stack"] = [[seed.seed, seed.label_seed]]
         told["processes"] = [{"work": "training", **process}]
+    elif [seed.seed, seed.label_seed] not in [list(pair) for pair in told["stack"]]:
+        path = fitted_of(folder, seed)
+        raise UserError(f"{path} is of another seed", "delete it to train its seed again")
     return told
 
 
