@@ -16,6 +16,7 @@ from replication.evidence import records
 from replication.evidence.code_hash import code_hash
 from replication.training.jobs import executions, job
 from replication.training.jobs.executions import Asked
+from replication.training.jobs.keeper import Keeper
 from replication.training.jobs.variant import Variant
 from replication.training.run import Execution
 from tests.tools.cuts import cut_in_epoch
@@ -59,6 +60,44 @@ def test_a_cut_run_goes_on_as_it_was_begun(
     assert [(p.work, p.precision, p.threads) for p in made.processes] == [("training", *told)] * 2
     assert made.started == made.processes[0].started
     assert [row["epoch"] for row in seed.history] == [1, 2, 3, 4]
+
+
+class Processor:
+    """A clock of the processor that a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch):
+        self.seconds = 0.0
+        monkeypatch.setattr("time.process_time", lambda: self.seconds)
+        epoch = Keeper.epoch
+
+        def worked(keeper: Keeper, *told: Any) -> None:
+            self.seconds += 10.0
+            epoch(keeper, *told)
+
+        monkeypatch.setattr(Keeper, "epoch", worked)
+
+
+def test_core_seconds_are_the_processors_of_all_processes(
+    cut: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of four epochs; the third, in which it was cut before a checkpoint, is done twice."""
+    Processor(monkeypatch).seconds = 500.0  # before the training began
+    cut()
+    run("train")
+    made = records.read(RECORD).seeds[0].provenance
+    assert made.core_seconds == 40.0
+    assert len(made.processes) == 2
+    assert made.seconds < 40.0  # the clock's own
+
+
+def test_core_seconds_are_not_told_where_an_earlier_process_did_not(
+    cut: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "_core_seconds", lambda keeper: None)
+        cut()
+    run("train")
+    assert records.read(RECORD).seeds[0].provenance.core_seconds is None
 
 
 def test_an_uncut_run_is_told_once(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,8 +73,10 @@ class Keeper(Monitor):
         self._progress = progress
         self._folder = variant.folder / stack_name(seeds)
         self._checkpoints = Checkpoints(self._folder, checkpoint_seconds)
-        self._began = time.monotonic()
-        self._seconds_before = 0.0  # of the processes that this one goes on from
+        self._began, self._core_began = time.monotonic(), time.process_time()
+        # Of the processes that this one goes on from; the processor's may not have been told.
+        self._seconds_before = 0.0
+        self._core_seconds_before: float | None = 0.0
         self._process = {
             "work": "training",
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -114,6 +116,7 @@ class Keeper(Monitor):
             self._check_data(state["data"], self._folder)
             self._check_weights(state["training"]["models"], self._folder)
             self._seconds_before, self._earlier = state["seconds"], state["processes"]
+            self._core_seconds_before = state.get("core_seconds")
             for tracker in self.trackers:
                 tracker.resumed()
             self._replay(state["histories"])
@@ -135,6 +138,12 @@ class Keeper(Monitor):
         self._told = self._tell() | {"captured": kept.fitted.captured}
         weights.keep(self._variant.folder, self._folder, self._seeds, kept, self._told)
 
+    def _core_seconds(self) -> float | None:
+        """What the processor has taken so far; not told where a GPU did the work."""
+        if self._variant.execution.device != "cpu" or self._core_seconds_before is None:
+            return None
+        return round(self._core_seconds_before + time.process_time() - self._core_began, 1)
+
     def _tell(self) -> dict[str, Any]:
         """What a checkpoint, or a trained seed, says of itself."""
         first = (*self._earlier, self._process)[0]
@@ -143,6 +152,7 @@ class Keeper(Monitor):
             **own,
             "started": first["started"],
             "seconds": round(self._seconds_before + time.monotonic() - self._began, 1),
+            "core_seconds": self._core_seconds(),
             "stacked": len(self._seeds),
             "stack": [[s.seed, s.label_seed] for s in self._seeds],
             "processes": [*self._earlier, self._process],

@@ -22,7 +22,7 @@ from replication.training.fit import Fitted, Kept
 from . import stored
 
 WHOLE = "trained.pt"  # a stack of seeds that are not all kept yet
-OF_THE_SEED = ("seconds", "stacked", "data")  # what is told of no single process
+OF_THE_SEED = ("seconds", "core_seconds", "stacked", "data")  # what is told of no single process
 
 
 def seed_name(seed: Seed) -> str:
