@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .cli import main
 from .pages.ablations import difference, learning_curves, legend_of, name_of, summary, warned
 from .pages.drawing import Drawing
-from .pages.minutes import core_minutes
+from .pages.minutes import NOTE, core_minutes
 from .pages.style import LITERAL, OURS, REFERENCE
 from .pages.tables import Cell, Row, Table
 
@@ -50,6 +50,7 @@ def draw_table(drawing: Drawing) -> None:
         "Mean ± standard deviation over seeds, each with its own label draw. The difference is the "
         "test error's to the first row over the same seeds, with half its 95 % interval (paired "
         "t); the intervals are not corrected for multiple comparisons.",
+        NOTE,
         *warned(drawing),
     ]
     caption = drawing.caption("What each part of our recipe brings, MNIST with 100 labels")

@@ -22,7 +22,7 @@ from .cli import main
 from .evidence.published import published
 from .pages.clusters import draw_clusters_of
 from .pages.drawing import Drawing
-from .pages.minutes import core_minutes
+from .pages.minutes import NOTE, core_minutes
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
 if TYPE_CHECKING:
@@ -82,6 +82,7 @@ def draw_table(drawing: Drawing) -> None:
         "the one that agrees best under the training warps; without warps, the smoothest.",
         "Least possible: with a uniform p(y), whatever the network. The paper's networks are "
         "permutation-invariant.",
+        NOTE,
     ]
     caption = drawing.caption("Clusters by a recipe of ours, not the paper's")
     Table(caption, columns, rows, notes).write(drawing.stem)

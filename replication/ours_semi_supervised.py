@@ -22,7 +22,7 @@ from .cli import main
 from .evidence.published import published
 from .pages.drawing import Drawing
 from .pages.image_grids import BLACK, squares, tiled
-from .pages.minutes import core_minutes, draw_minutes
+from .pages.minutes import NOTE, core_minutes, draw_minutes
 from .pages.style import LINES, SMALL, in_decades, new_figure, not_run
 from .pages.tables import Cell, Row, Table, cell, published_cell
 
@@ -70,7 +70,7 @@ def draw_table(drawing: Drawing) -> None:
     columns = ["labels: method", "epochs", "core-minutes", "held-out error", "test error"]
     notes = [
         "Ours: mean ± standard deviation over seeds (n), each with its own label draw; in %.",
-        "Core-minutes: of training and its evaluations, a seed, on the machine of the record.",
+        NOTE,
         "Tried: chosen by the held-out images alone; the test error shows how far the two differ.",
     ]
     caption = drawing.caption("MNIST by a recipe of ours, not the paper's: error in %")

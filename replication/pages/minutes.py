@@ -7,6 +7,11 @@ import numpy as np
 
 from .tables import Cell, number
 
+NOTE = (
+    "Core-minutes: of training and its evaluations, a seed, on the machine of the record; by the "
+    "clock, where the processor's time was not recorded: other work of the machine is in it."
+)
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -25,8 +30,10 @@ def minutes_of(seed: "SeedResult") -> float:
 
 
 def core_minutes(record: "Record") -> Cell:
-    """Over the seeds, with one decimal."""
-    return replace(number([minutes_of(seed) for seed in record.seeds], 1), unit="core-minutes")
+    """Over the seeds, with one decimal; it says where the clock stands in for the processor."""
+    told = all(seed.provenance.core_seconds is not None for seed in record.seeds)
+    found = number([minutes_of(seed) for seed in record.seeds], 1)
+    return replace(found, unit="core-minutes", note="" if told else "by the clock")
 
 
 def along_minutes(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarray]:

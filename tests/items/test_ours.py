@@ -53,6 +53,14 @@ def test_minutes_are_those_of_a_core_and_a_seed() -> None:
     assert core_minutes(half).mean == pytest.approx(SECONDS / 120)
 
 
+def test_minutes_are_the_processors_where_they_are_told() -> None:
+    """What else the machine did is in the clock's time: a cell of these says so."""
+    told = seed_of(0, {"a": 1.0}, core_seconds=30.0, threads=2)
+    assert str(core_minutes(make_record(seeds=[told]))) == "0.5"
+    mixed = core_minutes(make_record(seeds=[told, seed_of(1, {"a": 1.0})]))
+    assert str(mixed) == "1.0 ± 0.7, by the clock"
+
+
 def test_errors_lie_along_the_minutes_by_updates() -> None:
     record = make_record(seeds=[seed_of(0, {"a": 1.0}), seed_of(1, {"a": 3.0})])
     minutes, values = along_minutes(record, "a")
@@ -73,7 +81,7 @@ def test_the_table_tells_the_papers_numbers_ours_and_the_search(tmp_path: Path) 
     rows = shown_rows(drawing.stem)
     own = rows["100: this recipe (ours)"]
     assert own["test error"] == "1.50 (n=2)"
-    assert own["core-minutes"] == "1.5"
+    assert own["core-minutes"] == "1.5, by the clock"
     assert own["held-out error"] == "", "it trains on all images"
     assert rows["100: AAE (the paper's table)"]["test error"].startswith("1.90 ± 0.10")
     assert rows["all: this recipe (ours)"]["test error"] == "not run"
