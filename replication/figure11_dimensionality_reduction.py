@@ -103,7 +103,7 @@ def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     record = drawing.record(variant)
     error = cell(record, "test_error_percent", counted=True)
     paper = "" if drawing.preset == "smoke" else f"; paper {target} ({target.source})"
-    axes.set_title(f"{title}\ntest error, %: ours {error}{paper}")
+    axes.set_title(f"{title}\nerror, %: ours {error}{paper}")
     framed(axes)
     if record is None or error.mean is None:
         not_run(axes, str(error))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from .cli import main
 from .pages.drawing import Drawing
 from .pages.outlines import prior_outlines
-from .pages.style import SMALL, TINY, new_figure, not_run, reach_of, scatter_by_class
+from .pages.style import SMALL, TINY, new_figure, not_run, scatter_by_class, square_frame
 from .pages.tables import cell
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     for outline in prior_outlines(prior):
         axes.plot(*outline, color="black", linewidth=0.6, alpha=0.7)
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    reach = reach_of(arrays["codes"], 2.8 if prior.kind == "mixture" else 2.6 * prior.std)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    square_frame(axes, arrays["codes"], 2.8 if prior.kind == "mixture" else 2.6 * prior.std)
+    axes.set_anchor("N")
     distance, noise = (cell(record, m) for m in ("prior_distance", "prior_sampling_noise"))
     text = f"$z_1$\ndistance to prior {distance} (two prior samples: {noise})"
     axes.set_xlabel(text, fontsize=TINY)
@@ -112,7 +112,7 @@ def manifold(axes: "Axes", drawing: Drawing) -> None:
         return
     sheet = drawing.arrays("aae_gaussian")["manifold"]
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
+    axes.set(xticks=[], yticks=[], anchor="N")
     axes.set_xlabel("percentiles of $z_1$, rising to the right", fontsize=SMALL)
     axes.set_ylabel("percentiles of $z_2$, rising to the top", fontsize=SMALL)
 

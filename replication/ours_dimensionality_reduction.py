@@ -94,7 +94,7 @@ def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     record = drawing.record(variant)
     paper = "" if drawing.preset == "smoke" else f"; the paper {target} ({target.source})"
     ours = cell(record, "test_error_percent", counted=True)
-    axes.set_title(f"{title}\ntest error, %: ours {ours}{paper}")
+    axes.set_title(f"{title}\nerror, %: ours {ours}{paper}")
     framed(axes)
     if record is None or ours.mean is None:
         not_run(axes, str(ours))

@@ -66,7 +66,7 @@ def draw_rows(axes: "Axes", heads: np.ndarray, members: np.ndarray) -> None:
 def draw_plane(axes: "Axes", arrays: dict[str, np.ndarray], text: str, projected: bool) -> None:
     """``codes`` [N, 2] of ``labels`` coloured by digit, the ``heads`` [m, 2], ``text`` below."""
     codes, heads = arrays["codes"].astype(float), arrays["heads"].astype(float)
-    scatter_by_class(axes, codes, arrays["labels"])
+    scatter_by_class(axes, codes, arrays["labels"], heads)
     nearest = np.square(codes[:, None] - heads).sum(-1).argmin(1)
     used = np.bincount(nearest, minlength=len(heads)) > HARDLY * len(codes)
     for style, own in zip(HEADS.values(), (heads[used], heads[~used]), strict=True):

@@ -14,7 +14,7 @@ from replication.settings.schema import Settings
 from .drawing import Drawing
 from .explorer import Exact, activated, codes_stored, layers_of
 from .image_grids import WHITE, squares, tiled
-from .style import SMALL, new_figure, not_run, reach_of, save_figure, scatter_by_class
+from .style import SMALL, new_figure, not_run, save_figure, scatter_by_class, square_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,8 +63,8 @@ def chosen(
 
 def draw_plane(axes: "Axes", settings: Settings, arrays: Mapping[str, np.ndarray]) -> None:
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    reach = reach_of(arrays["codes"], settings.style_prior.std)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
+    square_frame(axes, arrays["codes"], settings.style_prior.std)
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color="0.7")
     axes.set_title("every place of the plane is an image")
 
