@@ -51,6 +51,11 @@ class Bundled(Strict):
     def name(self) -> str:
         return f"{self.item}/{self.variant}"
 
+    @property
+    def decoder(self) -> str:
+        """The part that decodes, such as ``plane.decoder``; empty where there is none."""
+        return next((part for part in self.parts if part.endswith("decoder")), "")
+
     def path(self, folder: Path) -> Path:
         return folder / self.preset / self.item / f"{self.variant}.safetensors"
 

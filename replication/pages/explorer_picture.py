@@ -54,6 +54,8 @@ def chosen(
     for own in bundle.entries(weights):
         settings = experiments().settings_of(own.preset, own.item, own.variant)
         arrays = codes_stored(own, stored[own.item][own.preset])
+        if settings.cluster_head_distance is not None or settings.second_stage is not None:
+            continue  # the page has these planes, too
         if settings.style_dim == 2 and "codes" in arrays:
             plane = plane or (settings, arrays)
         elif settings.labels and settings.label_dim == 10 and settings.label_at == "encoder":
@@ -71,7 +73,7 @@ def draw_plane(axes: "Axes", settings: Settings, arrays: Mapping[str, np.ndarray
 
 def draw_labels(axes: "Axes", settings: Settings, own: Bundled, weights: Path) -> None:
     """A column for each label, a row for each style: the prior's middle, then samples."""
-    layers = layers_of(bundle.tensors(own, weights), settings)
+    layers = layers_of(own, bundle.tensors(own, weights), settings)
     styles = settings.style_prior.std * np.random.default_rng(0).normal(
         size=(STYLES, settings.style_dim)
     )

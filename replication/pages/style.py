@@ -147,7 +147,7 @@ def square_frame(axes: "Axes", codes: np.ndarray, least: float) -> None:
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
     if outside := int((reaches > reach).any(1).sum()):
         text = f"{outside} of {len(codes):,} outside"
-        place = {"ha": "right", "va": "top", "transform": axes.transAxes}
+        place: dict[str, Any] = {"ha": "right", "va": "top", "transform": axes.transAxes}
         axes.text(1, 1, text, fontsize=TINY, **place)
 
 
