@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from .cli import main
 from .pages.drawing import Drawing
+from .pages.other_variants import further_panels, tell_others
 from .pages.outlines import prior_outlines
 from .pages.style import SMALL, TINY, new_figure, not_run, scatter_by_class, square_frame
 from .pages.tables import cell
@@ -74,12 +75,18 @@ def train(run: "Run") -> "Outcome":
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """Panels (a) to (d) as scatter plots, (e) as a grid of images."""
-    figure = new_figure(11, 6.1)
-    axes = figure.subplot_mosaic([["a", "b", "e"], ["c", "d", "e"]], width_ratios=[1, 1, 1.75])
-    for axis, (variant, title) in zip("abcd", PANELS.items(), strict=True):
-        scatter(axes[axis], drawing, variant, title)
+    """Panels (a) to (d) as scatter plots, (e) as a grid of images; then every other variant."""
+    panels = PANELS | further_panels(drawing, PANELS, ["codes", "labels"], "f")
+    places = [title[1] for title in panels.values()]  # their letters
+    places += ["."] * (len(places) % 2)
+    pairs = zip(places[::2], places[1::2], strict=True)
+    rows = [f"{a}{b}{'e' if k < 2 else '.'}" for k, (a, b) in enumerate(pairs)]
+    figure = new_figure(11, 3.05 * len(rows))
+    axes = figure.subplot_mosaic(";".join(rows), width_ratios=[1, 1, 1.75])
+    for variant, title in panels.items():
+        scatter(axes[title[1]], drawing, variant, title)
     manifold(axes["e"], drawing)
+    tell_others(figure, drawing, panels)
     drawing.save(figure)
 
 

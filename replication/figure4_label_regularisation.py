@@ -22,6 +22,7 @@ import numpy as np
 
 from .cli import main
 from .pages.drawing import Drawing
+from .pages.other_variants import further_panels, tell_others
 from .pages.outlines import prior_outlines
 from .pages.style import DIGITS, SMALL, new_figure, not_run, scatter_by_class, square_frame
 from .pages.tables import Cell, cell, cell_if_measured
@@ -48,6 +49,15 @@ NUMBERS = (
     "prior_sampling_noise",
 )
 
+PANELS = {
+    "mixture": "(a) codes under the mixture of ten",
+    "swiss_roll": "(c) codes under the swiss roll",
+}
+# What is decoded of a prior: the array, and what it shows.
+DECODED = {
+    "mixture": ("components", "decoded over the percentiles of the components of 0, 1 and 2"),
+    "swiss_roll": ("walk", "decoded along the roll, from its middle outwards, row by row"),
+}
 # The squared error of a pixel, and of what is decoded by knowing less than the code.
 ERRORS = {
     "test_reconstruction_per_pixel": "",
@@ -172,15 +182,18 @@ def decoded(run: "Run", codes: "Tensor", rows: int, columns: int) -> "Tensor":
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """Panels (a) and (c) as scatter plots; (b) and (d) as grids of images."""
-    figure = new_figure(11, 6.7)
-    axes = figure.subplots(2, 2, width_ratios=[1, 2.1])
-    scatter(axes[0, 0], drawing, "mixture", "(a) codes under the mixture of ten")
-    scatter(axes[1, 0], drawing, "swiss_roll", "(c) codes under the swiss roll")
-    title = "(b) decoded over the percentiles of the components of 0, 1 and 2"
-    pictures(axes[0, 1], drawing, "mixture", "components", title)
-    title = "(d) decoded along the roll, from its middle outwards, row by row"
-    pictures(axes[1, 1], drawing, "swiss_roll", "walk", title)
+    """Panels (a) and (c) as scatter plots; (b) and (d) as grids of images; then the others."""
+    panels = PANELS | further_panels(drawing, PANELS, ["codes", "labels"], "e")
+    figure = new_figure(11, 3.35 * len(panels))
+    for (left, right), (variant, title) in zip(
+        figure.subplots(len(panels), 2, width_ratios=[1, 2.1]), panels.items(), strict=True
+    ):
+        scatter(left, drawing, variant, title)
+        letter = f"({chr(ord(title[1]) + 1)}) " if variant in PANELS else ""
+        kind = drawing.settings(variant).style_prior.kind
+        name, shown = DECODED[kind]
+        pictures(right, drawing, variant, name, letter + shown)
+    tell_others(figure, drawing, panels)
     drawing.save(figure)
 
 
