@@ -4,7 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import torch
 
+from replication.base.errors import UserError
 from replication.training.jobs import provenance
 from replication.training.run import Execution
 
@@ -57,3 +59,13 @@ def test_an_archive_inside_another_repository_has_no_commit(
     monkeypatch.setattr(provenance, "__file__", str(unpacked))
     made = provenance.environment(Execution())
     assert (made["commit"], made["dirty"]) == ("", False)
+
+
+def test_a_device_that_is_not_there_is_told_beside_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match="'cuda:77' cannot be used.*of this machine: cpu$"):
+        provenance.check_device("cuda:77")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert provenance.devices() == ["cpu", "cuda:0", "cuda:1"]
