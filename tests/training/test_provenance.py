@@ -65,7 +65,7 @@ def test_a_device_that_is_not_there_is_told_beside_those_that_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
-    with pytest.raises(UserError, match="'cuda:77' cannot be used.*of this machine: cpu$"):
+    with pytest.raises(UserError, match=r"'cuda:77' cannot be used.*of this machine: cpu$"):
         provenance.check_device("cuda:77")
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     assert provenance.devices() == ["cpu", "cuda:0", "cuda:1"]
