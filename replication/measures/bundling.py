@@ -1,6 +1,7 @@
 """Small files of trained weights, for the bundle: parts of a model in float16."""
 
 import hashlib
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 
 from replication.base.errors import UserError
 from replication.base.streams import generator
+from replication.data.dataset import Dataset
 from replication.data.loaders import load
-from replication.evidence.bundle import BUNDLE, Bundled, add, pack, unpacked
+from replication.evidence.bundle import BUNDLE, SHOWN, Bundled, add, pack, unpacked
 from replication.models.networks import Decoder
 from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
@@ -21,6 +23,7 @@ from replication.training.jobs.executions import Asked, chosen
 from replication.training.jobs.trained import bundled_modules, kept_modules
 from replication.training.jobs.variant import Variant
 from replication.training.jobs.weights import told_of
+from replication.training.second_stage import representation
 
 # A lone decoder of 1000 units is small enough without its idle ones.
 BUNDLED = {
@@ -32,6 +35,7 @@ BUNDLED = {
     ("ours_semi_supervised", "mnist_100"): ("encoder", "decoder"),
 }
 COMPARED = 4000  # codes
+PLACES = 2500  # test images at most whose places are stored
 AROUND = 4.0  # standard deviations of the style, about cluster heads
 
 
@@ -57,6 +61,8 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
         for part in parts
         for name, value in model.get_submodule(part).state_dict().items()
     }
+    if decoder.cluster_heads is not None:
+        arrays |= places(model, data)
     content, stored = pack(arrays)
     again = bundled_modules(settings, unpacked(content))
     apart = np.abs(decoded(again.get_submodule(named), codes) - exact)
@@ -80,6 +86,22 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
         sha256=hashlib.sha256(content).hexdigest(),
     )
     return add(own, content, folder)
+
+
+@torch.no_grad()
+def places(model: nn.ModuleDict, data: Dataset) -> dict[str, np.ndarray]:
+    """Of some test images, what a decoder of a style and a cluster head sees, and the classes."""
+    some = slice(None, None, math.ceil(len(data.test) / PLACES))
+    seen = data.scaling.to_network(data.test.images[some])
+    if "plane" in model:
+        codes = representation(model, seen)
+    else:
+        found, decoder = model["encoder"](seen), model["decoder"]
+        assert isinstance(decoder, Decoder)
+        codes = decoder.code(found["style"], found["label"].softmax(-1))
+    labels = data.test.labels[some].byte()
+    arrays = {"codes": codes.half().flatten().numpy(), "labels": labels.numpy()}
+    return {f"{SHOWN}{name}": array for name, array in arrays.items()}
 
 
 def codes_to_compare(

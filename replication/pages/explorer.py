@@ -96,7 +96,8 @@ def of_decoder(
     heads = tensors.get(f"{own.decoder}.cluster_heads.weight")  # [numbers, labels]
     labels = settings.label_dim if settings.label_at != "discriminator" else 0
     data: dict[str, Any] = {"colours": DIGITS}
-    if exact[0][0].shape[1] == 2 and (arrays := codes_stored(own, drawing)):
+    arrays = codes_stored(own, drawing) or codes_beside(tensors)
+    if exact[0][0].shape[1] == 2 and arrays:
         labels = 0
         data |= codes_of(arrays["codes"], arrays["labels"], None if heads is None else heads.T)
         codes = evenly(data["low"], data["high"])
@@ -205,6 +206,14 @@ def codes_stored(own: Bundled, drawing: Drawing) -> dict[str, np.ndarray]:
     if record is None or record.training_hash != own.training_hash or not path.exists():
         return {}
     return drawing.arrays(own.variant)
+
+
+def codes_beside(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The codes that a file of the bundle has itself; none in most."""
+    if f"{bundle.SHOWN}codes" not in tensors:
+        return {}
+    codes = tensors[f"{bundle.SHOWN}codes"].astype(float).reshape(-1, 2)
+    return {"codes": codes, "labels": tensors[f"{bundle.SHOWN}labels"]}
 
 
 def codes_of(

@@ -84,6 +84,13 @@ def test_the_decoder_of_a_plane_draws_what_the_trained_one_draws(
     assert (codes.amin(0) < heads.amin(0)).all()
     assert (codes.amax(0) > heads.amax(0)).all()
     assert 0 < np.abs(decoded(found, codes) - decoded(exact, codes)).max() <= LARGEST
+    # Where test images lie, as the record's arrays have it.
+    (own,) = store.entries()
+    tensors = store.tensors(own)
+    arrays = np.load(f"results/smoke/{name}.npz")
+    shown = tensors["shown.codes"].reshape(-1, 2)
+    np.testing.assert_allclose(shown, arrays["codes"].reshape(-1, 2), atol=0.02)
+    assert tensors["shown.labels"].tolist() == arrays["labels"].reshape(-1).tolist()
 
 
 def test_without_weights_nothing_is_bundled(workdir: Path) -> None:

@@ -1,5 +1,6 @@
 """The explorer: the page is given what the bundle has, and a browser draws the same images."""
 
+import base64
 import hashlib
 import json
 import re
@@ -63,10 +64,17 @@ def explore(site: Site) -> Explore:
     return stored
 
 
-def bundled(site: Site, which: tuple[str, str], decoder: Decoder, training_hash: str) -> None:
+def bundled(
+    site: Site,
+    which: tuple[str, str],
+    decoder: Decoder,
+    training_hash: str,
+    beside: dict[str, np.ndarray] | None = None,
+) -> None:
     state = decoder.state_dict().items()
     part = "plane.decoder" if which == SECOND_STAGE else "decoder"
-    content, stored = bundle.pack({f"{part}.{name}": v.half().numpy() for name, v in state})
+    weights = {f"{part}.{name}": v.half().numpy() for name, v in state}
+    content, stored = bundle.pack(weights | (beside or {}))
     own = Bundled(
         item=which[0],
         variant=which[1],
@@ -161,12 +169,21 @@ def test_the_plane_of_a_style_and_a_head_has_its_heads(
     assert section.count('type="range"') == 2
 
 
-def test_a_plane_of_heads_without_codes_is_not_shown(site: Site, explore: Explore) -> None:
+def test_a_plane_of_heads_has_codes_of_its_own_or_is_not_shown(
+    site: Site, explore: Explore
+) -> None:
     """Sliders of a label beside a style would give such a decoder what it never saw."""
-    explore(WITH_HEADS)
+    decoder = explore(WITH_HEADS)
     for path in site.results.rglob("*.npz"):
         path.unlink()
     assert 'id="explore"' not in site.page().text
+    (own,) = bundle.entries(site.weights)
+    codes = np.random.default_rng(0).normal(0, 2, 40).astype(np.float16)
+    beside = {"shown.codes": codes, "shown.labels": np.arange(20, dtype=np.uint8) % 10}
+    bundled(site, WITH_HEADS, decoder, own.training_hash, beside)
+    data = data_of(site.page(), WITH_HEADS)
+    assert len(base64.b64decode(data["classes"])) == 20
+    assert len(data["heads"]) == 10
 
 
 def test_a_decoder_of_other_settings_is_not_shown(site: Site, explore: Explore) -> None:
@@ -206,6 +223,8 @@ def test_the_committed_decoders_are_close_to_what_was_trained() -> None:
         exact = layers_of(own, bundle.tensors(own), settings)
         labels = settings.label_dim if settings.label_at != "discriminator" else 0
         codes = explorer.sample_codes(settings, labels, 200)
+        if exact[0][0].shape[1] == 2:  # the places that a plane shows
+            codes = explorer.evenly([-15, -15], [15, 15], 200)
         largest, mean = differences(exact, eight_bits(exact), codes)
         assert largest <= LARGEST, own.name
         assert mean < 0.003, own.name

@@ -78,7 +78,8 @@ def bundled_modules(settings: Settings, arrays: Mapping[str, np.ndarray]) -> nn.
 
     Its decoder may have fewer hidden units than the settings: those that never wake are left out.
     """
-    state = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    weights = {name: a for name, a in arrays.items() if not name.startswith(bundle.SHOWN)}
+    state = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     state = {name: v.float() if v.is_floating_point() else v for name, v in state.items()}
     trunk = sorted(name for name in state if re.search(r"decoder\.trunk\.\d\.weight$", name))
     sizes = [len(state[name]) for name in reversed(trunk)]  # the settings' go with the encoder's
