@@ -223,9 +223,9 @@ def codes_of(
     some = slice(None, None, max(1, len(codes) // MOST_CODES))
     low, high = np.quantile(codes.astype(float), [0.001, 0.999], axis=0)
     if heads is not None:
-        margin = 0.02 * (high - low)
-        low = np.minimum(low, heads.min(0) - margin)
-        high = np.maximum(high, heads.max(0) + margin)
+        low, high = np.minimum(low, heads.min(0)), np.maximum(high, heads.max(0))
+        margin = 0.06 * (high - low)  # a digit stands above its codes
+        low, high = low - margin, high + margin
     size = np.where(high > low, high - low, 1)
     shares = (codes[some].astype(float) - low) / size
     places = np.rint(shares.clip(0, 1) * 32767).astype("<i2")
