@@ -5,6 +5,7 @@
 # train -> results/<preset>/<item>/<variant>.json -> draw (tables, figures, verdicts) -> report
 
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 sys.path.insert(0, workflow.basedir)
@@ -45,12 +46,12 @@ def shown(item, kind, ending):
     path, content = f"figures/{{preset}}/{item}.{ending}", EXPERIMENTS.items[item]
     if ending not in ("csv", "png"):
         return path
-    group = {"table": "Tables", "figure": "Figures"}.get(kind)
-    beyond = not item.startswith(("table", "figure"))
+    groups = {"table": "Tables", "figure": "Figures"}
+    named = [group for start, group in groups.items() if item.startswith(start)]
     return report(
         path,
         caption="replication/pages/templates/caption.rst",
-        category="Beyond the paper" if beyond else group,
+        category=named[0] if named else "Beyond the paper",
         subcategory="{preset}",
         labels={
             "title": content.title,
@@ -183,11 +184,14 @@ rule draw:
         "logs/{preset}/draw.log",
     params:
         # Architecture diagrams are drawn from the settings, not from records.
-        settings=lambda wildcards: [
-            settings.model_dump_json()
-            for (preset, _, _), settings in SETTINGS.items()
-            if preset == wildcards.preset
-        ],
+        # As a hash: `snakemake --report` shows the parameters beside each of its results.
+        settings=lambda wildcards: sha256(
+            "".join(
+                settings.model_dump_json()
+                for (preset, _, _), settings in SETTINGS.items()
+                if preset == wildcards.preset
+            ).encode()
+        ).hexdigest(),
     shell:
         "python -m replication draw --preset {wildcards.preset}"
         " > {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"

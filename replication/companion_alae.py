@@ -198,8 +198,8 @@ def notes(drawing: Drawing) -> list[str]:
         f"Short codes: w, {size} numbers. Long codes: the features before the encoder's last "
         "layer. Ours: mean ± standard deviation over seeds (n).",
         f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.{other}",
-        "The two variants named the tutorial's are not in the ALAE paper: a popular tutorial "
-        "describes ALAE with convolutions and with a bound on the updates of the parameters.",
+        "The two variants named the tutorial's are not in the ALAE paper: a tutorial, whose "
+        "address we have not, describes ALAE with convolutions and with a bound on the updates.",
     ]
     if classified:
         texts.append(

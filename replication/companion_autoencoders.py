@@ -214,6 +214,7 @@ def draw_decoded(axes: "Axes", drawing: Drawing, variant: str) -> None:
     origin = axes.inset_axes((1.02, 0.0, 0.16, 0.16))
     show(origin, squares(arrays["origin"][None, None]))
     origin.set(xticks=[], yticks=[], title="(0, 0)")
+    origin.spines[:].set_visible(False)
 
 
 def draw_denoised(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:

@@ -11,6 +11,7 @@ cost; the style's standard deviation 1; without labels, the networks and schedul
 experiments (A.3).
 """
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,7 @@ from .cli import main
 from .evidence.published import published
 from .pages.clusters import draw_plane, framed, legend_of_heads
 from .pages.drawing import Drawing
+from .pages.other_variants import further_panels, tell_others
 from .pages.style import new_figure, not_run
 from .pages.tables import cell
 
@@ -89,21 +91,29 @@ def onto_circle(heads: np.ndarray) -> np.ndarray:
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """The four panels, with our error and the published one."""
-    figure = new_figure(8, 8.4)
-    for axes, (variant, title) in zip(figure.subplots(2, 2).flat, PANELS.items(), strict=True):
+    """The four panels, with our error and the published one; then every other variant."""
+    panels = PANELS | further_panels(drawing, PANELS, ["codes", "labels", "heads"], "e")
+    rows = math.ceil(len(panels) / 2)
+    figure = new_figure(8, 4.2 * rows)
+    grid = figure.subplots(rows, 2).flat
+    for axes in grid[len(panels) :]:
+        axes.axis("off")
+    for axes, (variant, title) in zip(grid, panels.items(), strict=False):
         panel(axes, drawing, variant, title)
+    tell_others(figure, drawing, panels)
     legend_of_heads(figure)
     drawing.save(figure)
 
 
 def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     """Representations coloured by digit, the heads as crosses."""
-    target = published().items[ITEM].targets[variant]
+    target = published().items[ITEM].targets.get(variant)
     record = drawing.record(variant)
     error = cell(record, "test_error_percent", counted=True)
-    paper = "" if drawing.preset == "smoke" else f"; paper {target} ({target.source})"
-    axes.set_title(f"{title}\ntest error, %: ours {error}{paper}")
+    paper = ""
+    if target is not None and drawing.preset != "smoke":
+        paper = f"; paper {target} ({target.source})"
+    axes.set_title(f"{title}\nerror, %: ours {error}{paper}")
     framed(axes)
     if record is None or error.mean is None:
         not_run(axes, str(error))

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from .cli import main
 from .pages.drawing import Drawing
+from .pages.other_variants import further_panels, tell_others
 from .pages.outlines import prior_outlines
-from .pages.style import SMALL, TINY, new_figure, not_run, reach_of, scatter_by_class
+from .pages.style import SMALL, TINY, new_figure, not_run, scatter_by_class, square_frame
 from .pages.tables import cell
 
 if TYPE_CHECKING:
@@ -74,12 +75,18 @@ def train(run: "Run") -> "Outcome":
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """Panels (a) to (d) as scatter plots, (e) as a grid of images."""
-    figure = new_figure(11, 6.1)
-    axes = figure.subplot_mosaic([["a", "b", "e"], ["c", "d", "e"]], width_ratios=[1, 1, 1.75])
-    for axis, (variant, title) in zip("abcd", PANELS.items(), strict=True):
-        scatter(axes[axis], drawing, variant, title)
+    """Panels (a) to (d) as scatter plots, (e) as a grid of images; then every other variant."""
+    panels = PANELS | further_panels(drawing, PANELS, ["codes", "labels"], "f")
+    places = [title[1] for title in panels.values()]  # their letters
+    places += ["."] * (len(places) % 2)
+    pairs = zip(places[::2], places[1::2], strict=True)
+    rows = [f"{a}{b}{'e' if k < 2 else '.'}" for k, (a, b) in enumerate(pairs)]
+    figure = new_figure(11, 3.05 * len(rows))
+    axes = figure.subplot_mosaic(";".join(rows), width_ratios=[1, 1, 1.75])
+    for variant, title in panels.items():
+        scatter(axes[title[1]], drawing, variant, title)
     manifold(axes["e"], drawing)
+    tell_others(figure, drawing, panels)
     drawing.save(figure)
 
 
@@ -95,8 +102,8 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     for outline in prior_outlines(prior):
         axes.plot(*outline, color="black", linewidth=0.6, alpha=0.7)
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    reach = reach_of(arrays["codes"], 2.8 if prior.kind == "mixture" else 2.6 * prior.std)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    square_frame(axes, arrays["codes"], 2.8 if prior.kind == "mixture" else 2.6 * prior.std)
+    axes.set_anchor("N")
     distance, noise = (cell(record, m) for m in ("prior_distance", "prior_sampling_noise"))
     text = f"$z_1$\ndistance to prior {distance} (two prior samples: {noise})"
     axes.set_xlabel(text, fontsize=TINY)
@@ -112,7 +119,7 @@ def manifold(axes: "Axes", drawing: Drawing) -> None:
         return
     sheet = drawing.arrays("aae_gaussian")["manifold"]
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set(xticks=[], yticks=[])
+    axes.set(xticks=[], yticks=[], anchor="N")
     axes.set_xlabel("percentiles of $z_1$, rising to the right", fontsize=SMALL)
     axes.set_ylabel("percentiles of $z_2$, rising to the top", fontsize=SMALL)
 

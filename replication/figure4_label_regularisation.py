@@ -22,8 +22,9 @@ import numpy as np
 
 from .cli import main
 from .pages.drawing import Drawing
+from .pages.other_variants import further_panels, tell_others
 from .pages.outlines import prior_outlines
-from .pages.style import DIGITS, SMALL, new_figure, not_run, scatter_by_class
+from .pages.style import DIGITS, SMALL, new_figure, not_run, scatter_by_class, square_frame
 from .pages.tables import Cell, cell, cell_if_measured
 
 if TYPE_CHECKING:
@@ -48,7 +49,21 @@ NUMBERS = (
     "prior_sampling_noise",
 )
 
-ERRORS = ("test_reconstruction_per_pixel", "class_mean_per_pixel", "mean_image_per_pixel")
+PANELS = {
+    "mixture": "(a) codes under the mixture of ten",
+    "swiss_roll": "(c) codes under the swiss roll",
+}
+# What is decoded of a prior: the array, and what it shows.
+DECODED = {
+    "mixture": ("components", "decoded over the percentiles of the components of 0, 1 and 2"),
+    "swiss_roll": ("walk", "decoded along the roll, from its middle outwards, row by row"),
+}
+# The squared error of a pixel, and of what is decoded by knowing less than the code.
+ERRORS = {
+    "test_reconstruction_per_pixel": "",
+    "class_mean_per_pixel": "mean image of each class ",
+    "mean_image_per_pixel": "mean of all images ",
+}
 
 
 def train(run: "Run") -> "Outcome":
@@ -167,15 +182,18 @@ def decoded(run: "Run", codes: "Tensor", rows: int, columns: int) -> "Tensor":
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """Panels (a) and (c) as scatter plots; (b) and (d) as grids of images."""
-    figure = new_figure(11, 6.7)
-    axes = figure.subplots(2, 2, width_ratios=[1, 2.1])
-    scatter(axes[0, 0], drawing, "mixture", "(a) codes under the mixture of ten")
-    scatter(axes[1, 0], drawing, "swiss_roll", "(c) codes under the swiss roll")
-    title = "(b) decoded over the percentiles of the components of 0, 1 and 2"
-    pictures(axes[0, 1], drawing, "mixture", "components", title)
-    title = "(d) decoded along the roll, from its middle outwards, row by row"
-    pictures(axes[1, 1], drawing, "swiss_roll", "walk", title)
+    """Panels (a) and (c) as scatter plots; (b) and (d) as grids of images; then the others."""
+    panels = PANELS | further_panels(drawing, PANELS, ["codes", "labels"], "e")
+    figure = new_figure(11, 3.35 * len(panels))
+    for (left, right), (variant, title) in zip(
+        figure.subplots(len(panels), 2, width_ratios=[1, 2.1]), panels.items(), strict=True
+    ):
+        scatter(left, drawing, variant, title)
+        letter = f"({chr(ord(title[1]) + 1)}) " if variant in PANELS else ""
+        kind = drawing.settings(variant).style_prior.kind
+        name, shown = DECODED[kind]
+        pictures(right, drawing, variant, name, letter + shown)
+    tell_others(figure, drawing, panels)
     drawing.save(figure)
 
 
@@ -190,14 +208,16 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
         axes.plot(*outline, color=DIGITS[digit], linewidth=1, alpha=0.6)
     arrays = drawing.arrays(variant)
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    axes.set(xlim=(-3.2, 3.2), ylim=(-3.2, 3.2), aspect="equal", anchor="N")
+    square_frame(axes, arrays["codes"], 3.2)
+    axes.set_anchor("N")
     own, chance, ceiling, distance, noise = (rounded(record, m) for m in NUMBERS)
     shares = [record.values(f"class_{k}_own_part_percent") for k in range(len(DIGITS))]
     least = min(range(len(DIGITS)), key=lambda k: float(np.mean(shares[k])))
     text = f"in their own part: {own} % of codes (by chance {chance} %,\n"
     text += f"prior samples {ceiling} %); least, of digit {least}: {np.mean(shares[least]):.0f} %\n"
     text += f"distance to prior {distance}; of two prior samples {noise}"
-    axes.set_xlabel(text, fontsize=SMALL)
+    axes.set_xlabel(f"$z_1$\n{text}", fontsize=SMALL)
+    axes.set_ylabel("$z_2$", fontsize=SMALL)
 
 
 def rounded(record: "Record", metric: str) -> Cell:
@@ -217,9 +237,10 @@ def pictures(axes: "Axes", drawing: Drawing, variant: str, name: str, title: str
         gap = np.full((sheet.shape[1], sheet.shape[1] // 30), 255, dtype=sheet.dtype)
         sheet = np.concatenate([p for own in sheet for p in (gap, own)][1:], 1)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    error, of_class, of_all = (cell_if_measured(record, m) for m in ERRORS)
-    text = f"squared error per pixel x 1000: {error}; mean image of each class {of_class}, "
-    axes.set_title(f"{title}\n{text}of all {of_all}", fontsize=SMALL)
+    errors = {of: cell_if_measured(record, metric) for metric, of in ERRORS.items()}
+    text = "; ".join(f"{of}{error}" for of, error in errors.items() if error.mean is not None)
+    text = f"squared error per pixel x 1000: {text}"
+    axes.set_title(f"{title}\n{text}", fontsize=SMALL)
     axes.set_anchor("N")
     axes.axis("off")
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .cli import main
 from .pages.drawing import Drawing
 from .pages.image_grids import BLACK, gap_of, side_by_side, squares
+from .pages.other_variants import tell_others
 from .pages.style import OURS, SMALL, new_figure, not_run
 from .pages.titles import title_of
 
@@ -22,10 +23,11 @@ DIGITS, FACES = ["mnist"], ["tfd", "olivetti"]
 
 def draw_figure(drawing: Drawing) -> None:
     """(a) digits and (b) faces: rows of samples; a gap; the neighbours of the last ones."""
-    figure = new_figure(9, 3.95)
+    figure = new_figure(9, 4.25)
     left, right = figure.subplots(1, 2)
     draw_samples(left, "a", drawing, DIGITS)
     draw_samples(right, "b", drawing, FACES)
+    tell_others(figure, drawing, [*DIGITS, *FACES])
     drawing.save(figure)
 
 

@@ -15,6 +15,7 @@ Our choices, where the paper is silent: the styles are those of one random test 
 class, and samples of the prior; the networks on SVHN have the sizes of those on MNIST.
 """
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -24,8 +25,9 @@ from .cli import main
 from .pages.drawing import Drawing, seeds_of
 from .pages.image_grids import WHITE, gap_of, side_by_side
 from .pages.names import name_of
+from .pages.other_variants import further_panels, other_variants, tell_others
 from .pages.style import SMALL, new_figure, not_run
-from .pages.tables import Row, Table, cell
+from .pages.tables import Row, Table, cell, write_tables
 from .pages.titles import title_of
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from .training.losses import Model
     from .training.run import Outcome, Run
 
-VARIANTS = ("mnist", "svhn")  # panels (a) and (b)
+VARIANTS = {"mnist": "a", "svhn": "b"}  # their panels
 SAMPLED = 5  # rows of the sheet whose style is a sample of the prior
 STYLES = 1000  # samples of the prior that are decoded and read
 ROWS = (
@@ -126,11 +128,18 @@ def sheets(run: "Run", drawn: "Tensor") -> "dict[str, Tensor]":
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """A panel for each data set."""
-    figure = new_figure(9, 6.9)
-    for axes, variant, letter in zip(figure.subplots(1, 2), VARIANTS, "ab", strict=True):
+    """A panel for each data set; then for every other variant."""
+    panels = {v: f"({letter}) {data_of(drawing, v)}" for v, letter in VARIANTS.items()}
+    panels |= further_panels(drawing, VARIANTS, ["sources", "decoded", "sampled"], "c")
+    rows = math.ceil(len(panels) / 2)
+    figure = new_figure(9, 6.9 * rows)
+    grid = figure.subplots(rows, 2, squeeze=False).flat
+    for axes in grid[len(panels) :]:
+        axes.axis("off")
+    tell_others(figure, drawing, panels)
+    for axes, (variant, name) in zip(grid, panels.items(), strict=False):
         record = drawing.record(variant)
-        title = f"({letter}) {data_of(drawing, variant)}; above: the label given"
+        title = f"{name}; above: the label given"
         if record is None or not record.values("asked_label_read_percent"):
             not_run(axes, "not run" if record is None else "diverged")
             axes.set_title(title)
@@ -198,7 +207,8 @@ def draw_table(drawing: Drawing) -> None:
     caption = drawing.caption("What the label and the style decide (Figure 7)")
     columns = ["measure", *(data_of(drawing, v) for v in VARIANTS)]
     notes += drawing.provenance_notes()
-    Table(caption, columns, rows, notes).write(drawing.stem)
+    table = Table(caption, columns, rows, notes)
+    write_tables(drawing.stem, [table, *other_variants(drawing, VARIANTS, ROWS)])
 
 
 def data_of(drawing: Drawing, variant: str) -> str:

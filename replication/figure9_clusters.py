@@ -14,7 +14,7 @@ VARIANT = "clusters_16"
 
 def draw_figure(drawing: Drawing) -> None:
     """Two columns of eight clusters; the head is set apart from the members."""
-    draw_clusters_of(drawing, VARIANT)
+    draw_clusters_of(drawing, VARIANT, alone=True)
 
 
 if __name__ == "__main__":

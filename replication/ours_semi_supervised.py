@@ -89,7 +89,7 @@ def cells(record: "Record | None") -> Row:
 
 def draw_figure(drawing: Drawing) -> None:
     """The test error along the minutes, beside Table 2's recipe; every label in eight styles."""
-    figure = new_figure(9, 3.8)
+    figure = new_figure(9, 4.6)
     curves, grid = figure.subplots(1, 2, width_ratios=[1.3, 1])
     literal = Drawing(drawing.preset, PAPER, drawing.results)
     for colour, (variant, labels) in zip(LINES, COLUMNS.items(), strict=False):
@@ -101,7 +101,7 @@ def draw_figure(drawing: Drawing) -> None:
         curves.set(xscale="log", yscale="log")
         in_decades(curves.yaxis)
         curves.xaxis.set_major_formatter("{x:g}")
-        curves.legend(fontsize=SMALL)
+        curves.legend(fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     else:
         not_run(curves)
     draw_grid(grid, drawing)
@@ -118,6 +118,7 @@ def draw_grid(axes: "Axes", drawing: Drawing) -> None:
     sheet = tiled(squares(drawing.arrays("mnist_100")["grid"]), BLACK)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.axis("off")
+    axes.set_anchor("N")
 
 
 if __name__ == "__main__":

@@ -6,10 +6,12 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from replication.settings.experiments import experiments
 from tests.tools.workflow import ROOT, SNAKEMAKE, copy_sources, environment
 
 
@@ -149,6 +151,34 @@ else
     echo "{}" > results/smoke/table2_semi_supervised/nn_100.json
 fi
 """
+
+
+def test_snakemakes_report_has_every_drawing_with_its_caption_and_category(clone: Path) -> None:
+    """Of the committed drawings, so that nothing is trained or drawn."""
+    for part in ("results/quick", "figures/quick"):
+        shutil.copytree(ROOT / part, clone / part)
+    drawn = "figures/quick/table1_log_likelihood.csv"
+    done = snakemake(clone, "--report", "report.html", drawn)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (clone / "report.html").read_text(encoding="utf-8")
+    results, groups = (told_after(page, start) for start in ('{"figures/quick/', '{"Figures": '))
+    endings = {"table": "csv", "figure": "png"}
+    for item, content in experiments().items.items():
+        for kind in content.draws:
+            path = f"figures/quick/{item}.{endings[kind]}"
+            assert results[path]["labels"]["claim"] == content.claim
+            assert results[path]["labels"]["seen"] == (content.alt or "")
+            assert "results/quick" in results[path]["caption"]
+            group = {"table": "Tables", "figur": "Figures"}.get(item[:5], "Beyond the paper")
+            assert path in groups[group]["quick"]
+
+
+def told_after(page: str, start: str) -> dict[str, Any]:
+    """The JSON object of a page that begins so."""
+    found: dict[str, Any] = json.JSONDecoder().raw_decode(page, page.index(start))[0]
+    return found
+
+
 RECORD = "results/smoke/table2_semi_supervised/nn_100.json"
 
 

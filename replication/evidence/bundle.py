@@ -2,8 +2,10 @@
 
 ``weights/<preset>/<item>/<variant>.safetensors`` has parts of a model in float16, named as the
 modules' own. Where that is too large, matrices are int8 with a scale for each row, in float16,
-under the same name and ``.scale``. ``weights/manifest.json`` says of each file what it is, and
-``weights/README.md`` says it to readers. Only safetensors are read, never a pickle.
+under the same name and ``.scale``. Beside the decoder of a plane ``shown.codes`` [2 N] and
+``shown.labels`` [N] have the places and classes of some test images. ``weights/manifest.json``
+says of each file what it is, and ``weights/README.md`` says it to readers. Only safetensors are
+read, never a pickle.
 """
 
 import hashlib
@@ -23,6 +25,7 @@ from .json_files import read_json
 BUNDLE = Path("weights")
 MOST_BYTES = 2_000_000  # of a file: the bundle is cloned with the code
 SCALE = ".scale"
+SHOWN = "shown."
 REMEDY = "restore it from the repository, or run aae bundle"
 
 
@@ -50,6 +53,11 @@ class Bundled(Strict):
     @property
     def name(self) -> str:
         return f"{self.item}/{self.variant}"
+
+    @property
+    def decoder(self) -> str:
+        """The part that decodes, such as ``plane.decoder``; empty where there is none."""
+        return next((part for part in self.parts if part.endswith("decoder")), "")
 
     def path(self, folder: Path) -> Path:
         return folder / self.preset / self.item / f"{self.variant}.safetensors"

@@ -1,6 +1,7 @@
 """Small files of trained weights, for the bundle: parts of a model in float16."""
 
 import hashlib
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from torch import Tensor, nn
 
 from replication.base.errors import UserError
 from replication.base.streams import generator
+from replication.data.dataset import Dataset
 from replication.data.loaders import load
-from replication.evidence.bundle import BUNDLE, Bundled, add, pack, unpacked
+from replication.evidence.bundle import BUNDLE, SHOWN, Bundled, add, pack, unpacked
 from replication.models.networks import Decoder
 from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
@@ -21,15 +23,20 @@ from replication.training.jobs.executions import Asked, chosen
 from replication.training.jobs.trained import bundled_modules, kept_modules
 from replication.training.jobs.variant import Variant
 from replication.training.jobs.weights import told_of
+from replication.training.second_stage import representation
 
 # A lone decoder of 1000 units is small enough without its idle ones.
 BUNDLED = {
     ("table1_log_likelihood", "mnist"): ("decoder",),
     ("figure2_prior_matching", "aae_gaussian"): ("decoder",),
+    ("figure11_dimensionality_reduction", "labels_1000"): ("decoder",),
     ("ours_clustering", "clusters_16"): ("encoder", "decoder"),
+    ("ours_dimensionality_reduction", "labels_100"): ("plane.decoder",),
     ("ours_semi_supervised", "mnist_100"): ("encoder", "decoder"),
 }
 COMPARED = 4000  # codes
+PLACES = 2500  # test images at most whose places are stored
+AROUND = 4.0  # standard deviations of the style, about cluster heads
 
 
 def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> Path:
@@ -42,20 +49,23 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
     kept = variant.weights(seed)
     model = kept_modules(variant, seed, data.pixels)
     parts = BUNDLED[item, variant_name]
-    codes = codes_to_compare(settings)
-    decoder = model["decoder"]
+    named = next(part for part in parts if part.endswith("decoder"))
+    decoder = model.get_submodule(named)
     assert isinstance(decoder, Decoder)
+    codes = codes_to_compare(settings, decoder.cluster_heads)
     exact = decoded(decoder, codes)
     if parts == ("decoder",):
         leave_out_idle(decoder, codes)
     arrays = {
         f"{part}.{name}": value.half().numpy() if value.is_floating_point() else value.numpy()
         for part in parts
-        for name, value in model[part].state_dict().items()
+        for name, value in model.get_submodule(part).state_dict().items()
     }
+    if decoder.cluster_heads is not None:
+        arrays |= places(model, data)
     content, stored = pack(arrays)
     again = bundled_modules(settings, unpacked(content))
-    apart = np.abs(decoded(again["decoder"], codes) - exact)
+    apart = np.abs(decoded(again.get_submodule(named), codes) - exact)
     own = Bundled(
         item=item,
         variant=variant_name,
@@ -78,12 +88,35 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
     return add(own, content, folder)
 
 
-def codes_to_compare(settings: Settings, count: int = COMPARED) -> Tensor:
+@torch.no_grad()
+def places(model: nn.ModuleDict, data: Dataset) -> dict[str, np.ndarray]:
+    """Of some test images, what a decoder of a style and a cluster head sees, and the classes."""
+    some = slice(None, None, math.ceil(len(data.test) / PLACES))
+    seen = data.scaling.to_network(data.test.images[some])
+    if "plane" in model:
+        codes = representation(model, seen)
+    else:
+        found, decoder = model["encoder"](seen), model["decoder"]
+        assert isinstance(decoder, Decoder)
+        codes = decoder.code(found["style"], found["label"].softmax(-1))
+    labels = data.test.labels[some].byte()
+    arrays = {"codes": codes.half().flatten().numpy(), "labels": labels.numpy()}
+    return {f"{SHOWN}{name}": array for name, array in arrays.items()}
+
+
+def codes_to_compare(
+    settings: Settings, heads: nn.Linear | None = None, count: int = COMPARED
+) -> Tensor:
     """Decoder inputs [count, label + style]: each class in turn, samples of the prior.
 
-    Every other one is twice as far from the prior's middle, where a slider may lead, too.
+    Every other one is twice as far from the prior's middle, where a slider may lead, too. With
+    cluster ``heads`` inputs [count, style] anywhere between these, and around them.
     """
     stream = generator(0, "codes of the bundle")
+    if heads is not None:
+        places = heads.weight.detach().T
+        low, high = places.amin(0) - AROUND, places.amax(0) + AROUND
+        return low + torch.rand(count, len(low), generator=stream) * (high - low)
     styles = style_prior(settings).sample(count, stream)
     styles[1::2] *= 2
     labels = settings.label_dim if settings.label_at != "discriminator" else 0

@@ -6,6 +6,7 @@ import numpy as np
 
 from .drawing import Drawing
 from .image_grids import BLACK, gap_of, side_by_side, squares
+from .other_variants import tell_others
 from .style import SMALL, new_figure, not_run, scatter_by_class
 
 if TYPE_CHECKING:
@@ -20,16 +21,21 @@ HEADS: dict[str, dict[str, Any]] = {
 }
 
 
-def draw_clusters_of(drawing: Drawing, variant: str) -> None:
-    """The clusters of ``variant``, or that there are none to draw."""
+def draw_clusters_of(drawing: Drawing, variant: str, *, alone: bool = False) -> None:
+    """The clusters of ``variant``, or that there are none to draw.
+
+    ``alone``: no table beside the figure says which other variants were run.
+    """
     record = drawing.record(variant)
-    if record is not None and any(seed.status == "ok" for seed in record.seeds):
+    if record is not None and record.healthy:
         arrays = drawing.arrays(variant)
-        drawing.save(draw_clusters(arrays["heads"], arrays["members"]))
-        return
-    figure = new_figure(7, 2.9)
-    for axes in figure.subplots(1, 2):
-        not_run(axes, "diverged" if record else "not run")
+        figure = draw_clusters(arrays["heads"], arrays["members"])
+    else:
+        figure = new_figure(7, 2.9)
+        for axes in figure.subplots(1, 2):
+            not_run(axes, "diverged" if record else "not run")
+    if alone:
+        tell_others(figure, drawing, [variant])
     drawing.save(figure)
 
 
@@ -66,7 +72,7 @@ def draw_rows(axes: "Axes", heads: np.ndarray, members: np.ndarray) -> None:
 def draw_plane(axes: "Axes", arrays: dict[str, np.ndarray], text: str, projected: bool) -> None:
     """``codes`` [N, 2] of ``labels`` coloured by digit, the ``heads`` [m, 2], ``text`` below."""
     codes, heads = arrays["codes"].astype(float), arrays["heads"].astype(float)
-    scatter_by_class(axes, codes, arrays["labels"])
+    scatter_by_class(axes, codes, arrays["labels"], heads)
     nearest = np.square(codes[:, None] - heads).sum(-1).argmin(1)
     used = np.bincount(nearest, minlength=len(heads)) > HARDLY * len(codes)
     for style, own in zip(HEADS.values(), (heads[used], heads[~used]), strict=True):

@@ -76,25 +76,34 @@ def explored(
 ) -> list[Explored]:
     """Of every file of the bundle that has a decoder and today's settings, planes first."""
     found = []
-    for own in bundle.entries(weights):
+    order = [*experiments().items]
+    for own in sorted(bundle.entries(weights), key=lambda entry: order.index(entry.item)):
         settings = experiments().settings_of(own.preset, own.item, own.variant)
-        if "decoder" in own.parts and own.training_hash == settings.training_hash():
+        if own.decoder and own.training_hash == settings.training_hash():
             drawing = stored[own.item][own.preset]
-            found.append(of_decoder(own, settings, bundle.tensors(own, weights), drawing))
+            found += of_decoder(own, settings, bundle.tensors(own, weights), drawing)
     return sorted(found, key=lambda one: (not one.plane, len(one.columns) != COLUMNS))
 
 
 def of_decoder(
     own: Bundled, settings: Settings, tensors: Mapping[str, np.ndarray], drawing: Drawing
-) -> Explored:
-    """A decoder with what its page shows: codes in the plane, or a column for each label."""
-    exact = layers_of(tensors, settings)
+) -> list[Explored]:
+    """A decoder with what its page shows: codes in the plane, or a column for each label.
+
+    One that sees the sum of a style and a cluster head is shown with its codes or not at all.
+    """
+    exact = layers_of(own, tensors, settings)
+    heads = tensors.get(f"{own.decoder}.cluster_heads.weight")  # [numbers, labels]
     labels = settings.label_dim if settings.label_at != "discriminator" else 0
     data: dict[str, Any] = {"colours": DIGITS}
-    if settings.style_dim == 2 and not labels and (arrays := codes_stored(own, drawing)):
-        data |= codes_of(arrays["codes"], arrays["labels"])
+    arrays = codes_stored(own, drawing) or codes_beside(tensors)
+    if exact[0][0].shape[1] == 2 and arrays:
+        labels = 0
+        data |= codes_of(arrays["codes"], arrays["labels"], None if heads is None else heads.T)
         codes = evenly(data["low"], data["high"])
         shown = eight_bits(factored(exact, codes))
+    elif heads is not None:
+        return []
     else:
         data |= {"labels": labels, "std": settings.style_prior.std}
         data |= {"styleDim": settings.style_dim, "columns": labels or COLUMNS}
@@ -111,20 +120,21 @@ def of_decoder(
     evidence = where if drawing.record(own.variant) else own.item
     first = int(settings.labels == 0)  # clusters are counted from 1, as the figures do
     names = [str(k + first) for k in range(labels)]
-    return Explored(f"explore-{where}", place, about, evidence, settings.style_dim, names, data)
+    title = f"explore-{where}"
+    return [Explored(title, place, about, evidence, settings.style_dim, names, data)]
 
 
-def layers_of(tensors: Mapping[str, np.ndarray], settings: Settings) -> list[Exact]:
+def layers_of(own: Bundled, tensors: Mapping[str, np.ndarray], settings: Settings) -> list[Exact]:
     """The decoder's layers as they are in the bundle."""
     hidden = sorted(
         name.removesuffix(".weight")
         for name in tensors
-        if name.startswith("decoder.trunk.") and name.endswith(".weight")
+        if name.startswith(f"{own.decoder}.trunk.") and name.endswith(".weight")
     )
     layers: list[Exact] = []
-    for name in (*hidden, "decoder.output"):
+    for name in (*hidden, f"{own.decoder}.output"):
         weight, bias = (tensors[f"{name}.{kind}"].astype(float) for kind in ("weight", "bias"))
-        layers.append((weight, bias, settings.output if name == "decoder.output" else "relu"))
+        layers.append((weight, bias, "relu" if name in hidden else settings.output))
     return layers
 
 
@@ -198,16 +208,33 @@ def codes_stored(own: Bundled, drawing: Drawing) -> dict[str, np.ndarray]:
     return drawing.arrays(own.variant)
 
 
-def codes_of(codes: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """Codes [N, 2] as int16 of their frame, and their classes."""
+def codes_beside(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The codes that a file of the bundle has itself; none in most."""
+    if f"{bundle.SHOWN}codes" not in tensors:
+        return {}
+    codes = tensors[f"{bundle.SHOWN}codes"].astype(float).reshape(-1, 2)
+    return {"codes": codes, "labels": tensors[f"{bundle.SHOWN}labels"]}
+
+
+def codes_of(
+    codes: np.ndarray, labels: np.ndarray, heads: np.ndarray | None = None
+) -> dict[str, Any]:
+    """Codes [N, 2] as int16 of their frame, and their classes; heads [m, 2] as shares of it."""
     some = slice(None, None, max(1, len(codes) // MOST_CODES))
-    own = codes[some].astype(float)
     low, high = np.quantile(codes.astype(float), [0.001, 0.999], axis=0)
-    shares = (own - low) / np.where(high > low, high - low, 1)
+    if heads is not None:
+        low, high = np.minimum(low, heads.min(0)), np.maximum(high, heads.max(0))
+        margin = 0.06 * (high - low)  # a digit stands above its codes
+        low, high = low - margin, high + margin
+    size = np.where(high > low, high - low, 1)
+    shares = (codes[some].astype(float) - low) / size
     places = np.rint(shares.clip(0, 1) * 32767).astype("<i2")
     frame = {"low": [round(v, 4) for v in low], "high": [round(v, 4) for v in high]}
     classes = in_base64(labels[some].astype(np.uint8))
-    return {"codes": in_base64(places), "classes": classes, **frame}
+    found = {"codes": in_base64(places), "classes": classes, **frame}
+    if heads is not None:
+        found["heads"] = [[round(float(v), 4) for v in head] for head in (heads - low) / size]
+    return found
 
 
 def in_base64(values: np.ndarray) -> str:

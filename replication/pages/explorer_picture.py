@@ -14,7 +14,7 @@ from replication.settings.schema import Settings
 from .drawing import Drawing
 from .explorer import Exact, activated, codes_stored, layers_of
 from .image_grids import WHITE, squares, tiled
-from .style import SMALL, new_figure, not_run, reach_of, save_figure, scatter_by_class
+from .style import SMALL, new_figure, not_run, save_figure, scatter_by_class, square_frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,6 +54,8 @@ def chosen(
     for own in bundle.entries(weights):
         settings = experiments().settings_of(own.preset, own.item, own.variant)
         arrays = codes_stored(own, stored[own.item][own.preset])
+        if settings.cluster_head_distance is not None or settings.second_stage is not None:
+            continue  # the page has these planes, too
         if settings.style_dim == 2 and "codes" in arrays:
             plane = plane or (settings, arrays)
         elif settings.labels and settings.label_dim == 10 and settings.label_at == "encoder":
@@ -63,15 +65,15 @@ def chosen(
 
 def draw_plane(axes: "Axes", settings: Settings, arrays: Mapping[str, np.ndarray]) -> None:
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
-    reach = reach_of(arrays["codes"], settings.style_prior.std)
-    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), xticks=[], yticks=[], aspect="equal")
+    square_frame(axes, arrays["codes"], settings.style_prior.std)
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set(visible=True, color="0.7")
     axes.set_title("every place of the plane is an image")
 
 
 def draw_labels(axes: "Axes", settings: Settings, own: Bundled, weights: Path) -> None:
     """A column for each label, a row for each style: the prior's middle, then samples."""
-    layers = layers_of(bundle.tensors(own, weights), settings)
+    layers = layers_of(own, bundle.tensors(own, weights), settings)
     styles = settings.style_prior.std * np.random.default_rng(0).normal(
         size=(STYLES, settings.style_dim)
     )

@@ -158,10 +158,11 @@ def provenance(record: Record) -> tuple[list[tuple[str, str]], Grid | None]:
     few = {name for name, cells in rows.items() if len(set(cells)) <= min(GROUPS, len(names) / 2)}
     few |= {name for name, cells in rows.items() if len(set(cells)) == 1}
     shared = [(name, of_groups(names, cells)) for name, cells in rows.items() if name in few]
-    apart = [[name, *cells] for name, cells in rows.items() if name not in few]
-    columns = ["how it was run", *names]
-    grid = Grid(f"Provenance of {name_in_full(record)}", columns, apart) if apart else None
-    return shared, grid
+    apart = {name: cells for name, cells in rows.items() if name not in few}
+    # A row for each seed: ten identifiers beside one another would leave the page.
+    lines = list(map(list, zip(names, *apart.values(), strict=True)))
+    grid = Grid(f"Provenance of {name_in_full(record)}", ["how it was run", *apart], lines)
+    return shared, grid if apart else None
 
 
 def of_groups(seeds: Sequence[str], cells: Sequence[str]) -> str:

@@ -228,7 +228,9 @@ def caption(content: Item, preset: str, found: Mapping[str, Record]) -> str:
     counts = {len(record.seeds) for record in found.values()}
     seeds = f"{min(counts)}" if len(counts) == 1 else f"{min(counts)} to {max(counts)}"
     plural = "s" if max(counts) > 1 else ""
-    texts = (content.alt, f"{seeds} seed{plural}; preset {preset}.")
+    pictured = max(counts) > 1 and "figure" in content.draws
+    shown = "; codes and images are of the first" if pictured else ""
+    texts = (content.alt, f"{seeds} seed{plural}{shown}; preset {preset}.")
     return " ".join(text for text in texts if text)
 
 

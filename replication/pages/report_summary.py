@@ -167,7 +167,8 @@ def sentences(numbers: Numbers) -> list[str]:
     run = [o for o in every if o.ours is not None]
     if not run:
         return [f"None of the paper's {len(every)} numbers has been run yet."]
-    return [came_out(run, len(every)), near_and_far(run), limits(numbers, every)]
+    spans = near_and_far(run) + of_recipes(numbers, every)
+    return [came_out(run, len(every)), spans, limits(numbers, every)]
 
 
 def came_out(run: Sequence[Outcome], total: int) -> str:
@@ -209,6 +210,18 @@ def near_and_far(run: Sequence[Outcome]) -> str:
     placed.sort(key=lambda pair: pair[0])
     near, far = placed[0][1], placed[-1][1]
     return f"Closest is {told(near)}; farthest is {told(far)}."
+
+
+def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
+    """Of how many published numbers a recipe of ours is on the better side."""
+    marks = [mark for outcome in every if (mark := recipe(numbers.stored, outcome))]
+    if not marks:
+        return ""
+    better = sum(mark.value < 0 for mark in marks)
+    return (
+        f" Recipes of ours, which are no replication, beat {better} of the {len(marks)} published "
+        "numbers that they were run for."
+    )
 
 
 def told(outcome: Outcome) -> str:

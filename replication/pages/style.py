@@ -28,6 +28,7 @@ LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000
 OURS, LITERAL, REFERENCE = LINES[1], LINES[0], "#999999"
 SCREEN_DPI, PRINT_DPI = 150, 300
 SMALL, TINY = 8, 7  # font sizes beside the 9 of titles and axes
+STRETCHED = 1.2  # how much farther a frame may reach for the last thousandth of the codes
 
 
 def new_figure(width: float, height: float, **layout: Any) -> "Figure":
@@ -74,14 +75,19 @@ def save_figure(figure: "Figure", stem: Path) -> None:
         write_atomically(stem.with_suffix(f".{ending}"), buffer.getvalue())
 
 
-def scatter_by_class(axes: "Axes", codes: np.ndarray, labels: np.ndarray) -> None:
-    """2-D ``codes`` [N, 2] as points, a colour for each of ten classes [N], its digit upon it."""
+def scatter_by_class(
+    axes: "Axes", codes: np.ndarray, labels: np.ndarray, kept: np.ndarray | None = None
+) -> None:
+    """2-D ``codes`` [N, 2] as points, a colour for each of ten classes [N], its digit upon it.
+
+    No digit stands upon a place of ``kept`` [m, 2].
+    """
     codes = codes.astype(float)
     size = 200 / len(codes) ** 0.5  # 10,000 points stay apart, 400 stay visible
     for digit, colour in enumerate(DIGITS):
         style = {"ms": size**0.5, "mew": 0, "color": colour, "rasterized": True}
         axes.plot(*codes[labels == digit].T, ".", label=digit, **style)
-    for digit, (x, y) in label_places(codes, labels).items():
+    for digit, (x, y) in label_places(codes, labels, kept).items():
         outlined(axes, x, y, str(digit), DIGITS[digit])
 
 
@@ -92,18 +98,21 @@ def outlined(axes: "Axes", x: float, y: float, text: str, colour: str) -> None:
     axes.text(x, y, text, bbox=disc, fontsize=SMALL, clip_on=True, zorder=5, **place)
 
 
-def label_places(codes: np.ndarray, labels: np.ndarray) -> dict[int, np.ndarray]:
+def label_places(
+    codes: np.ndarray, labels: np.ndarray, kept: np.ndarray | None = None
+) -> dict[int, np.ndarray]:
     """For each class one of its ``codes`` [N, 2], where it is most by itself and dense.
 
-    Apart from the places of the classes before it, as far as that can be had.
+    Apart from the places of the classes before it and from ``kept`` [m, 2], as far as can be had.
     """
     some = slice(None, None, len(codes) // 2000 + 1)
     points, classes = codes[some], labels[some]
     near = max(5, len(points) // 50)
     span = np.quantile(points, 0.98, axis=0) - np.quantile(points, 0.02, axis=0)
-    points = points / np.where(span > 0, span, 1)
+    unit = np.where(span > 0, span, 1)
+    points = points / unit
     places: dict[int, np.ndarray] = {}
-    taken = np.empty((0, 2))
+    taken = np.empty((0, 2)) if kept is None else kept / unit
     for digit in np.unique(classes):
         own = np.flatnonzero(classes == digit)
         distances = np.square(points[own, None] - points).sum(-1)
@@ -127,9 +136,19 @@ def in_decades(axis: "Axis") -> None:
     axis.set_minor_formatter(NullFormatter())
 
 
-def reach_of(codes: np.ndarray, least: float) -> float:
-    """How far an axis goes on both sides of zero: nearly all ``codes``, and ``least``."""
-    return max(least, 1.03 * float(np.quantile(np.abs(codes.astype(float)), 0.999)))
+def square_frame(axes: "Axes", codes: np.ndarray, least: float) -> None:
+    """Equal axes about zero, to ``least`` or farther, that hold all ``codes`` [N, 2].
+
+    Without the farthest thousandth where that would shrink the rest: the panel says how many.
+    """
+    reaches = np.abs(codes.astype(float))
+    far, farthest = np.quantile(reaches, 0.999, axis=0).max(), reaches.max()
+    reach = max(least, 1.03 * float(farthest if farthest < STRETCHED * far else far))
+    axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
+    if outside := int((reaches > reach).any(1).sum()):
+        text = f"{outside} of {len(codes):,} outside"
+        place: dict[str, Any] = {"ha": "right", "va": "top", "transform": axes.transAxes}
+        axes.text(1, 1, text, fontsize=TINY, **place)
 
 
 def not_run(axes: "Axes", text: str = "not run") -> None:

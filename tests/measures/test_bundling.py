@@ -56,6 +56,43 @@ def test_float16_draws_what_float32_draws(trained: str, capsys: pytest.CaptureFi
         cli.run(ITEM, ["encode", "--variant", VARIANT, "--output", "codes.npy"])
 
 
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("figure11_dimensionality_reduction/labels_1000", "decoder"),
+        ("ours_dimensionality_reduction/labels_100", "plane.decoder"),
+    ],
+)
+def test_the_decoder_of_a_plane_draws_what_the_trained_one_draws(
+    workdir: Path, name: str, part: str
+) -> None:
+    """Between the cluster heads and around them; of a second stage it is the plane's own."""
+    item, _, variant = name.partition("/")
+    cli.run(item, ["train", "--preset", "smoke", "--variant", variant, "--results", "results"])
+    exact = replication.load(name, "smoke").get_submodule(part)
+    assert isinstance(exact, Decoder)
+    bundle(item, variant, "smoke")
+    shutil.rmtree(".checkpoints")
+    model = replication.load(name, "smoke")
+    found = model.get_submodule(part)
+    assert isinstance(found, Decoder)
+    assert found.cluster_heads is not None
+    assert [*model] == [part.partition(".")[0]]
+    codes = codes_to_compare(experiments().settings_of("smoke", item, variant), found.cluster_heads)
+    heads = found.cluster_heads.weight.detach().T
+    assert codes.shape[1] == heads.shape[1] == 2
+    assert (codes.amin(0) < heads.amin(0)).all()
+    assert (codes.amax(0) > heads.amax(0)).all()
+    assert 0 < np.abs(decoded(found, codes) - decoded(exact, codes)).max() <= LARGEST
+    # Where test images lie, as the record's arrays have it.
+    (own,) = store.entries()
+    tensors = store.tensors(own)
+    arrays = np.load(f"results/smoke/{name}.npz")
+    shown = tensors["shown.codes"].reshape(-1, 2)
+    np.testing.assert_allclose(shown, arrays["codes"].reshape(-1, 2), atol=0.02)
+    assert tensors["shown.labels"].tolist() == arrays["labels"].reshape(-1).tolist()
+
+
 def test_without_weights_nothing_is_bundled(workdir: Path) -> None:
     with pytest.raises(UserError, match="there are no weights of seed 0"):
         bundle(ITEM, VARIANT, "smoke")
@@ -93,7 +130,7 @@ def test_a_decoder_with_batch_norm_is_refused() -> None:
 
 def test_codes_have_every_label_and_go_beyond_the_prior() -> None:
     settings = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
-    codes = codes_to_compare(settings, 200)
+    codes = codes_to_compare(settings, count=200)
     assert codes.shape == (200, 20)
     assert codes[:, :10].sum(0).tolist() == [20] * 10
     near, far = codes[0::2, 10:].std(), codes[1::2, 10:].std()

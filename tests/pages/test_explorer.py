@@ -1,5 +1,6 @@
 """The explorer: the page is given what the bundle has, and a browser draws the same images."""
 
+import base64
 import hashlib
 import json
 import re
@@ -25,6 +26,9 @@ from tests.tools.browser import Browser
 from tests.tools.site import FIGURE, TABLE, Page, Site, seed_result, store
 
 PLANE, STYLES = (FIGURE, "aae_gaussian"), (TABLE, "mnist_100")
+WITH_HEADS = ("figure11_dimensionality_reduction", "labels_1000")
+SECOND_STAGE = ("ours_dimensionality_reduction", "labels_100")
+PLANES = (PLANE, WITH_HEADS, SECOND_STAGE)
 BETWEEN = ("table1_log_likelihood", "mnist")
 LARGEST = 0.12  # of a pixel in [0, 1], that weights of 8 bits may move it
 Explore = Callable[[tuple[str, str]], Decoder]
@@ -45,8 +49,11 @@ def explore(site: Site) -> Explore:
         record = read_record(path)
         torch.manual_seed(0)
         settings = record.settings
-        decoder = Decoder(settings.style_dim, settings.label_dim, [20, 20], 64).double().eval()
-        if which == PLANE:
+        heads = which in (WITH_HEADS, SECOND_STAGE)
+        style_dim = 2 if heads else settings.style_dim
+        sizes = (style_dim, settings.label_dim, [20, 20], 64)
+        decoder = Decoder(*sizes, cluster_heads=heads).double().eval()
+        if which in PLANES:
             stream = np.random.default_rng(0)
             codes = stream.normal(0, 2, (400, 2)).astype(np.float32)
             labels = stream.integers(0, 10, 400).astype(np.uint8)
@@ -57,18 +64,24 @@ def explore(site: Site) -> Explore:
     return stored
 
 
-def bundled(site: Site, which: tuple[str, str], decoder: Decoder, training_hash: str) -> None:
+def bundled(
+    site: Site,
+    which: tuple[str, str],
+    decoder: Decoder,
+    training_hash: str,
+    beside: dict[str, np.ndarray] | None = None,
+) -> None:
     state = decoder.state_dict().items()
-    content, stored = bundle.pack(
-        {f"decoder.{name}": value.half().numpy() for name, value in state}
-    )
+    part = "plane.decoder" if which == SECOND_STAGE else "decoder"
+    weights = {f"{part}.{name}": v.half().numpy() for name, v in state}
+    content, stored = bundle.pack(weights | (beside or {}))
     own = Bundled(
         item=which[0],
         variant=which[1],
         preset="quick",
         seed=0,
         label_seed=0,
-        parts=["decoder"],
+        parts=[part],
         stored=stored,
         hidden_sizes=[20, 20],
         training_hash=training_hash,
@@ -136,6 +149,43 @@ def test_without_a_record_the_plane_has_sliders_alone(site: Site, explore: Explo
     assert "codes" not in data_of(page, PLANE)
 
 
+@pytest.mark.parametrize("which", [WITH_HEADS, SECOND_STAGE])
+def test_the_plane_of_a_style_and_a_head_has_its_heads(
+    site: Site, explore: Explore, which: tuple[str, str]
+) -> None:
+    """In its frame; the decoder sees two numbers, whatever the other settings say."""
+    decoder = explore(which)
+    assert decoder.cluster_heads is not None
+    page = site.page()
+    data = data_of(page, which)
+    assert data["layers"][0]["columns"] == 2
+    low, high, heads = (np.array(data[name]) for name in ("low", "high", "heads"))
+    assert ((heads > 0) & (heads < 1)).all()
+    expected = decoder.cluster_heads.weight.detach().T.numpy()
+    np.testing.assert_allclose(low + heads * (high - low), expected, atol=2e-3)
+    section = unescape(page.section("explore"))
+    assert "every place of the plane is an image" in section
+    assert "Crosses are the cluster heads." in section
+    assert section.count('type="range"') == 2
+
+
+def test_a_plane_of_heads_has_codes_of_its_own_or_is_not_shown(
+    site: Site, explore: Explore
+) -> None:
+    """Sliders of a label beside a style would give such a decoder what it never saw."""
+    decoder = explore(WITH_HEADS)
+    for path in site.results.rglob("*.npz"):
+        path.unlink()
+    assert 'id="explore"' not in site.page().text
+    (own,) = bundle.entries(site.weights)
+    codes = np.random.default_rng(0).normal(0, 2, 40).astype(np.float16)
+    beside = {"shown.codes": codes, "shown.labels": np.arange(20, dtype=np.uint8) % 10}
+    bundled(site, WITH_HEADS, decoder, own.training_hash, beside)
+    data = data_of(site.page(), WITH_HEADS)
+    assert len(base64.b64decode(data["classes"])) == 20
+    assert len(data["heads"]) == 10
+
+
 def test_a_decoder_of_other_settings_is_not_shown(site: Site, explore: Explore) -> None:
     decoder = explore(PLANE)
     bundled(site, PLANE, decoder, "0" * 16)
@@ -154,7 +204,7 @@ def test_layers_are_the_decoder_to_eight_bits(site: Site, explore: Explore) -> N
     decoder = explore(STYLES)
     settings = experiments().settings_of("quick", *STYLES)
     (own,) = bundle.entries(site.weights)
-    exact = layers_of(bundle.tensors(own, site.weights), settings)
+    exact = layers_of(own, bundle.tensors(own, site.weights), settings)
     layers = eight_bits(exact)
     codes = np.random.default_rng(1).normal(0, 2, (100, 20))
     with torch.no_grad():
@@ -170,9 +220,11 @@ def test_layers_are_the_decoder_to_eight_bits(site: Site, explore: Explore) -> N
 def test_the_committed_decoders_are_close_to_what_was_trained() -> None:
     for own in bundle.entries():
         settings = experiments().settings_of(own.preset, own.item, own.variant)
-        exact = layers_of(bundle.tensors(own), settings)
+        exact = layers_of(own, bundle.tensors(own), settings)
         labels = settings.label_dim if settings.label_at != "discriminator" else 0
         codes = explorer.sample_codes(settings, labels, 200)
+        if exact[0][0].shape[1] == 2:  # the places that a plane shows
+            codes = explorer.evenly([-15, -15], [15, 15], 200)
         largest, mean = differences(exact, eight_bits(exact), codes)
         assert largest <= LARGEST, own.name
         assert mean < 0.003, own.name
@@ -210,7 +262,7 @@ def test_codes_are_few_and_within_their_frame() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("which", [PLANE, STYLES])
+@pytest.mark.parametrize("which", [*PLANES, STYLES])
 def test_the_browser_draws_the_decoders_images(
     site: Site, explore: Explore, tmp_path: Path, which: tuple[str, str]
 ) -> None:
@@ -223,7 +275,7 @@ def test_the_browser_draws_the_decoders_images(
     (own,) = bundle.entries(site.weights)
     settings = experiments().settings_of("quick", *which)
     expected = inputs
-    for layer in eight_bits(layers_of(bundle.tensors(own, site.weights), settings)):
+    for layer in eight_bits(layers_of(own, bundle.tensors(own, site.weights), settings)):
         expected = layer(expected)
     identifier = f"explore-quick-{which[0]}-{which[1]}"
     assert identifier in page.text
@@ -259,10 +311,11 @@ def test_the_browser_draws_the_committed_decoders_images(site: Site, tmp_path: P
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("plane", PLANES)
 def test_plane_and_sliders_change_what_is_decoded(
-    site: Site, explore: Explore, tmp_path: Path
+    site: Site, explore: Explore, tmp_path: Path, plane: tuple[str, str]
 ) -> None:
-    for which in (PLANE, STYLES, BETWEEN):
+    for which in (plane, STYLES, BETWEEN):
         explore(which)
     site.page()
 

@@ -48,7 +48,7 @@ def test_labels_draw_what_they_name() -> None:
     assert labels is not None
     settings, own = labels
     codes = np.concatenate([np.eye(10), np.zeros((10, settings.style_dim))], 1)
-    images = decoded(layers_of(bundle.tensors(own), settings), codes).reshape(10, 28, 28)
+    images = decoded(layers_of(own, bundle.tensors(own), settings), codes).reshape(10, 28, 28)
     assert images[:, 4:24, 4:24].sum() > 0.95 * images.sum()
     apart = np.abs(images[:, None] - images).mean((2, 3))
     assert (apart + np.eye(10) > 0.03).all()

@@ -12,9 +12,9 @@ from replication.pages.style import (
     SCREEN_DPI,
     label_places,
     new_figure,
-    reach_of,
     save_figure,
     scatter_by_class,
+    square_frame,
 )
 
 # Machado, Oliveira and Fernandes (2009), of full severity, on linear RGB.
@@ -82,10 +82,32 @@ def test_labels_of_clouds_upon_each_other_stand_apart() -> None:
     assert np.linalg.norm(places[0] - places[1]) > 0.1
 
 
-def test_the_frame_holds_nearly_all_and_what_must_be_in_it() -> None:
-    codes = np.linspace(-5, 5, 2000).reshape(-1, 2)
-    assert 4.9 < reach_of(codes, 1.0) < 5.3
-    assert reach_of(codes, 9.0) == 9.0
+def test_labels_leave_the_kept_places_free() -> None:
+    codes, labels = clouds([(0.0, 0.0)])
+    place = label_places(codes, labels)[0]
+    assert np.linalg.norm(label_places(codes, labels, place[None])[0] - place) > 0.1
+
+
+def test_a_tail_stays_in_the_frame() -> None:
+    """Of one axis alone, as that of a few codes that a prior did not catch."""
+    codes = np.linspace(-5, 5, 20_000).reshape(-1, 2)
+    codes[:30] = [[5.9, 0.0]]
+    axes = new_figure(2, 2).subplots()
+    square_frame(axes, codes, 1.0)
+    assert axes.get_xlim() == axes.get_ylim()
+    assert 5.9 < axes.get_xlim()[1] < 6.2
+    assert not axes.texts
+    square_frame(axes, codes, 9.0)
+    assert axes.get_xlim() == (-9.0, 9.0)
+
+
+def test_what_is_so_far_that_it_would_shrink_the_rest_is_counted() -> None:
+    codes = np.linspace(-5, 5, 20_000).reshape(-1, 2)
+    codes[:3] = 100
+    axes = new_figure(2, 2).subplots()
+    square_frame(axes, codes, 1.0)
+    assert 5 < axes.get_xlim()[1] < 5.3
+    assert [text.get_text() for text in axes.texts] == ["3 of 10,000 outside"]
 
 
 def test_screens_and_print_have_their_resolution(tmp_path: Path) -> None:

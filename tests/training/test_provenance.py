@@ -5,7 +5,9 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
 
+from replication.base.errors import UserError
 from replication.evidence import records
 from replication.pages.report_evidence import machine
 from replication.training.jobs import provenance
@@ -83,3 +85,13 @@ def test_a_record_says_whether_updates_were_replayed_from_a_captured_graph(
     assert ("captured updates" in machine(seed)) is captured
     stored = [line for line in capsys.readouterr().out.splitlines() if line.startswith("stored")]
     assert [", captured updates)" in line for line in stored] == [captured] * 2
+
+
+def test_a_device_that_is_not_there_is_told_beside_those_that_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    with pytest.raises(UserError, match=r"'cuda:77' cannot be used.*of this machine: cpu$"):
+        provenance.check_device("cuda:77")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert provenance.devices() == ["cpu", "cuda:0", "cuda:1"]

@@ -83,9 +83,23 @@ function explorePlane(box, data, layers) {
       context.fillStyle = data.colours[classes[i]];
       context.fillRect(x * side - 1, (1 - y) * side - 1, 2, 2);
     }
+    // Cluster heads: black crosses with a white rim.
+    for (const [colour, width] of [["white", 6], ["black", 3]]) {
+      context.strokeStyle = colour;
+      context.lineWidth = width;
+      for (const [x, y] of data.heads || []) {
+        context.beginPath();
+        context.moveTo(x * side - 6, (1 - y) * side);
+        context.lineTo(x * side + 6, (1 - y) * side);
+        context.moveTo(x * side, (1 - y) * side - 6);
+        context.lineTo(x * side, (1 - y) * side + 6);
+        context.stroke();
+      }
+    }
     context.font = "bold 14px system-ui, sans-serif";
     context.textAlign = "center";
-    for (const [digit, [x, y]] of middles.entries()) outlined(digit, x, y);
+    const above = data.heads ? 0.045 : 0; // of its head
+    for (const [digit, [x, y]] of middles.entries()) outlined(digit, x, y + above);
     context.strokeStyle = getComputedStyle(box).color;
     context.lineWidth = 2;
     const [x, y] = [shares[0] * side, (1 - shares[1]) * side];

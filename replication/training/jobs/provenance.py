@@ -24,8 +24,13 @@ def check_device(name: str) -> None:
         torch.zeros(1, device=name).item()  # reads it back: the device meta holds no values
     except (RuntimeError, AssertionError) as error:  # torch raises either, without CUDA
         reason = str(error).splitlines()[0]
-        remedy = "name a device of this machine, such as cpu or cuda:0"
+        remedy = f"name a device of this machine: {', '.join(devices())}"
         raise UserError(f"device '{name}' cannot be used: {reason}", remedy) from None
+
+
+def devices() -> list[str]:
+    """Those that this machine has and this build of torch can use."""
+    return ["cpu", *(f"cuda:{number}" for number in range(torch.cuda.device_count()))]
 
 
 def precision_of(wanted: str, device: str, settings: Settings) -> str:

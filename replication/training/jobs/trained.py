@@ -3,7 +3,7 @@
 import io
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from replication.base.streams import generator
 from replication.data.loaders import load
 from replication.evidence import bundle
 from replication.models.build import build
+from replication.models.plane import Plane
 from replication.models.priors import style_prior
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed, Settings
@@ -77,16 +78,26 @@ def bundled_modules(settings: Settings, arrays: Mapping[str, np.ndarray]) -> nn.
 
     Its decoder may have fewer hidden units than the settings: those that never wake are left out.
     """
-    state = {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+    weights = {name: a for name, a in arrays.items() if not name.startswith(bundle.SHOWN)}
+    state = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
     state = {name: v.float() if v.is_floating_point() else v for name, v in state.items()}
-    trunk = sorted(name for name in state if re.fullmatch(r"decoder\.trunk\.\d\.weight", name))
+    trunk = sorted(name for name in state if re.search(r"decoder\.trunk\.\d\.weight$", name))
     sizes = [len(state[name]) for name in reversed(trunk)]  # the settings' go with the encoder's
     smaller = settings.model_copy(update={"hidden_sizes": sizes})
-    model = build(smaller, len(state["decoder.output.weight"]), 0)
-    parts = {name.partition(".")[0] for name in state}
-    own = nn.ModuleDict({name: part for name, part in model.items() if name in parts})
+    output = next(name for name in state if name.endswith("decoder.output.weight"))
+    own = only_with(build(smaller, len(state[output]), 0), state)
     own.load_state_dict(state)
     return own.eval()
+
+
+def only_with(model: nn.Module, names: Collection[str]) -> nn.ModuleDict:
+    """The parts of ``model`` that one of the tensors' ``names`` begins with; of a plane, too."""
+    own = nn.ModuleDict()
+    for part, module in model.named_children():
+        inside = [n.removeprefix(f"{part}.") for n in names if n.startswith(f"{part}.")]
+        if inside:
+            own[part] = only_with(module, inside) if isinstance(module, Plane) else module
+    return own
 
 
 def modules_of_name(name: str, preset: str, number: int | None, precision: str) -> nn.ModuleDict:
