@@ -31,7 +31,7 @@ def pip(*arguments: str) -> str:
 
 
 def test_the_project_claims_what_is_resolved_or_tested() -> None:
-    assert CLASSIFIED == [TESTED, *RESOLVED]
+    assert [TESTED, *RESOLVED] == CLASSIFIED
     claimed = SpecifierSet(PROJECT["requires-python"])
     pythons = ["3.10", *CLASSIFIED, "3.14"]
     assert [python for python in pythons if f"{python}.1" in claimed] == CLASSIFIED
