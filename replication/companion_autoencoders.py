@@ -106,7 +106,7 @@ def draw_table(drawing: Drawing) -> None:
     rows: list[Row] = []
     for variant, described in drawing.description.variants.items():
         record = drawing.record(variant)
-        name = described.place.partition(": ")[2]
+        name = described.place.removeprefix("Autoencoders: ")
         cells = [measure(record, m, verdicts.get((variant, m), "")) for m in COLUMNS]
         rows.append([name, *cells])
     rows += bounds(drawing)
@@ -167,7 +167,7 @@ def stages(drawing: Drawing) -> list[str]:
         after = (len(record.settings.hidden_sizes) + 1) * per_layer
         if values := record.values("test_reconstruction_per_pixel", epoch=after):
             greedy = number([1000 * value for value in values])
-            name = described.place.partition(": ")[2]
+            name = described.place.removeprefix("Autoencoders: ")
             notes.append(f"{name}: error per pixel x 1000 layer by layer {greedy}.")
     return notes
 

@@ -75,12 +75,13 @@ def draw_figure(drawing: Drawing) -> None:
     """Error along epochs: of the recipes tried, and of the chosen one beside the paper's."""
     figure = new_figure(9, 4.8)
     tried, chosen = figure.subplots(1, 2)
-    for variant, described in drawing.description.variants.items():
-        record = drawing.record(variant)
+    described = drawing.description.variants
+    for variant in drawing.first([v for v in described if drawing.record(v)]):
+        record, place = drawing.record(variant), described[variant].place
         if record and variant.startswith("tried"):
-            curve(tried, record, VALIDATION, described.place.removeprefix("Tried: "))
+            curve(tried, record, VALIDATION, place.removeprefix("Tried: "))
         elif record:
-            curve(chosen, record, TEST, described.place)
+            curve(chosen, record, TEST, place)
     literal = Drawing(drawing.preset, PAPER, drawing.results).record("mnist_100")
     if literal:
         curve(chosen, literal, TEST, "Table 2's recipe")

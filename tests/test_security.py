@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from replication.settings.reading import UniqueKeyLoader
+from replication.settings.reading import PlainLoader, UniqueKeyLoader
 
 ROOT = Path(__file__).parents[1]
 CODE = sorted([*ROOT.glob("replication/**/*.py"), *ROOT.glob("bench/**/*.py")])
@@ -108,8 +108,9 @@ def test_what_is_safe_is_not(code: str) -> None:
 
 
 def test_our_loader_makes_no_objects() -> None:
-    assert issubclass(UniqueKeyLoader, yaml.SafeLoader)
-    assert set(yaml.SafeLoader.yaml_constructors) == set(UniqueKeyLoader.yaml_constructors)
+    for loader in (UniqueKeyLoader, PlainLoader):
+        assert issubclass(loader, yaml.constructor.SafeConstructor)
+        assert yaml.SafeLoader.yaml_constructors == loader.yaml_constructors
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("replication/pages/templates/*")), ids=str)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import Annotated
 
 from pydantic import AfterValidator
@@ -11,6 +12,7 @@ ROUNDING = 1e-3  # by which a share of 100 % may be exceeded
 NOT_NEGATIVE = ("standard_error_", "bandwidth_")
 
 
+@cache  # thousands of records have the same few names
 def range_of(name: str) -> tuple[float, float]:
     """The least and the greatest value of the metric or loss ``name``."""
     if "percent" in name.split("_"):

@@ -172,12 +172,13 @@ def read(path: Path) -> Record:
     A UserError if it is damaged, edited, foreign, or of a newer schema.
     """
     remedy = f"restore {path} from the repository, or delete it and train that variant again"
-    values = _read_json(path, remedy)
+    text = _read_text(path, remedy)
+    values = _from_json(text, path, remedy)
     version = values.get("schema_version") if isinstance(values, dict) else None
     if isinstance(version, int) and version > SCHEMA:
         problem = f"{path} was written by a newer version of this suite (schema {version})"
         raise UserError(problem, "update the suite")
-    record = _parsed(values, path, remedy)
+    record = _parsed(values, text, path, remedy)
     if (record.preset, record.item, record.variant) != identity(path):
         name = f"{record.preset}/{record.item}/{record.variant}"
         raise UserError(f"{path} is the record of {name}", remedy)
@@ -201,13 +202,16 @@ def migrate(results: Path) -> list[Path]:
 
 
 def _schema_of(path: Path) -> Any:
-    values = _read_json(path, f"restore {path} from the repository")
+    remedy = f"restore {path} from the repository"
+    values = _from_json(_read_text(path, remedy), path, remedy)
     return values.get("schema_version") if isinstance(values, dict) else None
 
 
-def _parsed(values: Any, path: Path, remedy: str) -> Record:
+def _parsed(values: Any, text: str, path: Path, remedy: str) -> Record:
     try:
-        return Record.model_validate_json(json.dumps(migrated(values)))
+        today = migrated(values)
+        # Writing the values out again is a sixth of the reading of a record.
+        return Record.model_validate_json(text if today is values else json.dumps(today))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
@@ -221,7 +225,16 @@ def identity(path: Path) -> tuple[str, str, str]:
     return path.parent.parent.name, path.parent.name, path.stem
 
 
-def _read_json(path: Path, remedy: str) -> Any:
+def _read_text(path: Path, remedy: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}", remedy) from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is damaged: {error}", remedy) from None
+
+
+def _from_json(text: str, path: Path, remedy: str) -> Any:
     def refuse(constant: str) -> None:
         raise ValueError(f"{constant} is no JSON number")
 
@@ -231,10 +244,7 @@ def _read_json(path: Path, remedy: str) -> Any:
             raise ValueError(f"'{max(names, key=names.count)}' stands twice")
         return found
 
-    read_with: dict[str, Any] = {"parse_constant": refuse, "object_pairs_hook": unique}
     try:
-        return json.loads(path.read_text(encoding="utf-8"), **read_with)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", remedy) from None
-    except (ValueError, RecursionError) as error:  # ValueError: bad JSON, bad UTF-8
+        return json.loads(text, parse_constant=refuse, object_pairs_hook=unique)
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is damaged: {error}", remedy) from None

@@ -5,6 +5,7 @@ All are over seeds, at the 5 % level. scipy is imported inside: it takes a secon
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import mean, stdev
 
 from replication.settings.strict import Strict
@@ -148,6 +149,7 @@ def deviation_factors(count: int) -> Interval:
     return low, high
 
 
+@cache
 def can_be_met(margin: float, standard_error: float) -> bool:
     """Endless seeds that agree with the published mean would show it, whose error stays."""
     from scipy.stats import norm
@@ -179,6 +181,7 @@ def power(
     return float(within.mean())
 
 
+@cache
 def seeds_needed(
     spread: float, margin: float, standard_error: float = 0.0, one_sided: bool = False
 ) -> int | None:

@@ -75,15 +75,19 @@ def measure_features(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
     codes = [over_chunks(run.stack, style_of(data), s.images) for s in (data.train, data.test)]
     rivals = {"pixels": pixels(data), "components": principal_components(data, codes[0].shape[-1])}
     labels, expected = (s.labels.cpu().numpy() for s in (data.train, data.test))
+    shared: dict[str, float] = {}
+    if max(application.label_counts) >= len(labels):  # all labels are the same for every seed
+        shared = errors(rivals, labels, expected, np.arange(len(labels)))
 
     def measure(index: int) -> dict[str, float]:
         train, test = (own[index].cpu().numpy() for own in codes)
-        spaces = {"codes": (train, test), **rivals}
         found = {"error_percent_largest_class": 100 - largest_class(data.test)}
         for size in application.label_counts:
-            count = size if size < len(labels) else "all"
-            chosen = choose_labelled(data.train.labels, count, run.seeds[index].label_seed)
-            own = errors(spaces, labels, expected, chosen.cpu().numpy())
+            every = size >= len(labels)
+            spaces = {"codes": (train, test)} | ({} if every else rivals)
+            seed = run.seeds[index].label_seed
+            chosen = choose_labelled(data.train.labels, "all" if every else size, seed)
+            own = errors(spaces, labels, expected, chosen.cpu().numpy()) | (shared if every else {})
             found |= {f"error_percent_{name}_{size}": error for name, error in own.items()}
         return found
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from replication.evidence.statistics import paired_difference
 
-from .drawing import Drawing
+from .drawing import Drawing, enumerated
 from .names import name_of as metric_name
 from .style import LITERAL, OURS, REFERENCE, new_figure
 from .tables import Cell, cell
@@ -26,7 +26,7 @@ UNIT = "% (points)"
 
 def name_of(drawing: Drawing, variant: str) -> str:
     """What the variant changes, as experiments.yaml has it."""
-    return drawing.description.variants[variant].place.partition(": ")[2]
+    return drawing.description.variants[variant].place.removeprefix("Ablation: ")
 
 
 def values_of(drawing: Drawing, variant: str, metric: str) -> list[float]:
@@ -75,21 +75,21 @@ def warned(drawing: Drawing) -> list[str]:
         found = {w for seed in record.seeds for w in seed.warnings} if record else set()
         for warning in sorted(found):
             failed.setdefault(warning, []).append(f"'{name_of(drawing, variant)}'")
-    return [f"In a seed or more {w}: {', '.join(names)}." for w, names in failed.items()]
+    return [f"In a seed or more {w}: {enumerated(names)}." for w, names in failed.items()]
 
 
 def learning_curves(
     drawing: Drawing, metric: str, literal: str, again: Collection[str] = ()
 ) -> "tuple[Figure, dict[str, Axes]]":
-    """A panel for each variant of the preset; the ``literal`` recipe's curve is grey behind them.
+    """A panel for each variant of the preset that there is room for.
 
-    Its own, and those of its repetitions ``again``, are blue. The panels by variant, to draw more
-    into.
+    The ``literal`` recipe's curve is grey behind them. Its own, and those of its repetitions
+    ``again``, are blue. The panels by variant, to draw more into.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
     described = drawing.description.variants
-    variants = [v for v in described if drawing.preset in described[v].presets]
+    variants = drawing.first([v for v in described if drawing.preset in described[v].presets])
     rows = max(1, -(-len(variants) // PANELS))
     figure = new_figure(11, 2.4 * rows + 0.8)
     every = list(figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat)

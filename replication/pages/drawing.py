@@ -3,6 +3,7 @@
 Nothing here trains, needs a GPU, a network or torch.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ from replication.settings.experiments import Item, experiments
 from replication.settings.schema import Settings
 
 from .style import DIGITS, save_figure
+from .tables import MOST_ROWS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +34,8 @@ class Drawing:
     results: Path = records.RESULTS
     figures: Path = FIGURES
     _read: dict[str, Record | None] = field(default_factory=dict)
+    _verdicts: list[Verdict] | None = None
+    _left_out: str = ""
 
     @property
     def description(self) -> Item:
@@ -83,12 +87,21 @@ class Drawing:
 
     def verdicts(self) -> list[Verdict]:
         """One for each published value of the item, in the order of published.yaml."""
-        targets = published().items[self.item].targets if self.item in published().items else {}
-        return [
-            verdict(self.item, name, self.preset, self.record(variant), self.stale(variant))
-            for name, target in targets.items()
-            for variant in [target.variant or name]
-        ]
+        if self._verdicts is None:
+            targets = published().items[self.item].targets if self.item in published().items else {}
+            self._verdicts = [
+                verdict(self.item, name, self.preset, self.record(variant), self.stale(variant))
+                for name, target in targets.items()
+                for variant in [target.variant or name]
+            ]
+        return self._verdicts
+
+    def first(self, variants: Sequence[str]) -> Sequence[str]:
+        """Those that a figure has room for; on it ``save`` says how many there are."""
+        if len(variants) > MOST_ROWS:
+            count = f"{MOST_ROWS} of {len(variants):,} variants"
+            self._left_out = f"The first {count}; the table's .csv file has all."
+        return variants[:MOST_ROWS]
 
     def title(self, text: str) -> str:
         """``text``; what is of the smoke preset says so."""
@@ -120,10 +133,10 @@ class Drawing:
                 dirty.append(variant)
         notes = []
         if len(made) > 1:
-            parts = "; ".join(f"{name}: {', '.join(own)}" for name, own in made.items())
+            parts = "; ".join(f"{name}: {enumerated(own)}" for name, own in made.items())
             notes.append(f"Trained in two precisions. {parts}.")
         if dirty:
-            notes.append(f"Made with uncommitted changes of the code: {', '.join(dirty)}.")
+            notes.append(f"Made with uncommitted changes of the code: {enumerated(dirty)}.")
         return notes
 
     def save(self, figure: "Figure") -> None:
@@ -131,7 +144,7 @@ class Drawing:
 
         It has no title, which the page gives it; but what limits it is written on it.
         """
-        if limits := self.caption("").strip():
+        if limits := f"{self.caption('')}\n{self._left_out}".strip():
             figure.suptitle(limits, color="#b00020")
         save_figure(figure, self.stem)
 
@@ -143,4 +156,10 @@ def seeds_of(record: Record | None) -> int:
 
 def those(some: list[str], every: list[str]) -> str:
     """``some`` of the variants, by name unless they are all."""
-    return "every run" if len(some) == len(every) > 1 else ", ".join(some)
+    return "every run" if len(some) == len(every) > 1 else enumerated(some)
+
+
+def enumerated(names: Sequence[str]) -> str:
+    """``names`` in a sentence, as many as there is room for."""
+    more = len(names) - MOST_ROWS
+    return ", ".join([*names[:MOST_ROWS], *([f"{more:,} more"] if more > 0 else [])])

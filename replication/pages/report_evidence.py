@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import yaml
 
@@ -56,8 +57,14 @@ def evidence(stored: Drawing, variant: str, record: Record) -> Evidence:
         shared=shared,
         provenance=apart,
         commands=commands(record),
-        settings=yaml.safe_dump(values, sort_keys=False, default_flow_style=None, width=90),
+        settings=dumped(values),
     )
+
+
+def dumped(values: dict[str, Any]) -> str:
+    """As YAML; in C, where PyYAML has that: a third of the time that evidence takes."""
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(values, None, dumper, sort_keys=False, default_flow_style=None, width=90)
 
 
 def kind_text(stored: Drawing, variant: str, record: Record) -> str:

@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from replication.evidence.records import Record
+from replication.evidence.records import Record, path_of
 from replication.settings.experiments import Item, experiments
 
 from .drawing import Drawing
@@ -195,7 +195,7 @@ class Shown:
 def has_record(stored: Drawing, item: str, variant: str) -> bool:
     if item not in experiments().items or variant not in experiments().items[item].variants:
         return False
-    return Drawing(stored.preset, item, stored.results).record(variant) is not None
+    return path_of(stored.preset, item, variant, stored.results).exists()
 
 
 def heading(preset: str, kinds: Mapping[str, Kind]) -> str:

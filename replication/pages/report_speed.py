@@ -4,23 +4,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-from replication.evidence.records import Record
 from replication.evidence.seeds import Machine
 
-from .drawing import Drawing
-from .page import Grid, Picture, Told, anchor, read_picture
+from .page import Grid, Picture, Told, read_picture
 from .speed import (
+    ALONE,
     LOOP,
     PYTHAE,
     OneModel,
     Precision,
     Rivals,
+    Stacked,
     StartToEnd,
     Step,
     goals,
     measured,
-    reached,
 )
+from .time_to_quality import QUALITY, quality
 
 ABOUT = (
     "Ratios within one run on one machine; no absolute time is a result. Batches of 100 images of "
@@ -36,10 +36,10 @@ PYTHAE_DIFFERS = (
     "an update, since one forward pass serves both losses, where the paper has two phases; so the "
     "operations a second are compared too."
 )
-QUALITY = (
-    "Epochs, and seconds on the machine of the record, until the mean over the seeds first falls "
-    "to an error. The seconds are those of one training, evaluation included, in proportion to "
-    "its epochs: beside one another only where machine and load were the same."
+JAX = (
+    "The same losses from the same weights on one core of the CPU, in float32: our stack of seeds, "
+    "and the update written in JAX, vmapped over the seeds and compiled. The processor's time; "
+    "compiling is not counted."
 )
 
 
@@ -96,16 +96,18 @@ def speed(folder: Path, results: Path, figures: Path) -> Speed:
     """The section, made of the files in ``folder`` and of records."""
     steps, rivals = measured("step", Step, folder), measured("rivals", Rivals, folder)
     precisions = measured("precision", Precision, folder)
-    names = sorted({*steps, *rivals, *precisions})
+    stacks = measured("stacked", Stacked, folder)
+    names = sorted({*steps, *rivals, *precisions, *stacks})
     growth, minutes = (drawn(figures, name) for name in ("growth", "quality"))
     return Speed(
         about=ABOUT,
         machines=tuple(
-            of_machine(n, steps.get(n), rivals.get(n), precisions.get(n)) for n in names
+            of_machine(n, steps.get(n), rivals.get(n), precisions.get(n), stacks.get(n))
+            for n in names
         ),
         growth=growth,
         growth_missing=run("This is not drawn", "growth"),
-        missing=run("Nothing was measured", "step", "rivals", "precision"),
+        missing=run("Nothing was measured", "step", "rivals", "precision", "stacked"),
         quality_about=QUALITY,
         quality=quality(results),
         minutes=minutes,
@@ -125,10 +127,14 @@ def run(what: str, *benches: str) -> Missing:
 
 
 def of_machine(
-    name: str, step: Step | None, rivals: Rivals | None, precision: Precision | None
+    name: str,
+    step: Step | None,
+    rivals: Rivals | None,
+    precision: Precision | None,
+    stacked: Stacked | None,
 ) -> OfMachine:
     """All that was measured on one machine."""
-    found = step or rivals or precision
+    found = step or rivals or precision or stacked
     assert found is not None
     parts = [of_step(step)]
     if rivals:
@@ -137,7 +143,7 @@ def of_machine(
     else:
         title = "Beside Pythae, and from a process's start to its end"
         parts.append(Measured(title, missing=run("Not measured here", "rivals")))
-    parts.append(cost_in_error(precision))
+    parts += [beside_jax(stacked), cost_in_error(precision)]
     return OfMachine(found.machine.device, name, tuple(parts))
 
 
@@ -195,6 +201,19 @@ def judged(text: str, met: bool) -> Told:
     return Told(text, word="met" if met else "missed")
 
 
+def beside_jax(stacked: Stacked | None) -> Measured:
+    """Several seeds at once, ours and JAX's; and one after the other."""
+    title = "Several seeds at once, of Table 2's model, beside JAX"
+    if stacked is None:
+        return Measured(title, missing=run("Not measured here", "stacked"))
+    columns = ["program", f"updates of a seed, to {ALONE}"]
+    rows: list[list[str | Told]] = [
+        [name, f"{stacked.to_ours(name):.2f}x"] for name in stacked.updates_per_second
+    ]
+    facts = (("measured with", versions(stacked.machine)), ("load", f"{stacked.load:.1f}"))
+    return Measured(title, JAX, facts=facts, grid=Grid("Beside JAX", columns, rows))
+
+
 def beside_pythae(model: OneModel, machine: Machine) -> Measured:
     title = "An update, of Table 1's model, beside Pythae"
     if PYTHAE not in model.updates_per_second:
@@ -244,41 +263,3 @@ def cost_in_error(found: Precision | None) -> Measured:
     )
     grid = Grid("Precision and error", ["precision", "error", "to float32"], rows)
     return Measured(title, about, versions(found.machine), grid=grid)
-
-
-def quality(results: Path) -> Grid:
-    """When the records' error fell to each level."""
-    aim = goals().quality
-    columns = ["record", "seeds", "trained on"]
-    for level in aim.levels:
-        columns += [f"epochs to {level:g}\u00a0{aim.unit}", f"seconds to {level:g}\u00a0{aim.unit}"]
-    rows = [
-        quality_row(Drawing(aim.preset, item, results), variant)
-        for item, variants in aim.records.items()
-        for variant in variants
-    ]
-    return Grid("Time to quality", columns, rows)
-
-
-def quality_row(stored: Drawing, variant: str) -> list[str | Told]:
-    aim, record = goals().quality, stored.record(variant)
-    place = stored.description.variants[variant].place
-    if record is None:
-        return [place, *["not run"] * (2 + 2 * len(aim.levels))]
-    link = Told(place, href=anchor(stored.preset, stored.item, variant))
-    cells: list[str | Told] = [link, str(len(record.seeds)), trained_on(record)]
-    for level in aim.levels:
-        found = reached(record, aim.metric, level)
-        cells += [str(found.epoch), f"{found.seconds:,.0f}"] if found else ["not reached"] * 2
-    return cells
-
-
-def trained_on(record: Record) -> str:
-    """Device, precision and threads of the seeds; what differs is all named."""
-    made = [seed.provenance for seed in record.seeds]
-    ways = [
-        f"{m.place}, {m.precision}, {m.threads} thread(s)"
-        + (f", {m.stacked} seeds stacked" if m.stacked > 1 else "")
-        for m in made
-    ]
-    return "; ".join(dict.fromkeys(ways))

@@ -20,6 +20,7 @@ from replication.settings.strict import Natural, Positive, PositiveNumber, Stric
 
 GOALS = Path(__file__).parent.parent / "speed.yaml"
 LOOP, PYTHAE = "DataLoader loop", "Pythae"
+ALONE = "ours, one seed after the other"
 PRECISIONS = ("float32", "bf16-products")
 
 ByName = Annotated[dict[str, PositiveNumber], Field(min_length=1)]
@@ -106,6 +107,28 @@ class Rivals(OfMachine):
         if model.flop_per_update.keys() != model.updates_per_second.keys():
             raise ValueError("table1_model: flop_per_update and updates_per_second differ in names")
         return self
+
+
+class Stacked(OfMachine):
+    """Of ``bench.stacked``: updates of one seed a second of the processor, by program.
+
+    Without JAX where it is not installed.
+    """
+
+    seeds: Positive
+    updates: Positive
+    load: float
+    updates_per_second: ByName
+
+    @model_validator(mode="after")
+    def _has_what_the_ratios_need(self) -> "Stacked":
+        if ALONE not in self.updates_per_second:
+            raise ValueError(f"updates_per_second lacks {ALONE}")
+        return self
+
+    def to_ours(self, name: str) -> float:
+        """Beside our engine with one seed after the other."""
+        return self.updates_per_second[name] / self.updates_per_second[ALONE]
 
 
 class Precision(OfMachine):

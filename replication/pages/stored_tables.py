@@ -7,6 +7,8 @@ from pathlib import Path
 
 from replication.base.errors import UserError
 
+from .tables import MOST_ROWS, more_rows
+
 # What the report needs of a line, which is a cell.
 NEEDED = ("table", "row", "column", "text", "verdict", "record")
 
@@ -36,7 +38,8 @@ def read_tables(stem: Path) -> list[StoredTable]:
         for row, cells in rows:
             if [cell["column"] for cell in cells] != columns:
                 raise _wrong(path, f"row '{row}' of '{caption}' has not each column once")
-        tables.append(StoredTable(whole, notes, columns, rows))
+        more = [note for note in more_rows(len(rows)) if note not in notes]
+        tables.append(StoredTable(whole, notes + more, columns, rows[:MOST_ROWS]))
     return tables
 
 

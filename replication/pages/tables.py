@@ -24,6 +24,8 @@ LATEX = str.maketrans(
     | {"±": r"$\pm$", "≤": r"$\leq$", "×": r"$\times$"}
 )
 MARKS = {"paper": "", "secondhand": "[s]", "memory": "[m]", "code": "[c]", "guess": "[g]"}
+# What is read has no more rows; the .csv file has all.
+MOST_ROWS = 60
 NOT_RUN, DIVERGED, NOT_MEASURED = "not run", "diverged", "not measured"
 
 
@@ -146,31 +148,29 @@ class Table:
         return frame
 
     def wide(self) -> "DataFrame":
-        """The table as it is read: texts, and below a row its verdicts."""
+        """The table as it is read: texts, and below a row its verdicts; ``MOST_ROWS`` at most."""
         import pandas
 
-        frame = self.frame()
-        texts, verdicts = (
-            frame.pivot(index="row", columns="column", values=v) for v in ("text", "verdict")
-        )
         lines = []
-        for row in dict.fromkeys(str(r[0]) for r in self.rows):
-            lines.append([row, *(texts.loc[row, c] for c in self.columns[1:])])
-            judged = [verdicts.loc[row, c] for c in self.columns[1:]]
-            lines += [[f"verdict on {row}", *judged]] if any(judged) else []
+        for name, *cells in self.rows[:MOST_ROWS]:
+            lines.append([str(name), *map(str, cells)])
+            judged = [c.verdict if isinstance(c, Cell) else "" for c in cells]
+            lines += [[f"verdict on {name}", *judged]] if any(judged) else []
         return pandas.DataFrame(lines, columns=list(self.columns), dtype=str)
 
     def markdown(self) -> str:
         shown = self.wide().map(lambda text: text.replace("|", "\\|"))
         shown.columns = [c.replace("|", "\\|") for c in shown.columns]
         body = shown.to_markdown(index=False, disable_numparse=True, tablefmt="github")
-        return "\n\n".join([f"**{self.caption}**", body, *self.notes]) + "\n"
+        notes = [*self.notes, *more_rows(len(self.rows))]
+        return "\n\n".join([f"**{self.caption}**", body, *notes]) + "\n"
 
     def latex(self, label: str) -> str:
         """A floating table with rules of booktabs; the notes are part of the caption."""
         shown = self.wide().map(escaped)
         shown.columns = [escaped(c) for c in shown.columns]
-        texts = [" ".join(t.split()).rstrip(".") + "." for t in (self.caption, *self.notes)]
+        told = (self.caption, *self.notes, *more_rows(len(self.rows)))
+        texts = [" ".join(t.split()).rstrip(".") + "." for t in told]
         package = "% \\usepackage{booktabs}\n"
         return package + shown.style.hide(axis="index").to_latex(
             hrules=True,
@@ -203,6 +203,12 @@ def _line(row: object, column: str, content: str | Cell) -> dict[str, object]:
         "record": known.record,
         "text": str(known),
     }
+
+
+def more_rows(count: int) -> list[str]:
+    """The note below a table of ``count`` rows that says how many of them are not shown."""
+    left = count - MOST_ROWS
+    return [f"{left:,} more rows: see the .csv file."] if left > 0 else []
 
 
 def escaped(text: str) -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from replication.base.errors import UserError
 
@@ -62,6 +62,9 @@ class Experiments(Strict):
     items: dict[Name, Item]
     # Where an "item/variant" that is not of this package is described.
     origins: Annotated[dict[str, Origin], Field(default_factory=dict)]
+    # Settings by preset, item and variant, each resolved once; the layers whose keys are known.
+    _resolved: dict[tuple[str, str, str], Settings] = PrivateAttr(default_factory=dict)
+    _checked: set[int] = PrivateAttr(default_factory=set)
 
     @model_validator(mode="after")
     def _campaign_names_items(self) -> "Experiments":
@@ -96,10 +99,15 @@ class Experiments(Strict):
         known(preset, PRESETS, "preset")
         known(item, self.items, "item")
         known(variant, self.items[item].variants, f"variant of {item}")
-        layers = self._layers(preset, item, variant)
-        for layer in layers:
-            check_keys(layer, f"{item}/{variant} ({preset})")
-        return parse(Settings, merge(*layers), f"{item}/{variant} ({preset})")
+        place = preset, item, variant
+        if place not in self._resolved:
+            where, layers = f"{item}/{variant} ({preset})", self._layers(*place)
+            for layer in layers:
+                if id(layer) not in self._checked:  # most are those of other variants, too
+                    check_keys(layer, where)
+                    self._checked.add(id(layer))
+            self._resolved[place] = parse(Settings, merge(*layers), where)
+        return self._resolved[place]
 
     def _layers(self, preset: str, item: str, variant: str) -> list[dict[str, Any]]:
         line = _line_of(self.items[item].variants, variant, item)

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,8 +48,13 @@ class MoreVariants(Strict):
 
 def overlay_files() -> tuple[Path, ...]:
     """The files that REPLICATION_EXPERIMENTS names; several stand apart as in PATH."""
-    names = os.environ.get(VARIABLE, "").split(os.pathsep)
-    return tuple(Path(name).expanduser().absolute() for name in names if name)
+    return _paths(os.environ.get(VARIABLE, ""), os.getcwd())
+
+
+@cache  # it is asked for with every record that is drawn
+def _paths(names: str, folder: str) -> tuple[Path, ...]:
+    every = (Path(name).expanduser() for name in names.split(os.pathsep) if name)
+    return tuple(Path(folder) / path for path in every)
 
 
 def use_overlays(files: list[Path]) -> None:

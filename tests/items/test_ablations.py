@@ -13,8 +13,10 @@ from replication import ablations_semi_supervised as ablations
 from replication import cli
 from replication.evidence import records
 from replication.evidence.published import published
-from replication.pages.ablations import learning_curve
+from replication.pages import drawing as pages
+from replication.pages.ablations import learning_curve, learning_curves
 from replication.pages.drawing import Drawing
+from replication.pages.style import new_figure
 from replication.settings import experiments as config
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
@@ -129,6 +131,22 @@ def test_every_other_variant_changes_what_it_says_and_nothing_else(preset: str) 
 def test_the_literal_recipe_is_that_of_table_2() -> None:
     own = experiments().settings_of("paper", ITEM, "literal")
     assert own == experiments().settings_of("paper", "table2_semi_supervised", "mnist_100")
+
+
+def test_a_figure_of_many_variants_draws_the_first_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand panels would take an hour, and nobody would look at them."""
+    monkeypatch.setattr(pages, "MOST_ROWS", 3)
+    drawing, variants = drawing_of(tmp_path), list(VARIANTS)
+    _, panels = learning_curves(drawing, ablations.METRIC, "literal")
+    assert list(panels) == variants[:3]
+    drawn: list[Any] = []
+    monkeypatch.setattr(pages, "save_figure", lambda figure, stem: drawn.append(figure))
+    drawing.save(new_figure(1, 1))
+    note = f"The first 3 of {len(variants)} variants; the table's .csv file has all."
+    assert drawn[0].get_suptitle().endswith(note)
+    assert pages.enumerated(["a", "b", "c", "d", "e"]) == "a, b, c, 2 more"
 
 
 def test_learning_curves_are_those_of_the_healthy_seeds(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from replication.base.errors import UserError
 from replication.data.dataset import Split, leave_out
 from replication.data.digits import load_digits
 from replication.data.loaders import load
+from replication.measures import features
 from replication.measures.anomaly import anomaly_scores, areas, measure_anomaly, rival_scores
 from replication.measures.augmentation import classifier_errors, generated_images, pools
 from replication.measures.evaluate import cpu_workers, metrics_on_test, of_each_seed
@@ -128,6 +129,30 @@ def test_more_labels_than_images_are_refused() -> None:
     settings = settings_of("augmentation_100", labels=10_000, epochs=10**6)
     with pytest.raises(UserError, match="ask for fewer labels"):
         companion.train(run_of(settings, 0))
+
+
+def test_with_all_labels_the_images_are_read_once_for_all_seeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The neighbours of 60,000 images in pixels take minutes, and no seed changes them."""
+    application = settings_of("features").application
+    assert application is not None
+    run = run_of(settings_of("features"), 0, 1)
+    count = len(run.dataset.train)
+    counts = application.model_copy(update={"label_counts": [10, count]})
+    run.settings = run.settings.model_copy(update={"application": counts})
+    read: list[tuple[list[str], int]] = []
+
+    def counting(spaces: dict, labels: Any, expected: Any, chosen: Any) -> dict[str, float]:
+        read.append((list(spaces), len(chosen)))
+        return {f"nearest_{space}": float(len(chosen)) for space in spaces}
+
+    monkeypatch.setattr(features, "errors", counting)
+    found = features.measure_features(run, [False, False])
+    names = ["pixels", "components"]
+    of_seed = [(["codes", *names], 10), (["codes"], count)]
+    assert read == [(names, count), *of_seed, *of_seed]
+    assert found[f"error_percent_nearest_pixels_{count}"].tolist() == [count, count]
 
 
 def test_a_seed_that_diverged_is_not_measured() -> None:

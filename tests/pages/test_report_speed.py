@@ -54,6 +54,15 @@ RIVALS: dict[str, Any] = {
 }
 
 
+STACKED: dict[str, Any] = {
+    "machine": MACHINE,
+    "seeds": 10,
+    "updates": 10,
+    "load": 1.5,
+    "updates_per_second": {"ours, one seed after the other": 10.0, "JAX, 10 at once": 7.5},
+}
+
+
 class Bench:
     """A folder of what the benches left, and the section made of it."""
 
@@ -112,6 +121,13 @@ def test_ratios_to_rivals(bench: Bench) -> None:
     assert "3 epoch(s) of 60,000 images" in section
 
 
+def test_seeds_at_once_beside_jax(bench: Bench) -> None:
+    bench.put("stacked_cpu_a", STACKED)
+    section, label = bench.section(), "Beside JAX"
+    assert cells(section, label, "ours, one seed after the other") == ["1.00x"]
+    assert cells(section, label, "JAX, 10 at once") == ["0.75x"]
+
+
 def test_every_machine_is_one_block(bench: Bench) -> None:
     bench.put("step_cpu_a", STEP)
     bench.put("rivals_cpu_a", RIVALS)
@@ -124,7 +140,7 @@ def test_every_machine_is_one_block(bench: Bench) -> None:
 
 def test_what_is_missing_is_said_with_its_command(bench: Bench) -> None:
     section = bench.section()
-    for command in ("bench.step", "bench.rivals", "bench.growth", "bench.quality"):
+    for command in ("bench.step", "bench.rivals", "bench.stacked", "bench.growth", "bench.quality"):
         assert f"<code>python -m {command}</code>" in section
     assert cells(section, "Time to quality", "Table 2, MNIST (100)") == ["not run"] * 8
     assert "<img" not in section

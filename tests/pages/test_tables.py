@@ -14,6 +14,7 @@ from replication.evidence import records
 from replication.pages.drawing import Drawing, seeds_of
 from replication.pages.stored_tables import read_tables
 from replication.pages.tables import (
+    MOST_ROWS,
     Cell,
     Table,
     cell,
@@ -39,6 +40,31 @@ SMALL = Table(
     ],
     ["The first note.", "The second note."],
 )
+
+
+def test_what_is_read_is_bounded_and_says_so(tmp_path: Path) -> None:
+    """The .csv file has every row; the .md, the .tex and the report's table have the first."""
+    count = 1000
+    rows = [[f"variant {n}", Cell(mean=n)] for n in range(count)]
+    table = Table("Many", ["variant", "error"], rows, ["A note."])
+    table.write(tmp_path / "many")
+    assert len(pandas.read_csv(tmp_path / "many.csv")) == count
+    note = f"{count - MOST_ROWS} more rows: see the .csv file."
+    text = (tmp_path / "many.md").read_text()
+    assert text.count("| variant ") == MOST_ROWS + 1
+    assert text.endswith(f"A note.\n\n{note}\n")
+    assert note in (tmp_path / "many.tex").read_text()
+    assert (tmp_path / "many.tex").read_text().count("variant ") == MOST_ROWS + 1
+    (stored,) = read_tables(tmp_path / "many")
+    assert [name for name, _ in stored.rows] == [f"variant {n}" for n in range(MOST_ROWS)]
+    assert stored.notes == ["A note.", note]
+    (tmp_path / "many.md").unlink()
+    assert read_tables(tmp_path / "many")[0].notes == [note]
+
+
+def test_a_table_that_is_read_whole_says_nothing_of_more() -> None:
+    rows = [[f"variant {n}", ""] for n in range(MOST_ROWS)]
+    assert "more rows" not in Table("Many", ["variant", "error"], rows).markdown()
 
 
 def test_markdown() -> None:

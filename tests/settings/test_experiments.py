@@ -220,3 +220,10 @@ def test_an_item_has_runs_or_borrows_them() -> None:
 def test_parzen_bandwidths_span_their_grid_evenly_in_the_logarithm() -> None:
     grid = Parzen(samples=[10], lowest=0.1, highest=0.4, steps=3).bandwidths()
     assert grid == pytest.approx([0.1, 0.2, 0.4])
+
+
+def test_settings_are_resolved_once() -> None:
+    """A command asks for those of a thousand variants several times each."""
+    first = experiments().settings_of("quick", "table2_semi_supervised", "mnist_100")
+    assert experiments().settings_of("quick", "table2_semi_supervised", "mnist_100") is first
+    assert experiments().settings_of("paper", "table2_semi_supervised", "mnist_100") != first

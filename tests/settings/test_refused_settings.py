@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from replication.base.errors import UserError
+from replication.settings import reading
 from replication.settings.experiments import Experiments
-from replication.settings.reading import parse, read_yaml
+from replication.settings.reading import PlainLoader, parse, read_yaml
 from replication.settings.schema import Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 
@@ -194,12 +195,42 @@ def test_a_number_may_be_written_with_an_exponent(tmp_path: Path, text: str) -> 
     assert read_yaml(path) == {"learning_rate": {0: 0.001}}
 
 
-@pytest.mark.parametrize("content", ["[" * 5000, "{a: " * 5000])
-def test_deep_nesting_is_one_line(tmp_path: Path, content: str) -> None:
+# PyYAML's scanner in C, where there is one, and its own in Python.
+LOADERS = dict.fromkeys((PlainLoader, reading.UniqueKeyLoader))
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("content", ["[" * 200_000, "{a: " * 5000, "- " * 5000])
+def test_deep_nesting_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, loader: type
+) -> None:
+    """In C alone it would end the process."""
+    monkeypatch.setattr(reading, "UniqueKeyLoader", loader)
     path = tmp_path / "a.yaml"
     path.write_text(content)
     with pytest.raises(UserError, match=r"a\.yaml"):
         read_yaml(path)
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_a_key_that_stands_twice_is_told_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loader: type
+) -> None:
+    monkeypatch.setattr(reading, "UniqueKeyLoader", loader)
+    path = tmp_path / "a.yaml"
+    path.write_text("a: 1\nb: {c: 1, c: 2}\n")
+    with pytest.raises(UserError, match=r"a\.yaml: .*key 'c' is given twice .*line 2, column 4"):
+        read_yaml(path)
+
+
+@pytest.mark.parametrize("name", ["experiments", "published", "lineage", "speed"])
+def test_both_loaders_read_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = Path(reading.__file__).parents[1] / f"{name}.yaml"
+    found = []
+    for loader in LOADERS:
+        monkeypatch.setattr(reading, "UniqueKeyLoader", loader)
+        found.append(read_yaml(path))
+    assert all(content == found[0] for content in found)
 
 
 def test_a_number_beyond_all_bounds_is_one_line() -> None:
