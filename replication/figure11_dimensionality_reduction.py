@@ -11,27 +11,21 @@ cost; the style's standard deviation 1; without labels, the networks and schedul
 experiments (A.3).
 """
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .cli import main
-from .evidence.published import published
-from .pages.clusters import draw_plane, framed, legend_of_heads
+from .measures.plane import told_by_heads
 from .pages.drawing import Drawing
-from .pages.other_variants import further_panels, tell_others
-from .pages.style import new_figure, not_run
-from .pages.tables import cell
+from .pages.planes import draw_planes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from torch import Tensor
 
     from .training.losses import Model
     from .training.run import Outcome, Run
 
-ITEM = "figure11_dimensionality_reduction"
 PANELS = {
     "labels_1000": "(a) 2-D, 1000 labels",
     "labels_100": "(b) 2-D, 100 labels",
@@ -92,47 +86,7 @@ def onto_circle(heads: np.ndarray) -> np.ndarray:
 
 def draw_figure(drawing: Drawing) -> None:
     """The four panels, with our error and the published one; then every other variant."""
-    panels = PANELS | further_panels(drawing, PANELS, ["codes", "labels", "heads"], "e")
-    rows = math.ceil(len(panels) / 2)
-    figure = new_figure(8, 4.2 * rows)
-    grid = figure.subplots(rows, 2).flat
-    for axes in grid[len(panels) :]:
-        axes.axis("off")
-    for axes, (variant, title) in zip(grid, panels.items(), strict=False):
-        panel(axes, drawing, variant, title)
-    tell_others(figure, drawing, panels)
-    legend_of_heads(figure)
-    drawing.save(figure)
-
-
-def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
-    """Representations coloured by digit, the heads as crosses."""
-    target = published().items[ITEM].targets.get(variant)
-    record = drawing.record(variant)
-    error = cell(record, "test_error_percent", counted=True)
-    paper = ""
-    if target is not None and drawing.preset != "smoke":
-        paper = f"; paper {target} ({target.source})"
-    axes.set_title(f"{title}\nerror, %: ours {error}{paper}")
-    framed(axes)
-    if record is None or error.mean is None:
-        not_run(axes, str(error))
-        return
-    arrays = drawing.arrays(variant)
-    told = told_by_heads(arrays["codes"], arrays["heads"], arrays["labels"])
-    text = f"codes whose nearest head is of their class: {told:.1f} %"
-    draw_plane(axes, arrays, text, projected=record.settings.style_dim > 2)
-
-
-def told_by_heads(codes: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> float:
-    """Per cent of ``codes`` [N, 2] with the class of the head [m, 2] that is nearest to them.
-
-    A head has the class of most codes around it: how far the plane shows the classes apart.
-    """
-    nearest = np.square(codes[:, None] - heads).sum(-1).argmin(1)
-    counts = np.zeros((len(heads), labels.max() + 1), int)
-    np.add.at(counts, (nearest, labels), 1)
-    return float(100 * counts.max(1).sum() / len(codes))
+    draw_planes(drawing, PANELS, told_by_heads)
 
 
 if __name__ == "__main__":

@@ -13,25 +13,18 @@ Panel (c) has warps (not permutation-invariant). Panel (d) is drawn by the affin
 the heads nearest to even places on a circle.
 """
 
-import math
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .evidence.published import published
 from .measures.plane import onto_circle, told_by_heads
-from .pages.clusters import draw_plane, framed, legend_of_heads
 from .pages.drawing import Drawing
-from .pages.other_variants import further_panels, tell_others
-from .pages.style import new_figure, not_run
-from .pages.tables import cell
+from .pages.planes import draw_planes
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from torch import Tensor
 
     from .training.run import Outcome, Run
 
-PAPER = "figure11_dimensionality_reduction"
 PANELS = {
     "labels_1000": "(a) 2-D, 1000 labels",
     "labels_100": "(b) 2-D, 100 labels",
@@ -83,38 +76,7 @@ def train(run: "Run") -> "Outcome":
 
 def draw_figure(drawing: Drawing) -> None:
     """The four panels, with our error and the published one; then every other variant."""
-    panels = PANELS | further_panels(drawing, PANELS, ["codes", "labels", "heads"], "e")
-    rows = math.ceil(len(panels) / 2)
-    figure = new_figure(8, 4.2 * rows)
-    grid = figure.subplots(rows, 2).flat
-    for axes in grid[len(panels) :]:
-        axes.axis("off")
-    for axes, (variant, title) in zip(grid, panels.items(), strict=False):
-        panel(axes, drawing, variant, title)
-    tell_others(figure, drawing, panels)
-    legend_of_heads(figure)
-    drawing.save(figure)
-
-
-def panel(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
-    """Representations of the first seed coloured by digit, the heads as crosses."""
-    target = published().items[PAPER].targets.get(variant)
-    record = drawing.record(variant)
-    paper = ""
-    if target is not None and drawing.preset != "smoke":
-        paper = f"; the paper {target} ({target.source})"
-    ours = cell(record, "test_error_percent", counted=True)
-    axes.set_title(f"{title}\nerror, %: ours {ours}{paper}")
-    framed(axes)
-    if record is None or ours.mean is None:
-        not_run(axes, str(ours))
-        return
-    arrays = drawing.arrays(variant)
-    told = told_by_heads(arrays["codes"], arrays["heads"], arrays["labels"])
-    stage = record.settings.second_stage
-    projected = stage is not None and stage.style_dim > 2
-    text = f"drawn codes whose nearest head is of their class: {told:.1f} %"
-    draw_plane(axes, arrays, text, projected)
+    draw_planes(drawing, PANELS, told_by_heads)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from replication import figure11_dimensionality_reduction as figure11
 from replication.data.loaders import load
+from replication.pages import planes
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.run import Run
@@ -35,7 +36,7 @@ def test_heads_on_a_circle_already_stay_where_they_are() -> None:
 @pytest.mark.parametrize("variant", ["labels_1000", "ten_dimensional", "unsupervised"])
 def test_what_is_stored_is_two_dimensional_and_beats_chance(variant: str, tmp_path: Path) -> None:
     """After six epochs; without labels the clusters are hardly formed by then."""
-    settings = experiments().settings_of("smoke", figure11.ITEM, variant)
+    settings = experiments().settings_of("smoke", planes.PAPER, variant)
     settings = settings.model_copy(update={"epochs": 6})
     run = Run(settings, load(settings), [Seed(0, 0)])
     outcome = figure11.train(run)
@@ -46,13 +47,3 @@ def test_what_is_stored_is_two_dimensional_and_beats_chance(variant: str, tmp_pa
     assert outcome.metrics["least_head_distance"].item() > 1
     distances = [row["head_distance"] for row in outcome.fitted.histories[0]]
     assert distances[-1] < distances[0] / 2
-
-
-def test_heads_tell_the_classes_that_lie_around_them() -> None:
-    """Two classes around a head each; then one of the four codes lies with the others."""
-    heads = np.array([[0.0, 0.0], [10.0, 0.0]])
-    codes = np.array([[1.0, 0.0], [0.0, 1.0], [9.0, 0.0], [12.0, 1.0]])
-    told = figure11.told_by_heads
-    assert told(codes, heads, np.array([3, 3, 1, 1], np.uint8)) == 100
-    assert told(codes, heads[::-1], np.array([3, 3, 3, 1], np.uint8)) == 75
-    assert told(codes, heads[:1], np.array([3, 3, 1, 1], np.uint8)) == 50
