@@ -68,6 +68,16 @@ REFUSED = [
         "phases.reconstruction.momentum",
         id="momentum of one",
     ),
+    pytest.param(
+        {"phases": {"reconstruction": {**ADVERSARY, "method": "adam", "momentum": 0.9}}},
+        "momentum needs method: sgd",
+        id="momentum of Adam",
+    ),
+    pytest.param(
+        {"phases": {"reconstruction": {"betas": [0.5, 0.9]}}},
+        "betas needs method: adam",
+        id="betas of SGD",
+    ),
     pytest.param({"phases": {"generator": ADVERSARY}}, "discriminator", id="half of a pair"),
     pytest.param(
         {"style_prior": {"kind": "mixture"}, "style_dim": 3}, "style_dim", id="mixture in 3-D"
