@@ -78,7 +78,8 @@ REFUSED = [
         "betas needs method: adam",
         id="betas of SGD",
     ),
-    pytest.param({"phases": {"generator": ADVERSARY}}, "discriminator", id="half of a pair"),
+    pytest.param({"phases": {"generator": ADVERSARY}}, "go together", id="half of a pair"),
+    pytest.param({"phases": {"discriminator": ADVERSARY}}, "go together", id="the other half"),
     pytest.param(
         {"style_prior": {"kind": "mixture"}, "style_dim": 3}, "style_dim", id="mixture in 3-D"
     ),
