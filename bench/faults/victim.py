@@ -75,6 +75,8 @@ def perform(task: dict[str, Any]) -> NoReturn:
     """In the fork: the command, its output in ``task["log"]``."""
     code = 1
     os.setpgid(0, 0)
+    # What a shell starts in the background ignores interrupts, and so do its children.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     log = os.open(task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -68,7 +68,18 @@ REFUSED = [
         "phases.reconstruction.momentum",
         id="momentum of one",
     ),
-    pytest.param({"phases": {"generator": ADVERSARY}}, "discriminator", id="half of a pair"),
+    pytest.param(
+        {"phases": {"reconstruction": {**ADVERSARY, "method": "adam", "momentum": 0.9}}},
+        "momentum needs method: sgd",
+        id="momentum of Adam",
+    ),
+    pytest.param(
+        {"phases": {"reconstruction": {"betas": [0.5, 0.9]}}},
+        "betas needs method: adam",
+        id="betas of SGD",
+    ),
+    pytest.param({"phases": {"generator": ADVERSARY}}, "go together", id="half of a pair"),
+    pytest.param({"phases": {"discriminator": ADVERSARY}}, "go together", id="the other half"),
     pytest.param(
         {"style_prior": {"kind": "mixture"}, "style_dim": 3}, "style_dim", id="mixture in 3-D"
     ),
