@@ -160,6 +160,7 @@ def of_the_report() -> Iterator[Reader]:
     for kind, model in (
         ("step", speed.Step),
         ("rivals", speed.Rivals),
+        ("stacked", speed.Stacked),
         ("precision", speed.Precision),
         ("faults", report_reliability.Faults),
     ):
