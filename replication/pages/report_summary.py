@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from replication.evidence.published import published
+from replication.evidence.records import Record
 from replication.evidence.seeds import SeedResult
 from replication.evidence.statistics import summary as summary_of
 from replication.evidence.verdicts import CREDIT, REACHED, not_surviving, score
@@ -120,19 +121,26 @@ def row(numbers: Numbers, item: str, name: str) -> Row:
 
 
 def recipe(stored: Stored, outcome: Outcome) -> Mark | None:
-    """Of the recipe of ours for the number: an item "ours_..." of the same subject."""
+    """Of the recipe of ours for the number."""
+    record = recipe_record(stored, outcome)
+    if record is None:
+        return None
+    ours = summary_of(record.values(outcome.metric))
+    text = f"{outcome.place}: recipe of ours {of_seeds(ours)}"
+    where = anchor(record.preset, record.item, record.variant)
+    return scaled(ours, outcome.judged, "ours", text, where)
+
+
+def recipe_record(stored: Stored, outcome: Outcome) -> Record | None:
+    """That of an item "ours_..." of the same subject, in a variant of the same name."""
     _, _, subject = outcome.stored.item.partition("_")
     item, variant = f"{OURS}{subject}", outcome.judged.variant
     if item not in stored or variant not in experiments().items[item].variants:
         return None
     for preset in COMPARED:
         record = stored[item][preset].record(variant)
-        values = record.values(outcome.metric) if record else []
-        if values and outcome.target.epoch is None:
-            ours = summary_of(values)
-            text = f"{outcome.place}: recipe of ours {of_seeds(ours)}"
-            where = anchor(preset, item, variant)
-            return scaled(ours, outcome.judged, "ours", text, where)
+        if record and record.values(outcome.metric) and outcome.target.epoch is None:
+            return record
     return None
 
 
@@ -213,14 +221,17 @@ def near_and_far(run: Sequence[Outcome]) -> str:
 
 
 def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
-    """Of how many published numbers a recipe of ours is on the better side."""
+    """Of how many published numbers a recipe of ours has a better mean, and by which means."""
     marks = [mark for outcome in every if (mark := recipe(numbers.stored, outcome))]
     if not marks:
         return ""
     better = sum(mark.value < 0 for mark in marks)
+    records = [recipe_record(numbers.stored, outcome) for outcome in every]
+    warped = sum(record is not None and record.settings.warps is not None for record in records)
+    means = f"; {warped} of them with warps of images, which the paper's have not" if warped else ""
     return (
-        f" Recipes of ours, which are no replication, beat {better} of the {len(marks)} published "
-        "numbers that they were run for."
+        " Recipes of ours, which are no replication, have a better mean in "
+        f"{better} of {len(marks)} numbers{means}."
     )
 
 

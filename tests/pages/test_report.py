@@ -85,9 +85,15 @@ def test_recipes_of_ours_are_counted_beside_the_numbers_they_are_for(site: Site)
             site.results, "quick", "mnist_100", [seed_result(0, error)], item="ours_semi_supervised"
         )
         top = unescape(site.page().section("top"))
-        told = f"Recipes of ours, which are no replication, beat {count} of the 1 published numbers"
+        told = f"Recipes of ours, which are no replication, have a better mean in {count} of 1 num"
         assert told in top
         assert "1 of the 1 numbers that can be compared" in top
+
+
+def test_recipes_with_warps_are_said_to_have_them(site: Site) -> None:
+    store(site.results, "quick", "clusters_16", [seed_result(0, 5.0)], item="ours_clustering")
+    top = unescape(site.page().section("top"))
+    assert "better mean in 1 of 1 numbers; 1 of them with warps of images" in top
 
 
 def test_tally_counts_every_published_number(site: Site) -> None:
