@@ -54,11 +54,13 @@ def minutes_section(results: Path) -> str:
         "",
         "Recipes of ours, not the paper's ([docs/ours.md](docs/ours.md)), one seed on one core.",
         "",
-        "| what | test error, % (mean ± s.d.; range) | the paper's | minutes a seed | machine |",
+        "| what | test error, % (mean ± s.d.; range) | the paper's "
+        "| minutes a seed (median; range) | machine |",
         "|---|---|---|---|---|",
         *(row(own, record) for own, record in found),
         "",
         "```sh",
+        ". .venv/bin/activate",
         *(command(own, record) for own, record in found),
         "```",
     ]

@@ -211,13 +211,14 @@ def near_and_far(run: Sequence[Outcome]) -> str:
     """The closest and the farthest of what the paper itself is about, by margins."""
     placed = [(abs(m.value), o) for o in run if (m := o.mark()) and m.shape != "not comparable"]
     claims = [pair for pair in placed if pair[1].target.weight == 3]
-    if len(claims) > 1:  # baselines and points of curves are no claims
-        placed = claims
+    where = ""
+    if len(claims) > 1:  # baselines, points of curves and pictures are no claims
+        placed, where = claims, "Of the paper's main numbers "
     if len(placed) < 2:
         return "Too little was run to say what is near."
     placed.sort(key=lambda pair: pair[0])
     near, far = placed[0][1], placed[-1][1]
-    return f"Closest is {told(near)}; farthest is {told(far)}."
+    return f"{where}{'closest' if where else 'Closest'} is {told(near)}; farthest is {told(far)}."
 
 
 def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
@@ -242,16 +243,17 @@ def told(outcome: Outcome) -> str:
 
 
 def limits(numbers: Numbers, every: Sequence[Outcome]) -> str:
-    unread = [o for o in every if o.target.source != "paper"]
+    sources = [o.target.source for o in every if o.target.source != "paper"]
     source = ""
-    if unread:
-        whole = "All" if len(unread) == len(every) else f"{len(unread)}"
+    if sources:
+        recalled = sources.count("memory")
         source = (
-            f"{whole} published numbers are quoted from other sources, since the paper itself "
-            "could not be consulted. "
+            f"Of {len(every)} published numbers {len(sources) - recalled} are quoted from other "
+            f"sources and {recalled} recalled from memory, since the paper itself could not be "
+            "consulted. "
         )
     if "paper" not in numbers.presets:
-        return source + "The paper's full schedule (preset paper) has not been run."
+        return source + "No training of the paper's whole length (preset paper) has been run."
     full = sum(1 for _ in numbers.at("paper", False))
     return source + f"Of the paper's full schedule {full} of {len(every)} numbers have been run."
 

@@ -67,7 +67,7 @@ def test_three_sentences_and_a_forest_come_first(site: Site) -> None:
     top = unescape(page.section("top"))
     assert top.count('class="lead"') == 3
     assert "1 of the 1 numbers that can be compared" in top
-    assert "The paper's full schedule (preset paper) has not been run." in top
+    assert "No training of the paper's whole length (preset paper) has been run." in top
     first = re.search(r"<li>.*?</li>", top, re.S)
     assert first is not None
     assert f'href="#{RECORD}"' in first[0]
