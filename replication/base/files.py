@@ -114,15 +114,22 @@ def locked(path: Path, purpose: str) -> Iterator[None]:
 def hold_first_free(paths: Iterable[Path]) -> int | None:
     """Lock the first of ``paths`` that no process has, until this one ends; its number.
 
-    None if others have them all, or where there can be no locks.
+    None if others have them all; a UserError where there can be no locks.
     """
     for number, path in enumerate(paths):
-        handle = None
-        with suppress(OSError):
+        try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            problem = f"cannot write {path}: {error.strerror}"
+            raise UserError(problem, "set TMPDIR to a folder that can be written") from None
+        try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return number  # the handle stays open
-        if handle is not None:
+        except BlockingIOError:
             os.close(handle)
+        except OSError as error:
+            os.close(handle)
+            problem = f"cannot lock {path}: {error.strerror}"
+            raise UserError(problem, "set TMPDIR to a disk that has file locks") from None
     return None

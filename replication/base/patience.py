@@ -11,6 +11,7 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 
 hung = threading.Event()  # whether a thread was left behind
+interrupted = threading.Event()  # by Ctrl-C, not by the end of the time
 
 
 def in_time(call: Callable[[], Answer], seconds: float) -> Answer:
@@ -28,7 +29,7 @@ def in_time(call: Callable[[], Answer], seconds: float) -> Answer:
 
     told = f"no answer within {seconds:g} seconds"
     if hung.is_set():
-        raise TimeoutError(told)
+        raise TimeoutError("an earlier call had no answer")
     threading.Thread(target=work, daemon=True).start()
     try:
         answer, error = answers.get(timeout=seconds)
@@ -37,6 +38,7 @@ def in_time(call: Callable[[], Answer], seconds: float) -> Answer:
         raise TimeoutError(told) from None
     except BaseException:  # interrupted while it waited: it is not to wait again
         hung.set()
+        interrupted.set()
         raise
     if error is not None:
         raise error

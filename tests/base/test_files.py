@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from replication.base.errors import UserError
-from replication.base.files import locked, write_atomically
+from replication.base.files import hold_first_free, locked, write_atomically
 from tests.tools.disk import fill_the_disk, names_in
 
 
@@ -108,3 +108,10 @@ def test_a_lock_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         locked(tmp_path / "folder" / "lock", "training"),
     ):
         pass
+
+
+def test_a_card_whose_lock_cannot_be_made_is_said_to_be_that(tmp_path: Path) -> None:
+    """Not that all are taken: trainings would share one."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write .*file/GPU-a.*TMPDIR"):
+        hold_first_free([tmp_path / "file" / "GPU-a"])

@@ -33,6 +33,6 @@ def test_after_a_call_that_hangs_no_other_is_made() -> None:
     with pytest.raises(TimeoutError, match=r"no answer within 0\.1 seconds"):
         in_time(threading.Event().wait, 0.1)
     assert hung.is_set()
-    with pytest.raises(TimeoutError, match="no answer within 60 seconds"):
+    with pytest.raises(TimeoutError, match="an earlier call had no answer"):
         in_time(lambda: made.append(1), 60)
     assert made == []

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import get_args
 
 import numpy as np
@@ -326,6 +326,7 @@ def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "0.2")
     yield
     patience.hung.clear()
+    patience.interrupted.clear()
 
 
 def hang(*arguments: object, **named: object) -> None:
@@ -355,13 +356,46 @@ def test_what_hangs_later_is_waited_for_once(
             each.log(row)
         each.finish({}, "ok")
     assert time.monotonic() - began < 30
+    name = "note: W&B no longer tracks table2/mnist_100/smoke"
     assert capsys.readouterr().err.splitlines() == [
-        f"note: W&B no longer tracks {name}: no answer within 0.2 seconds"
-        for name in (
-            "table2/mnist_100/smoke/seed0-labels10",
-            "table2/mnist_100/smoke/seed1-labels11",
-        )
+        f"{name}/seed0-labels10: no answer within 0.2 seconds",
+        f"{name}/seed1-labels11: an earlier call had no answer",
     ]
+
+
+@pytest.mark.usefixtures("brief")
+def test_what_hung_costs_no_later_seed_its_training(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "60")
+    one = tracker(0)
+    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "0.2")
+    monkeypatch.setattr(wandb.Run, "log", hang)
+    one.log(ROWS[0])
+    later = tracker(1)
+    later.log(ROWS[0])
+    later.finish({}, "ok")
+    assert later.id is None
+    assert capsys.readouterr().err.splitlines()[1:] == [
+        "note: W&B does not track table2/mnist_100/smoke/seed1-labels11: it hangs"
+    ]
+
+
+@pytest.mark.usefixtures("brief")
+def test_ctrl_c_while_it_is_waited_for_adds_no_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "60")
+    one = tracker(0)
+
+    def interrupt(*arguments: object, **named: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("queue.SimpleQueue", lambda: SimpleNamespace(get=interrupt, put=print))
+    with pytest.raises(KeyboardInterrupt):
+        one.log(ROWS[0])
+    one.cut()
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon", "1e30"])

@@ -23,7 +23,7 @@ def check_device(name: str) -> None:
     try:
         torch.zeros(1, device=name).item()  # reads it back: the device meta holds no values
     except (RuntimeError, AssertionError) as error:  # torch raises either, without CUDA
-        reason = str(error).splitlines()[0]
+        reason = str(error).splitlines()[0].partition(". ")[0]  # torch goes on for a paragraph
         remedy = f"name a device of this machine: {', '.join(devices())}"
         raise UserError(f"device '{name}' cannot be used: {reason}", remedy) from None
 

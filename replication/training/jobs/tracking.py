@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from replication.base.errors import UserError
-from replication.base.patience import in_time
+from replication.base.patience import hung, in_time, interrupted
 
 PROJECT = "adversarial-autoencoders"
 MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
@@ -37,8 +37,8 @@ class Tracker:
     """One W&B run for one seed of one variant; a mirror of the record, never its source.
 
     ``id`` is the W&B run id, None where tracking is off. W&B failing at the start is a UserError;
-    later on it is one line, after which this run is no longer tracked. To give no answer within
-    ``patience`` is to fail.
+    later on it is one line, after which this run is no longer tracked, nor any that begins after a
+    call that hung. To give no answer within ``patience`` is to fail.
     """
 
     def __init__(
@@ -73,30 +73,18 @@ class Tracker:
             **(made_with or {}),
         }
 
-        def start() -> Any:
-            return wandb.init(
-                # An inherited WANDB_RUN_ID would give every seed the same one.
-                id=secrets.token_hex(6),
-                mode=mode,
-                project=os.environ.get("WANDB_PROJECT") or PROJECT,
-                dir=str(folder),
-                group=place,
-                name=self._name,
-                job_type="train",
-                tags=[item, preset],
-                config={**settings, **identity},
-                reinit="create_new",
-                settings=wandb.Settings(
-                    silent=True,
-                    x_disable_stats=True,
-                    x_disable_meta=True,
-                    console="off",
-                    finish_timeout=FINISH_SECONDS,
-                ),
-            )
-
+        told = {
+            "group": place,
+            "name": self._name,
+            "job_type": "train",
+            "tags": [item, preset],
+            "config": {**settings, **identity},
+        }
+        if hung.is_set():  # in an earlier seed, whose training W&B has not cost either
+            print(f"note: W&B does not track {self._name}: it hangs", file=sys.stderr)
+            return
         try:
-            self._run = in_time(start, patience())
+            self._run = in_time(partial(_started, wandb, mode, folder, told), patience())
         except Exception as error:
             raise _refused(error) from None
         self.id = self._run.id
@@ -155,6 +143,9 @@ class Tracker:
 
     def _mirror(self, action: Callable[[Any], None]) -> None:
         if self._run is None:
+            return
+        if interrupted.is_set():  # Ctrl-C while W&B was waited for: the one line is of that
+            self._run = None
             return
         try:
             in_time(partial(action, self._run), patience())
@@ -231,6 +222,26 @@ def _has_key(wandb: Any) -> bool:
         return in_time(has_key, patience())
     except Exception as error:
         raise _refused(error) from None
+
+
+def _started(wandb: Any, mode: str, folder: Path, told: dict[str, Any]) -> Any:
+    """A new run of ``wandb``, which prints nothing and watches neither machine nor code."""
+    return wandb.init(
+        # An inherited WANDB_RUN_ID would give every seed the same one.
+        id=secrets.token_hex(6),
+        mode=mode,
+        project=os.environ.get("WANDB_PROJECT") or PROJECT,
+        dir=str(folder),
+        reinit="create_new",
+        settings=wandb.Settings(
+            silent=True,
+            x_disable_stats=True,
+            x_disable_meta=True,
+            console="off",
+            finish_timeout=FINISH_SECONDS,
+        ),
+        **told,
+    )
 
 
 def _require_writable(folder: Path) -> None:
