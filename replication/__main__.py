@@ -16,7 +16,7 @@ from .settings.reading import known
 EXAMPLES = """examples:
   aae list                                              what there is, what ran, at which cost
   aae train table2_semi_supervised/nn_100 --preset quick
-  aae train ours --preset quick                         all items whose names begin like that
+  aae train ours --preset quick                         all items whose first word it is
   aae draw --preset quick
   aae report                                            results/report.html
 
@@ -39,8 +39,8 @@ TRAINING_EXAMPLES = {
   aae sample table1_log_likelihood/mnist --preset quick --count 1000 --output digits.npy
 """,
     "encode": """examples:
-  aae encode figure2_prior_matching/aae_gaussian --preset quick --output codes.npy
-  aae encode figure2_prior_matching/aae_gaussian --preset quick --split train
+  aae encode ours_clustering/clusters_16 --preset quick --output codes.npy
+  aae encode ours_semi_supervised/mnist_100 --preset quick --split train
 """,
 }
 

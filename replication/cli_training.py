@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .base.errors import UserError
 from .base.files import check_writable
 from .evidence import records
+from .settings.experiments import experiments
 from .settings.reading import known
 from .settings.schema import Seed, Settings
 from .settings.scripts import script_of
@@ -62,14 +63,14 @@ def _add_train(train: argparse.ArgumentParser) -> None:
 
 
 def _add_sample(sample: argparse.ArgumentParser) -> None:
-    sample.add_argument("--seed", type=int, default=0, help="whose weights (0)")
+    sample.add_argument("--seed", type=int, help="whose weights (the first kept)")
     sample.add_argument("--count", type=positive, default=64, dest="images", help="images (64)")
     output = ".png or .npy (samples.png)"
     sample.add_argument("--output", type=Path, default=Path("samples.png"), help=output)
 
 
 def _add_encode(encode: argparse.ArgumentParser) -> None:
-    encode.add_argument("--seed", type=int, default=0, help="whose weights (0)")
+    encode.add_argument("--seed", type=int, help="whose weights (the first kept)")
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
     output = "a .npy file (codes.npy)"
     encode.add_argument("--output", type=Path, default=Path("codes.npy"), help=output)
@@ -80,6 +81,7 @@ def _train(item: str, options: argparse.Namespace) -> None:
         problem = "--workers trains each seed in a process of its own"
         raise UserError(problem, "leave out --workers, or --stack")
     variant, seeds = _variant_and_seeds(item, options)
+    _tell_what_it_is_meant_for(variant)
     path = variant.record
     check_writable(path.parent)  # before hours of training rather than after them
     from .training.jobs import cards, job  # torch takes seconds to import
@@ -102,6 +104,14 @@ def _train(item: str, options: argparse.Namespace) -> None:
         print(f"already trained: {path} ({_told(after)})")
     else:
         print(f"stored {path} ({_told(after)})")
+
+
+def _tell_what_it_is_meant_for(variant: "Variant") -> None:
+    """A line where the preset is none of the variant's: on the output that workers have not."""
+    meant = experiments().items[variant.item].variants[variant.name].presets
+    if variant.preset not in meant:
+        text = f"{variant.name} is not meant for {variant.preset}: its record may not be drawn"
+        print(f"note: {text}; --preset {' or '.join(meant)}", flush=True)
 
 
 def _told(record: records.Record) -> str:

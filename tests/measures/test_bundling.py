@@ -8,8 +8,10 @@ import pytest
 import torch
 
 import replication
+from replication import __main__ as aae
 from replication import cli
 from replication.base.errors import UserError
+from replication.data.dataset import Dataset, Split
 from replication.evidence import bundle as store
 from replication.evidence.records import path_of, read
 from replication.measures.bundling import (
@@ -21,6 +23,7 @@ from replication.measures.bundling import (
 )
 from replication.models.networks import Decoder
 from replication.settings.experiments import experiments
+from replication.training.jobs import trained as kept
 
 ITEM, VARIANT = "figure2_prior_matching", "aae_gaussian"
 LARGEST = 0.004  # of a pixel in [0, 1]: a grey level of 255
@@ -107,6 +110,47 @@ def test_the_committed_weights_draw_digits() -> None:
         images = model["decoder"](torch.zeros(10, 10), labels)
         told = model["encoder"](images)["label"].argmax(1)
     assert told.tolist() == [*range(10)]
+
+
+@pytest.fixture
+def clone(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with the committed bundle and nothing trained; MNIST is twelve black images."""
+    (workdir / "weights").symlink_to(Path(__file__).parents[2] / "weights")
+    black = Split(torch.zeros(12, 784, dtype=torch.uint8), torch.zeros(12, dtype=torch.int64))
+    mnist = Dataset("mnist", (1, 28, 28), 10, black, black, "0" * 64)
+    monkeypatch.setattr(kept, "load", lambda settings: mnist)
+
+
+@pytest.mark.parametrize("command", ["sample", "encode"])
+def test_the_examples_of_the_help_run_in_a_fresh_clone(clone: None, command: str) -> None:
+    examples = aae.TRAINING_EXAMPLES[command].removeprefix("examples:\n").splitlines()
+    assert len(examples) == 2
+    for line in examples:
+        _, *arguments = line.split()
+        assert aae.main(arguments) == 0, line
+
+
+def test_the_first_seed_is_one_that_there_are_weights_of(
+    clone: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of our recipes that is not seed 0; a joint training has priors to sample, too."""
+    for name in ("ours_clustering/clusters_16", "ours_semi_supervised/mnist_100"):
+        assert aae.main(["sample", name, "--count", "20", "--output", "first.npy"]) == 0
+        assert (
+            aae.main(["sample", name, "--seed", "10", "--count", "20", "--output", "10.npy"]) == 0
+        )
+        first, ten = np.load("first.npy"), np.load("10.npy")
+        assert first.shape == (20, 1, 28, 28)
+        np.testing.assert_array_equal(first, ten)
+    images = torch.from_numpy(first).view(20, -1) / 255
+    with torch.no_grad():
+        found = replication.load("ours_semi_supervised/mnist_100")["encoder"](images)
+    turns = torch.arange(20) % 10
+    assert (found["label"].argmax(1) == turns).sum() >= 15, "each label draws its digit"
+    assert found["style"].std() > 0.5
+    capsys.readouterr()
+    assert aae.main(["sample", "ours_dimensionality_reduction/labels_100"]) == 2
+    assert "the plane alone" in capsys.readouterr().err
 
 
 def test_idle_units_are_left_out_and_change_nothing() -> None:

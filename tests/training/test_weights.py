@@ -205,6 +205,14 @@ def test_modules_samples_and_codes(trained: Any) -> None:
     np.testing.assert_allclose(codes, expected.numpy(), rtol=1e-5, atol=1e-6)
 
 
+def test_the_first_seed_is_the_first_that_is_kept(trained: Any) -> None:
+    run("encode", "--seed", "1", "--output", "second.npy")
+    for path in Path(".checkpoints").rglob("seed_0_*"):
+        path.unlink()
+    run("encode", "--output", "codes.npy")
+    np.testing.assert_array_equal(np.load("codes.npy"), np.load("second.npy"))
+
+
 def test_samples_of_alae_come_from_its_mapping(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -39,6 +39,17 @@ def seed_of(variant: Variant, number: int) -> Seed:
     raise UserError(f"{variant.name} has no seed {number}", f"choose one of: {seeds}")
 
 
+def first_seed(variant: Variant) -> int:
+    """Its first seed whose weights training kept; without any, that of the bundle, if it has it."""
+    runs = variant.settings.runs
+    if kept := next((run for run in runs if variant.kept(run) is not None), None):
+        return kept.seed
+    own = (variant.item, variant.name, variant.preset)
+    hashed = variant.settings.training_hash()
+    found = (run.seed for run in runs if bundle.find(*own, run.seed, hashed))
+    return next(found, runs[0].seed)
+
+
 def modules(variant: Variant, number: int) -> nn.ModuleDict:
     """The parts of a trained model, in evaluation mode.
 
@@ -111,17 +122,22 @@ def modules_of_name(name: str, preset: str, number: int | None, precision: str) 
 
 
 @torch.no_grad()
-def sample(variant: Variant, number: int, count: int, output: Path) -> None:
+def sample(variant: Variant, number: int | None, count: int, output: Path) -> None:
     """``count`` decoded prior samples, as a sheet (.png) or uint8 [count, C, H, W] (.npy).
 
-    Where the decoder is given a label, the classes take turns. A UserError for models without a
-    prior or decoder.
+    Of ``first_seed``, unless a ``number`` is given. Where the decoder is given a label, the classes
+    take turns: their prior is uniform. A UserError for models without a prior or decoder.
     """
     settings = variant.settings
-    if not (settings.phases.generator or settings.phases.variational) or not settings.style_dim:
+    phases = settings.phases
+    if not (phases.generator or phases.variational or settings.joint) or not settings.style_dim:
         raise UserError(f"{variant.name} has no prior to sample", "choose a variant with one")
+    number = first_seed(variant) if number is None else number
     data = load(settings)
     model = modules(variant, number)
+    if "plane" in model and "decoder" not in model:
+        problem = f"the bundle has the plane alone of {variant.name}, which has no prior"
+        raise UserError(problem, "train it first, or choose another variant")
     if "decoder" not in model:
         raise UserError(f"{variant.name} has no decoder", "choose a variant that reconstructs")
     stream = generator(number, "samples of the command")
@@ -137,10 +153,13 @@ def sample(variant: Variant, number: int, count: int, output: Path) -> None:
 
 
 @torch.no_grad()
-def encode(variant: Variant, number: int, split: str, output: Path) -> None:
-    """The style codes of a split, float32 [N, style_dim]; label logits where there is no style."""
+def encode(variant: Variant, number: int | None, split: str, output: Path) -> None:
+    """The style codes of a split, float32 [N, style_dim]; label logits where there is no style.
+
+    Of ``first_seed``, unless a ``number`` is given.
+    """
     data = load(variant.settings)
-    model = modules(variant, number)
+    model = modules(variant, first_seed(variant) if number is None else number)
     if "encoder" not in model:
         problem = f"the bundle has no encoder of {variant.name}"
         raise UserError(problem, "train it first, or choose another variant")
