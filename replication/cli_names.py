@@ -1,4 +1,4 @@
-"""What a command's names mean: items, their variants, or several of them by how they begin."""
+"""What a command's names mean: items, their variants, or several items by their first word."""
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
@@ -12,7 +12,7 @@ from .settings.reading import known
 def items_named(names: Sequence[str]) -> list[str]:
     """The items that ``names`` mean, each once; all, without a name.
 
-    A name is that of an item, or how the names of several begin, such as ``table2`` or ``ours``.
+    A name is that of an item, or the first words of several, such as ``table2`` or ``ours``.
     """
     items = experiments().items
     return list(dict.fromkeys(item for name in names for item in _items(name, items))) or [*items]

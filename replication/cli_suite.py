@@ -18,7 +18,7 @@ from .settings.experiments import PRESETS, experiments
 def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.Command) -> None:
     """The names and options that ``train``, ``measure``, ``sample`` and ``encode`` share."""
     many = name in ("train", "measure")
-    told = "item/variant; an item, or how several begin, for all that the preset is meant to run"
+    told = "item/variant; an item, or the first word of several: all that the preset is meant for"
     shown = {"nargs": "+", "help": told} if many else {"help": "item/variant"}
     command.add_argument("names", metavar="NAME", **shown)  # type: ignore[arg-type]
     _add_preset(command, "smoke" if many else "quick")
@@ -60,7 +60,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         added.set_defaults(command=run)
         return added
 
-    items = "items, or how their names begin (all)"
+    items = "items, or the first word of their names (all)"
     listing = add("list", "list items, variants, what ran, at which cost", _list, "", "table2 ours")
     listing.add_argument("names", nargs="*", metavar="NAME", help=items)
 

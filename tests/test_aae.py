@@ -56,7 +56,7 @@ def test_one_version_everywhere(capsys: pytest.CaptureFixture[str]) -> None:
         (["ours"], [item for item in experiments().items if item.startswith("ours_")]),
     ],
 )
-def test_a_name_is_an_item_or_how_several_begin(names: list[str], items: list[str]) -> None:
+def test_a_name_is_an_item_or_the_first_word_of_several(names: list[str], items: list[str]) -> None:
     assert items_named(names) == items
 
 
@@ -74,6 +74,7 @@ def test_a_name_is_a_variant_or_all_that_the_preset_runs() -> None:
     ("name", "told"),
     [
         ("table9", r"unknown item 'table9'; did you mean table\d\?"),
+        ("tab", "unknown item 'tab'"),  # no word, but a part of one
         ("table2_semi_supervise", f"did you mean {TABLE}?"),
         ("nn_100", f"unknown item 'nn_100'; did you mean {TABLE}/nn_100?"),
         ("everything", "unknown item 'everything'; see `aae list`"),
@@ -103,6 +104,18 @@ def tiny(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv(VARIABLE, "")
     (workdir / "tiny.yaml").write_text(OVERLAY)
     return ["train", "table2/tiny", "--experiments", "tiny.yaml", "--plain"]
+
+
+def test_a_preset_that_a_variant_is_not_meant_for_is_told(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert aae.main(tiny) == 0
+    assert "note: tiny" not in capsys.readouterr().out
+    own = OVERLAY.replace("tiny: {place: Tiny", "other: {place: Other, presets: [quick]")
+    Path("other.yaml").write_text(own)
+    assert aae.main(["train", "table2/other", "--experiments", "other.yaml", "--plain"]) == 0
+    told = "note: other is not meant for smoke: its record may not be drawn; --preset quick\n"
+    assert told in capsys.readouterr().out
 
 
 def record() -> Record:
