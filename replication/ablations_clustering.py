@@ -107,10 +107,10 @@ def draw_figure(drawing: Drawing) -> None:
     figure, panels = learning_curves(drawing, METRIC, LITERAL)
     for place, (variant, axes) in enumerate(panels.items(), 1):
         if record := drawing.record(variant):
-            draw_entropies(axes, record, labelled=place == min(PANELS, len(panels)))
+            draw_entropies(axes, record, labelled=place % PANELS == 0 or place == len(panels))
     figure.supylabel("error on test images, % (full lines)")
     lines = {"literal recipe": BLUE, "one change": OURS, "literal recipe, to compare": REFERENCE}
-    legend_of(figure, lines, ENTROPIES)
+    legend_of(figure, drawing, lines, ENTROPIES)
     drawing.save(figure)
 
 

@@ -62,7 +62,7 @@ def draw_figure(drawing: Drawing) -> None:
     figure, _ = learning_curves(drawing, TEST, WHOLE)
     figure.supylabel("error on test images, %")
     lines = {"whole recipe": LITERAL, "one part less": OURS, "whole, to compare": REFERENCE}
-    legend_of(figure, lines)
+    legend_of(figure, drawing, lines)
     drawing.save(figure)
 
 

@@ -134,7 +134,7 @@ def draw_figure(drawing: Drawing) -> None:
     figure, _ = learning_curves(drawing, METRIC, LITERAL, SPREADS)
     figure.supylabel("error on test images, %")
     lines = {"literal recipe": BLUE, "one change": OURS, "literal recipe, to compare": REFERENCE}
-    legend_of(figure, lines)
+    legend_of(figure, drawing, lines)
     drawing.save(figure)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from replication.evidence.records import Record
 
 PANELS = 4  # in a row
+TITLE, LINE = 34, 150  # letters in a line of a panel's title, and of the figure
 UNIT = "% (points)"
 
 
@@ -81,15 +82,15 @@ def warned(drawing: Drawing) -> list[str]:
 def learning_curves(
     drawing: Drawing, metric: str, literal: str, again: Collection[str] = ()
 ) -> "tuple[Figure, dict[str, Axes]]":
-    """A panel for each variant of the preset that there is room for.
+    """A panel for each variant of the preset that was run and there is room for.
 
+    Those that were not run are named by ``legend_of``.
     The ``literal`` recipe's curve is grey behind them. Its own, and those of its repetitions
     ``again``, are blue. The panels by variant, to draw more into.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    described = drawing.description.variants
-    variants = drawing.first([v for v in described if drawing.preset in described[v].presets])
+    variants = drawing.first([v for v in meant(drawing) if drawing.record(v)])
     rows = max(1, -(-len(variants) // PANELS))
     figure = new_figure(11, 2.4 * rows + 0.8)
     every = list(figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat)
@@ -105,10 +106,10 @@ def learning_curves(
         if reference is not None and variant != literal:
             draw_curve(axes, reference, metric, REFERENCE)
         record, told = drawing.record(variant), summary(drawing, variant, metric)
-        axes.set_title(f"{fill(name_of(drawing, variant), 40)}\n{told}")
-        if record is None or told.mean is None:
+        axes.set_title(f"{fill(name_of(drawing, variant), TITLE)}\n{told}")
+        if told.mean is None:  # every seed diverged
             axes.text(0.05, 0.08, str(told), transform=axes.transAxes, fontweight="bold")
-        else:
+        elif record is not None:
             own = LITERAL if variant == literal or variant in again else OURS
             draw_curve(axes, record, metric, own)
     for place, axes in enumerate(every):
@@ -117,7 +118,23 @@ def learning_curves(
             axes.set_xlabel("updates")
         if place >= len(variants):
             axes.axis("off")
+    if not variants:
+        figure.text(0.5, 0.6, "not run", ha="center")
     return figure, panels
+
+
+def meant(drawing: Drawing) -> list[str]:
+    """The variants of the preset."""
+    return [v for v, own in drawing.description.variants.items() if drawing.preset in own.presets]
+
+
+def missing(drawing: Drawing) -> str:
+    """Which variants of the preset were not run; empty where all were."""
+    every = meant(drawing)
+    names = [f"'{name_of(drawing, v)}'" for v in every if drawing.record(v) is None]
+    if not names:
+        return ""
+    return fill(f"not run: {'all' if len(names) == len(every) else enumerated(names)}", LINE) + "\n"
 
 
 def draw_curve(axes: "Axes", record: "Record", metric: str, colour: str) -> None:
@@ -135,13 +152,19 @@ def learning_curve(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarra
 
 
 def legend_of(
-    figure: "Figure", lines: Mapping[str, str], metrics: Mapping[str, str] | None = None
+    figure: "Figure",
+    drawing: Drawing,
+    lines: Mapping[str, str],
+    metrics: Mapping[str, str] | None = None,
 ) -> None:
-    """Below the panels: what the colours of ``lines`` are, and the dashed ones of ``metrics``."""
+    """Below the panels: what was not run, and what the colours mean.
+
+    Those of ``lines``, and the dashed ones of ``metrics``.
+    """
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], color=c, lw=2, label=name) for name, c in lines.items()]
     dashed = (metrics or {}).items()
     handles += [Line2D([], [], color=c, ls="--", label=metric_name(m).text) for m, c in dashed]
-    text = "mean (line) and range (band) over seeds:"
+    text = f"{missing(drawing)}mean (line) and range (band) over seeds:"
     figure.legend(handles=handles, title=text, loc="outside lower center", ncols=len(handles))

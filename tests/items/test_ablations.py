@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,13 @@ from replication import cli
 from replication.evidence import records
 from replication.evidence.published import published
 from replication.pages import drawing as pages
-from replication.pages.ablations import learning_curve, learning_curves
+from replication.pages.ablations import (
+    learning_curve,
+    learning_curves,
+    legend_of,
+    missing,
+    name_of,
+)
 from replication.pages.drawing import Drawing
 from replication.pages.style import new_figure
 from replication.settings import experiments as config
@@ -138,7 +145,8 @@ def test_a_figure_of_many_variants_draws_the_first_and_says_so(
 ) -> None:
     """A thousand panels would take an hour, and nobody would look at them."""
     monkeypatch.setattr(pages, "MOST_ROWS", 3)
-    drawing, variants = drawing_of(tmp_path), list(VARIANTS)
+    variants = list(VARIANTS)
+    drawing = drawing_of(tmp_path, **{key: [1.0] for key in variants})
     _, panels = learning_curves(drawing, ablations.METRIC, "literal")
     assert list(panels) == variants[:3]
     drawn: list[Any] = []
@@ -147,6 +155,33 @@ def test_a_figure_of_many_variants_draws_the_first_and_says_so(
     note = f"The first 3 of {len(variants)} variants; the table's .csv file has all."
     assert drawn[0].get_suptitle().endswith(note)
     assert pages.enumerated(["a", "b", "c", "d", "e"]) == "a, b, c, 2 more"
+
+
+def test_what_was_not_run_has_no_panel_and_is_named(tmp_path: Path) -> None:
+    drawing = drawing_of(tmp_path, literal=[2.0], mean_error=[3.0], he=[None])
+    figure, panels = learning_curves(drawing, ablations.METRIC, "literal")
+    assert list(panels) == [v for v in VARIANTS if v in ("literal", "mean_error", "he")]
+    legend_of(figure, drawing, {})
+    told = figure.legends[0].get_title().get_text().split("mean (line)")[0].replace("\n", " ")
+    for variant in VARIANTS:
+        assert (f"'{name_of(drawing, variant)}'" in told) == (variant not in panels)
+    drawing = drawing_of(tmp_path / "none")
+    figure, panels = learning_curves(drawing, ablations.METRIC, "literal")
+    assert panels == {}
+    legend_of(figure, drawing, {})
+    assert figure.legends[0].get_title().get_text().startswith("not run: all\n")
+    drawing = drawing_of(tmp_path / "all", **{key: [1.0] for key in VARIANTS})
+    assert missing(drawing) == ""
+
+
+def test_titles_end_before_the_next_panel(tmp_path: Path) -> None:
+    drawing = drawing_of(tmp_path, **{key: [1.0] for key in VARIANTS})
+    figure, panels = learning_curves(drawing, ablations.METRIC, "literal")
+    legend_of(figure, drawing, {})
+    figure.draw_without_rendering()
+    for left, right in pairwise(panels.values()):
+        if (end := right.get_window_extent().x0) > left.get_window_extent().x0:
+            assert left.title.get_window_extent().x1 < end
 
 
 def test_learning_curves_are_those_of_the_healthy_seeds(tmp_path: Path) -> None:

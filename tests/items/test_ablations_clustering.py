@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from replication import ablations_clustering as ablations
 from replication.evidence import records
 from replication.pages.drawing import Drawing
@@ -46,6 +48,19 @@ def test_the_choice_without_labels_goes_by_the_reconstruction_alone(tmp_path: Pa
     rows = rows_of(drawing_of(tmp_path, literal=[(30.0, 21.0), (20.0, 25.0), (40.0, 20.0)]))
     assert rows["literal"]["best"] == "20.00"
     assert rows["literal"]["chosen without labels"] == "40.00"
+
+
+def test_the_last_panel_of_every_row_has_the_axis_of_the_entropies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = [v for v, own in VARIANTS.items() if "quick" in own.presets][:6]
+    drawing = drawing_of(tmp_path, **{key: [(30.0, 21.0)] for key in few})
+    drawn: list[Any] = []
+    monkeypatch.setattr(Drawing, "save", lambda self, figure: drawn.append(figure))
+    ablations.draw_figure(drawing)
+    beside = [axes for axes in drawn[0].axes if axes.yaxis.get_label_position() == "right"]
+    labelled = [bool(axes.get_ylabel()) for axes in beside]
+    assert labelled == [False, False, False, True, False, True]
 
 
 def test_diverged_seeds_are_neither_chosen_nor_forgotten(tmp_path: Path) -> None:
