@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from replication.settings.experiments import experiments
+
 from .drawing import Drawing
 from .image_grids import BLACK, gap_of, side_by_side, squares
 from .other_variants import tell_others
@@ -30,8 +32,11 @@ def draw_clusters_of(drawing: Drawing, variant: str, *, alone: bool = False) -> 
     if record is not None and record.healthy:
         arrays = drawing.arrays(variant)
         figure = draw_clusters(arrays["heads"], arrays["members"])
+        place = experiments().items[drawing.source].variants[variant].place
+        text = f"{place}; seed {record.healthy[0].seed}, the first of {len(record.healthy)}"
+        figure.axes[0].set_xlabel(text, fontsize=SMALL, loc="left")
     else:
-        figure = new_figure(7, 2.9)
+        figure = new_figure(7, 3.15)
         for axes in figure.subplots(1, 2):
             not_run(axes, "diverged" if record else "not run")
     if alone:
@@ -41,7 +46,7 @@ def draw_clusters_of(drawing: Drawing, variant: str, *, alone: bool = False) -> 
 
 def draw_clusters(heads: np.ndarray, members: np.ndarray) -> "Figure":
     """Two columns of clusters, like ones together: a head [K, pixels], members [K, M, pixels]."""
-    figure = new_figure(7, 2.9)
+    figure = new_figure(7, 3.15)
     order = alike(heads)
     every = squares(heads)[order], squares(members)[order]
     halves = np.array_split(np.arange(len(order)), 2)

@@ -30,6 +30,7 @@ PATHS: dict[Shape, str] = {
     "not comparable": "M-5-5L5 5M-5 5L5-5",
     "ours": "M0-6L6 5H-6Z",
 }
+CUT = {"left": "M0-3.5L-5 0 0 3.5Z", "right": "M0-3.5L5 0 0 3.5Z"}  # an interval goes on
 MARKERS: dict[Shape, str] = {"full": "s", "reduced": "D", "not comparable": "x", "ours": "^"}
 COLOURS: dict[Shape, str] = {
     "full": LINES[0],
@@ -65,6 +66,15 @@ class Mark:
             return None
         low, high = self.interval
         return place(low), place(high)
+
+    @property
+    def cuts(self) -> list[tuple[str, str]]:
+        """Where the interval goes on beyond the axis: the place, and the arrow there."""
+        if self.interval is None or self.beyond:
+            return []
+        low, high = self.interval
+        left = [(place(LEAST), CUT["left"])] if low < LEAST else []
+        return [*left, *([(place(MOST), CUT["right"])] if high > MOST else [])]
 
     @property
     def path(self) -> str:
@@ -133,6 +143,9 @@ def draw_mark(axes: "Axes", height: int, mark: Mark) -> None:
     if mark.interval and not mark.beyond:
         ends = [min(max(end, LEAST), MOST) for end in mark.interval]
         axes.plot(ends, [height, height], color=colour, lw=1.4)
+        for end, limit, arrow in zip(mark.interval, (LEAST, MOST), "<>", strict=True):
+            if (end - limit) * (1 if arrow == ">" else -1) > 0:
+                axes.plot([limit], [height], arrow, color=colour, ms=4, clip_on=False)
     fill = colour if mark.shape == "full" else "white"
     axes.plot([at], [height], marker, color=colour, mfc=fill, ms=6, mew=1.4)
     if mark.beyond:

@@ -120,7 +120,7 @@ def label_places(
         purity = (classes[nearest] == digit).mean(1)
         radius = np.sqrt(np.take_along_axis(distances, nearest, 1).max(1))
         apart = np.square(points[own, None] - taken).sum(-1)
-        crowded = np.exp(-apart / 0.07**2).sum(1)
+        crowded = np.exp(-apart / 0.12**2).sum(1)  # a disc is about that wide
         best = (purity - radius - crowded).argmax()
         places[int(digit)] = codes[some][own[best]]
         taken = np.vstack([taken, points[own[best]]])

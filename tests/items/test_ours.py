@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -94,6 +95,20 @@ def cluster_seed(number: int, error: float, entropy: float, warps: float) -> See
     names = [ours_clustering.ERROR, ours_clustering.BOUND, *ours_clustering.MEASURES]
     metrics = dict.fromkeys(names, error) | {"label_entropy": entropy, "warps": warps}
     return seed_of(number, metrics)
+
+
+def test_the_figure_says_whose_clusters_it_shows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = [cluster_seed(number, 9.0, 0.1, 0.9) for number in (12, 13)]
+    heads = np.arange(16 * 64, dtype=np.uint8).reshape(16, 64)
+    arrays = {"heads": heads, "members": np.zeros((16, 3, 64), np.uint8)}
+    stored("ours_clustering", "clusters_16", seeds, tmp_path, arrays=arrays)
+    drawn: list[Any] = []
+    monkeypatch.setattr(Drawing, "save", lambda self, figure: drawn.append(figure))
+    ours_clustering.draw_figure(Drawing("quick", "ours_clustering", tmp_path, tmp_path))
+    told = drawn[0].axes[0].get_xlabel()
+    assert told == "Our clusters, 16, with warps; seed 12, the first of 2"
 
 
 def test_without_labels_the_seed_is_kept_that_agrees_best_of_the_decided(tmp_path: Path) -> None:

@@ -9,8 +9,19 @@ from PIL import Image
 from replication.evidence.published import published
 from replication.evidence.statistics import summary
 from replication.evidence.verdicts import verdict
-from replication.pages.forest import LEAST, MOST, Mark, Row, draw_forest, margin, place, ticks
+from replication.pages.forest import (
+    LEAST,
+    MOST,
+    Mark,
+    Row,
+    draw_forest,
+    draw_mark,
+    margin,
+    place,
+    ticks,
+)
 from replication.pages.judged import scaled
+from replication.pages.style import new_figure
 from tests.tools.site import TABLE
 
 
@@ -52,6 +63,20 @@ def test_what_lies_beyond_the_axis_is_an_arrow_without_an_interval() -> None:
     single = Mark("ours", -6.0, None, "one seed", "there")
     assert (single.beyond, single.ends) == ("left", None)
     assert len({mark.path for mark in (far, near, single)}) == 3
+
+
+def test_an_interval_that_is_cut_has_an_arrow() -> None:
+    cut = Mark("full", 7.0, (5.0, 9.0), "cut", "there")
+    assert [x for x, _ in cut.cuts] == [place(MOST)]
+    both = Mark("full", 0.0, (-9.0, 9.0), "both", "there")
+    assert [x for x, _ in both.cuts] == [place(LEAST), place(MOST)]
+    assert len({path for _, path in both.cuts}) == 2
+    for mark in (Mark("full", 0.0, (-1.0, 1.0), "", ""), Mark("full", 20.0, (15.0, 25.0), "", "")):
+        assert mark.cuts == []
+    for mark, arrows in ((cut, [">"]), (both, ["<", ">"])):
+        axes = new_figure(2, 2).subplots()
+        draw_mark(axes, 0, mark)
+        assert [m for line in axes.lines if (m := line.get_marker()) in "<>"] == arrows
 
 
 def test_the_picture_has_the_rows_that_have_marks(tmp_path: Path) -> None:

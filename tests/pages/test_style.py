@@ -82,6 +82,15 @@ def test_labels_of_clouds_upon_each_other_stand_apart() -> None:
     assert np.linalg.norm(places[0] - places[1]) > 0.1
 
 
+def test_labels_of_many_clouds_in_one_place_hide_none() -> None:
+    """A disc is as wide as an eighth of the codes' span."""
+    codes, labels = clouds([(0.0, 0.0)] * 10)
+    span = np.quantile(codes, 0.98, axis=0) - np.quantile(codes, 0.02, axis=0)
+    places = np.array([*label_places(codes, labels).values()]) / span
+    apart = np.linalg.norm(places[:, None] - places, axis=-1)[np.triu_indices(10, 1)]
+    assert apart.min() > 0.18
+
+
 def test_labels_leave_the_kept_places_free() -> None:
     codes, labels = clouds([(0.0, 0.0)])
     place = label_places(codes, labels)[0]
