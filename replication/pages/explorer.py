@@ -56,7 +56,8 @@ class Explored:
     identifier: str
     title: str
     about: str
-    evidence: str
+    evidence: str  # empty where there is no record yet
+    of: int  # how many seeds the record will have
     style_dim: int
     columns: Sequence[str]
     data: dict[str, Any]
@@ -113,15 +114,17 @@ def of_decoder(
     about = (
         f"Seed {own.seed}, preset {own.preset}. A pixel differs from the trained decoder's by at "
         f"most {255 * (largest + own.difference):.0f} of 255 grey levels, by "
-        f"{255 * (mean + own.mean_difference):.2f} on average."
+        f"{255 * (mean + own.mean_difference):.2f} on average. Of that {255 * own.difference:.2f} "
+        "at most are of how it is stored in weights/; the rest is of the 8 bits of this page."
     )
     where = anchor(own.preset, own.item, own.variant)
     place = experiments().items[own.item].variants[own.variant].place
-    evidence = where if drawing.record(own.variant) else own.item
+    evidence = where if drawing.record(own.variant) else ""
     first = int(settings.labels == 0)  # clusters are counted from 1, as the figures do
     names = [str(k + first) for k in range(labels)]
     title = f"explore-{where}"
-    return [Explored(title, place, about, evidence, settings.style_dim, names, data)]
+    seeds = len(settings.runs)
+    return [Explored(title, place, about, evidence, seeds, settings.style_dim, names, data)]
 
 
 def layers_of(own: Bundled, tensors: Mapping[str, np.ndarray], settings: Settings) -> list[Exact]:
@@ -231,10 +234,21 @@ def codes_of(
     places = np.rint(shares.clip(0, 1) * 32767).astype("<i2")
     frame = {"low": [round(v, 4) for v in low], "high": [round(v, 4) for v in high]}
     classes = in_base64(labels[some].astype(np.uint8))
-    found = {"codes": in_base64(places), "classes": classes, **frame}
+    start = [round(float(share), 3) for share in (tightest(codes, labels) - low) / size]
+    found = {"codes": in_base64(places), "classes": classes, "start": start, **frame}
     if heads is not None:
         found["heads"] = [[round(float(v), 4) for v in head] for head in (heads - low) / size]
     return found
+
+
+def tightest(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The median code [2] of the class whose ``codes`` [N, 2] lie nearest to theirs."""
+    medians = {k: np.median(codes[labels == k].astype(float), axis=0) for k in np.unique(labels)}
+    apart = {
+        k: np.median(np.linalg.norm(codes[labels == k] - middle, axis=1))
+        for k, middle in medians.items()
+    }
+    return medians[min(apart, key=lambda k: apart[k])]
 
 
 def in_base64(values: np.ndarray) -> str:

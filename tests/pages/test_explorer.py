@@ -149,6 +149,18 @@ def test_without_a_record_the_plane_has_sliders_alone(site: Site, explore: Explo
     assert "codes" not in data_of(page, PLANE)
 
 
+def test_weights_without_a_record_are_a_demonstration(site: Site, explore: Explore) -> None:
+    explore(STYLES)
+    assert "No record yet" not in site.page().section("explore")
+    for path in site.results.rglob("*.json"):
+        path.unlink()
+    section = site.page().section("explore")
+    seeds = len(experiments().settings_of("quick", *STYLES).runs)
+    told = f"No record yet: a demonstration, one of the {seeds} seeds that the record will have."
+    assert told in section
+    assert "Evidence" not in section
+
+
 @pytest.mark.parametrize("which", [WITH_HEADS, SECOND_STAGE])
 def test_the_plane_of_a_style_and_a_head_has_its_heads(
     site: Site, explore: Explore, which: tuple[str, str]
@@ -251,6 +263,20 @@ def test_a_plane_in_factors_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
     others = np.random.default_rng(1).uniform(*frame, (300, 2))
     largest, mean = differences(exact, eight_bits(shown), others)
     assert 0 < mean < largest < 0.05
+
+
+def test_a_plane_starts_in_the_tightest_class(site: Site, explore: Explore) -> None:
+    """Not in the middle, where there may be none."""
+    stream = np.random.default_rng(0)
+    wide, tight = stream.normal(0, 3, (500, 2)), stream.normal((4, -2), 0.1, (50, 2))
+    found = codes_of(np.concatenate([wide, tight]), np.repeat([0, 7], [500, 50]))
+    low, high = np.array(found["low"]), np.array(found["high"])
+    start = low + found["start"] * (high - low)
+    np.testing.assert_allclose(start, np.median(tight, axis=0), atol=0.02)
+    explore(PLANE)
+    page = site.page()
+    values = [f"{1000 * share:.0f}" for share in data_of(page, PLANE)["start"]]
+    assert re.findall(r'"range".*?value="(\d+)"', page.section("explore")) == values
 
 
 def test_codes_are_few_and_within_their_frame() -> None:
