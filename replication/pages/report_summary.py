@@ -244,14 +244,12 @@ def told(outcome: Outcome) -> str:
 
 def limits(numbers: Numbers, every: Sequence[Outcome]) -> str:
     sources = [o.target.source for o in every if o.target.source != "paper"]
-    source = ""
-    if sources:
-        recalled = sources.count("memory")
-        source = (
-            f"Of {len(every)} published numbers {len(sources) - recalled} are quoted from other "
-            f"sources and {recalled} recalled from memory, since the paper itself could not be "
-            "consulted. "
-        )
+    recalled = sources.count("memory")
+    text = (
+        f"Of {len(every)} published numbers {len(sources) - recalled} are quoted from others and "
+        f"{recalled} recalled from memory, since the paper itself could not be consulted. "
+    )
+    source = text if sources else ""
     if "paper" not in numbers.presets:
         return source + "No training of the paper's whole length (preset paper) has been run."
     full = sum(1 for _ in numbers.at("paper", False))
