@@ -132,14 +132,15 @@ def recipe(stored: Stored, outcome: Outcome) -> Mark | None:
 
 
 def recipe_record(stored: Stored, outcome: Outcome) -> Record | None:
-    """That of an item "ours_..." of the same subject, in a variant of the same name."""
+    """That of an item "ours_..." of the same subject, by the variant's name, on the whole data."""
     _, _, subject = outcome.stored.item.partition("_")
     item, variant = f"{OURS}{subject}", outcome.judged.variant
-    if item not in stored or variant not in experiments().items[item].variants:
+    known = item in stored and variant in experiments().items[item].variants
+    if not known or outcome.target.epoch is not None:
         return None
     for preset in COMPARED:
         record = stored[item][preset].record(variant)
-        if record and record.values(outcome.metric) and outcome.target.epoch is None:
+        if record and not record.dataset.subset and record.values(outcome.metric):
             return record
     return None
 

@@ -90,6 +90,12 @@ def test_recipes_of_ours_are_counted_beside_the_numbers_they_are_for(site: Site)
         assert "1 of the 1 numbers that can be compared" in top
 
 
+def test_a_recipe_on_a_part_of_the_data_is_placed_beside_no_number(site: Site) -> None:
+    seeds = [seed_result(0, 1.5)]
+    store(site.results, "quick", "mnist_100", seeds, item="ours_semi_supervised", subset=True)
+    assert "Recipes of ours, which" not in unescape(site.page().section("top"))
+
+
 def test_recipes_with_warps_are_said_to_have_them(site: Site) -> None:
     store(site.results, "quick", "clusters_16", [seed_result(0, 5.0)], item="ours_clustering")
     top = unescape(site.page().section("top"))
