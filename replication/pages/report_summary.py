@@ -227,13 +227,12 @@ def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
     marks = [mark for outcome in every if (mark := recipe(numbers.stored, outcome))]
     if not marks:
         return ""
-    better = sum(mark.value < 0 for mark in marks)
     records = [recipe_record(numbers.stored, outcome) for outcome in every]
     warped = sum(record is not None and record.settings.warps is not None for record in records)
     means = f"; {warped} of them with warps of images, which the paper's have not" if warped else ""
     return (
         " Recipes of ours, which are no replication, have a better mean in "
-        f"{better} of {len(marks)} numbers{means}."
+        f"{sum(mark.value < 0 for mark in marks)} of {len(marks)} numbers{means}."
     )
 
 
