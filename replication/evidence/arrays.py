@@ -42,7 +42,8 @@ FORMS: dict[str, tuple[Form, ...]] = {
     "heads": (of_numbers("heads", 2), of_bytes("heads", "pixels²")),
     "members": (of_bytes("heads", "members", "pixels²"),),
     # What is decoded: over places of the plane, of samples, beside the images nearest to them.
-    "grid": (of_numbers("places²", 2), of_bytes("rows", "columns", "pixels²")),
+    # Of images in colour, all their numbers.
+    "grid": (of_numbers("places²", 2), of_bytes("rows", "columns", "numbers")),
     "plane": (of_bytes("places²", "pixels²"),),
     "origin": (of_bytes("pixels²"),),
     "samples": (of_bytes("rows", "columns", "pixels²"), of_bytes(64, "pixels²")),

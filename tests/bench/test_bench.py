@@ -78,8 +78,12 @@ def test_a_file_is_named_after_its_bench_and_machine(
 
 def test_what_is_committed_can_be_read() -> None:
     names = [path.name for path in RESULTS.glob("*.json")]
+    benches = {
+        path.name if path.is_file() else f"{path.name}.py" for path in RESULTS.parent.iterdir()
+    }
     assert all(
-        re.fullmatch(r"(step|rivals|growth|precision|faults)_(cpu|cuda)_[a-z0-9_]+\.json", n)
+        re.fullmatch(r"[a-z]+_(cpu|cuda)_[a-z0-9_]+\.json", n)
+        and f"{n.split('_')[0]}.py" in benches
         for n in names
     )
     assert measured("step", Step, RESULTS)
