@@ -122,9 +122,8 @@ def of_decoder(
     evidence = where if drawing.record(own.variant) else ""
     first = int(settings.labels == 0)  # clusters are counted from 1, as the figures do
     names = [str(k + first) for k in range(labels)]
-    title = f"explore-{where}"
-    seeds = len(settings.runs)
-    return [Explored(title, place, about, evidence, seeds, settings.style_dim, names, data)]
+    texts = (f"explore-{where}", place, about, evidence)
+    return [Explored(*texts, len(settings.runs), settings.style_dim, names, data)]
 
 
 def layers_of(own: Bundled, tensors: Mapping[str, np.ndarray], settings: Settings) -> list[Exact]:

@@ -64,7 +64,7 @@ class Experiments(Strict):
     origins: Annotated[dict[str, Origin], Field(default_factory=dict)]
     # Settings by preset, item and variant, each resolved once; the layers whose keys are known.
     _resolved: dict[tuple[str, str, str], Settings] = PrivateAttr(default_factory=dict)
-    _checked: set[int] = PrivateAttr(default_factory=set)
+    _checked: dict[int, dict[str, Any]] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _campaign_names_items(self) -> "Experiments":
@@ -105,7 +105,7 @@ class Experiments(Strict):
             for layer in layers:
                 if id(layer) not in self._checked:  # most are those of other variants, too
                     check_keys(layer, where)
-                    self._checked.add(id(layer))
+                    self._checked[id(layer)] = layer  # held, so that no other has its number
             self._resolved[place] = parse(Settings, merge(*layers), where)
         return self._resolved[place]
 

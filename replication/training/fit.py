@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -273,11 +273,9 @@ def fit(
             for history, row in zip(fitted.histories, rows, strict=True):
                 history += [] if row is None else [row]
         monitor.epoch(rows, due)
-        state_after = partial(_state, training, fitted, epoch + 1)
-        monitor.checkpoint(epoch + 1, state_after)
+        monitor.checkpoint(epoch + 1, partial(_state, training, fitted, epoch + 1))
     training.finish()
-    fitted.captured = training.captured.replays
-    return fitted
+    return replace(fitted, captured=training.captured.replays)
 
 
 def _state(training: Training, fitted: Fitted, epochs: int) -> dict[str, Any]:

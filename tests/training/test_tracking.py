@@ -7,11 +7,9 @@ import pty
 import subprocess
 import sys
 import textwrap
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import get_args
 
 import numpy as np
@@ -19,11 +17,11 @@ import pytest
 import wandb
 from PIL import Image
 
-from replication.base import patience
 from replication.base.errors import UserError
 from replication.training.jobs.tracking import MODES, Tracker, check_mode
 from tests.tools.wandb_offline import OfflineRun, read_runs
 
+pytestmark = pytest.mark.usefixtures("no_wandb_session")
 ROOT = Path(__file__).parents[2]
 KEY = "0123456789abcdef0123456789abcdef01234567"
 SETTINGS = {
@@ -36,18 +34,6 @@ ROWS: list[dict[str, float | int]] = [
     {"epoch": 2, "updates": 20, "reconstruction": 20.25, "test_error_percent": 9.5},
     {"epoch": 3, "updates": 30, "reconstruction": 1e-7, "test_error_percent": 4.75},
 ]
-
-
-@pytest.fixture(autouse=True)
-def clean(workdir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No W&B variable, key or session but the test's own; everything below an empty folder."""
-    wandb.teardown()
-    for name in [n for n in os.environ if n.startswith("WANDB_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(workdir / "home"))
-    monkeypatch.setenv("NETRC", str(workdir / "netrc"))
-    yield
-    wandb.teardown()
 
 
 def tracker(seed: int = 0) -> Tracker:
@@ -318,95 +304,6 @@ def test_a_failure_in_between_is_one_line(
     one.finish({}, "ok")
     name = "table2/mnist_100/smoke/seed0-labels10"
     assert capsys.readouterr().err == f"note: W&B no longer tracks {name}: connection lost\n"
-
-
-@pytest.fixture
-def brief(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A wait of a moment, and nothing that hangs before or after."""
-    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "0.2")
-    yield
-    patience.hung.clear()
-    patience.interrupted.clear()
-
-
-def hang(*arguments: object, **named: object) -> None:
-    threading.Event().wait(60)  # "for ever": far longer than the test waits
-
-
-@pytest.mark.usefixtures("brief")
-def test_a_start_that_hangs_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wandb, "init", hang)
-    with pytest.raises(UserError) as error:
-        tracker()
-    assert error.value.problem == "W&B does not start: no answer within 0.2 seconds"
-
-
-@pytest.mark.usefixtures("brief")
-@pytest.mark.parametrize("method", ["log", "finish"])
-def test_what_hangs_later_is_waited_for_once(
-    method: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "60")
-    one, other = tracker(0), tracker(1)
-    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "0.2")
-    monkeypatch.setattr(wandb.Run, method, hang)
-    began = time.monotonic()
-    for each in (one, other):
-        for row in ROWS:
-            each.log(row)
-        each.finish({}, "ok")
-    assert time.monotonic() - began < 30
-    name = "note: W&B no longer tracks table2/mnist_100/smoke"
-    assert capsys.readouterr().err.splitlines() == [
-        f"{name}/seed0-labels10: no answer within 0.2 seconds",
-        f"{name}/seed1-labels11: an earlier call had no answer",
-    ]
-
-
-@pytest.mark.usefixtures("brief")
-def test_what_hung_costs_no_later_seed_its_training(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "60")
-    one = tracker(0)
-    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "0.2")
-    monkeypatch.setattr(wandb.Run, "log", hang)
-    one.log(ROWS[0])
-    later = tracker(1)
-    later.log(ROWS[0])
-    later.finish({}, "ok")
-    assert later.id is None
-    assert capsys.readouterr().err.splitlines()[1:] == [
-        "note: W&B does not track table2/mnist_100/smoke/seed1-labels11: it hangs"
-    ]
-
-
-@pytest.mark.usefixtures("brief")
-def test_ctrl_c_while_it_is_waited_for_adds_no_line(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", "60")
-    one = tracker(0)
-
-    def interrupt(*arguments: object, **named: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("queue.SimpleQueue", lambda: SimpleNamespace(get=interrupt, put=print))
-    with pytest.raises(KeyboardInterrupt):
-        one.log(ROWS[0])
-    one.cut()
-    assert capsys.readouterr().err == ""
-
-
-@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf", "soon", "1e30"])
-def test_a_patience_that_is_no_number_is_refused(
-    seconds: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REPLICATION_WANDB_SECONDS", seconds)
-    with pytest.raises(UserError) as error:
-        check_mode()
-    told = f"REPLICATION_WANDB_SECONDS is '{seconds}', which is no number of seconds above 0"
-    assert error.value.problem == told
 
 
 def test_a_crash_ends_the_process_and_keeps_the_rows(workdir: Path) -> None:

@@ -17,6 +17,7 @@ from replication.data import loaders
 from replication.evidence import records
 from replication.settings.experiments import Experiments, experiments
 from replication.training.jobs import job
+from replication.training.jobs.trained import has_prior
 from replication.training.run import Run
 
 ITEM = "table2_semi_supervised"
@@ -226,6 +227,23 @@ def test_samples_of_alae_come_from_its_mapping(
             with pytest.raises(UserError, match=told):
                 cli.run("companion_alae", command)
     assert np.load("images.npy").shape == (3, 1, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("variant", "sampled"),
+    [
+        ("ours_semi_supervised/mnist_100", True),
+        ("ablations_ours/no_style_adversary", False),
+        ("ablations_ours/no_adversaries", False),
+        ("ablations_ours/literal_no_label_adversary", True),
+        ("ablations_ours/literal_no_style_adversary", False),
+        ("table2_semi_supervised/mnist_100", True),
+        ("table2_semi_supervised/nn_100", False),
+        ("figure2_prior_matching/vae_gaussian", True),
+    ],
+)
+def test_samples_need_a_style_that_was_brought_near_its_prior(variant: str, sampled: bool) -> None:
+    assert has_prior(experiments().settings_of("smoke", *variant.split("/"))) is sampled
 
 
 def test_an_ending_that_is_not_known_is_refused(trained: Any) -> None:
