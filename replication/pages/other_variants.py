@@ -53,7 +53,7 @@ def further_panels(
     for variant, place in others(drawing, shown).items():
         try:
             own = drawing.arrays(variant)
-        except UserError:  # diverged, other numbers of a code, more classes: ``tell_others`` says so
+        except UserError:  # diverged, other codes, more classes: ``tell_others`` says so
             continue
         flat = "codes" not in own or own["codes"].shape[-1] == 2
         if flat and all(name in own for name in arrays) and (letter := next(letters, "")):
