@@ -97,6 +97,17 @@ def test_labels_leave_the_kept_places_free() -> None:
     assert np.linalg.norm(label_places(codes, labels, place[None])[0] - place) > 0.1
 
 
+def test_a_label_stands_at_the_core_beside_its_head_and_not_on_the_trail() -> None:
+    """Codes of a class are a core at the head, and a thin trail to another class's head."""
+    stream = np.random.default_rng(0)
+    cores = [stream.normal(centre, 0.1, (300, 2)) for centre in ((0.0, 0.0), (10.0, 10.0))]
+    trail = np.linspace((1, 1), (9, 9), 40) + stream.normal(0, 0.1, (40, 2))
+    codes, labels = np.vstack([*cores, trail]), np.repeat([0, 1, 0], [300, 300, 40])
+    places = label_places(codes, labels, kept=np.array([[0.0, 0.0], [10.0, 10.0]]))
+    assert np.linalg.norm(places[0]) < 1.5
+    assert np.linalg.norm(places[1] - (10, 10)) < 1.5
+
+
 def test_a_tail_stays_in_the_frame() -> None:
     """Of one axis alone, as that of a few codes that a prior did not catch."""
     codes = np.linspace(-5, 5, 20_000).reshape(-1, 2)
