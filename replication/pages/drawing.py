@@ -62,11 +62,14 @@ class Drawing:
 
     def arrays(self, variant: str) -> Arrays:
         """What a figure draws of the variant; a UserError where a class has no colour."""
-        path = records.path_of(self.preset, self.source, variant, self.results)
-        found = read_arrays(path)
-        if "labels" in found and (highest := int(found["labels"].max())) >= len(DIGITS):
+        found = self.stored_arrays(variant)
+        if (highest := highest_label(found)) >= len(DIGITS):
             raise found.wrong(f"holds the label {highest}: figures have colours for 0 to 9")
         return found
+
+    def stored_arrays(self, variant: str) -> Arrays:
+        """The arrays beside the record of the variant, of any number of classes."""
+        return read_arrays(records.path_of(self.preset, self.source, variant, self.results))
 
     def stale(self, variant: str) -> bool:
         """What the record was trained with, settings or code, is not today's.
@@ -163,3 +166,8 @@ def enumerated(names: Sequence[str]) -> str:
     """``names`` in a sentence, as many as there is room for."""
     more = len(names) - MOST_ROWS
     return ", ".join([*names[:MOST_ROWS], *([f"{more:,} more"] if more > 0 else [])])
+
+
+def highest_label(arrays: Arrays) -> int:
+    """The highest class that the arrays name; -1 if they name none."""
+    return int(arrays["labels"].max()) if "labels" in arrays else -1

@@ -4,12 +4,11 @@ from collections.abc import Collection
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
-from replication.base.errors import UserError
 from replication.settings.experiments import experiments
 
-from .drawing import Drawing
+from .drawing import Drawing, highest_label
 from .names import name_of
-from .style import TINY
+from .style import DIGITS, TINY
 from .tables import Row, Table, cell_if_measured
 from .titles import title_of
 
@@ -46,17 +45,17 @@ def further_panels(
 ) -> dict[str, str]:
     """The others that a figure has a panel for, lettered from ``first``, with their titles.
 
-    They have all of ``arrays`` and at most ten classes; codes are of two numbers.
+    They have all of ``arrays`` and at most ten classes. A damaged file is a UserError.
     """
     found = {}
     letters = iter(ascii_lowercase[ascii_lowercase.index(first) :])
     for variant, place in others(drawing, shown).items():
-        try:
-            own = drawing.arrays(variant)
-        except UserError:  # diverged, other codes, more classes: ``tell_others`` says so
+        record = drawing.record(variant)
+        if record is None or not record.healthy:
             continue
-        flat = "codes" not in own or own["codes"].shape[-1] == 2
-        if flat and all(name in own for name in arrays) and (letter := next(letters, "")):
+        own = drawing.stored_arrays(variant)
+        drawable = highest_label(own) < len(DIGITS) and all(name in own for name in arrays)
+        if drawable and (letter := next(letters, "")):
             found[variant] = f"({letter}) {place}"
     return found
 
