@@ -31,7 +31,9 @@ def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[
         parser = commands.add_parser(name, parents=[common], help=told)
         parser.add_argument("--variant", required=True, help=", ".join(variants))
         if name in ("train", "measure"):
-            parser.add_argument("--seeds", type=numbers, dest="only", help="only these (all)")
+            parser.add_argument(
+                "--seeds", type=numbers, dest="only", metavar="0,2", help="only these (all)"
+            )
         add_execution(parser)
         if add_options:
             add_options(parser)
