@@ -42,7 +42,8 @@ def likelihoods(
 def _of_one(run: Run, index: int, prior: Prior) -> tuple[dict[str, float], dict[str, Tensor]]:
     settings, model, data = run.settings.parzen, run.stack.model(index), run.dataset
     assert settings is not None
-    held_out, test = scaled(data.validation.images), scaled(data.test.images)
+    held_out = scaled(data.validation.images[: settings.bandwidth_images])
+    test = scaled(data.test.images)
     numbers, curves = {}, {}
 
     def decode(codes: Tensor) -> Tensor:

@@ -102,6 +102,15 @@ def application_has_its_parts(settings: "Settings") -> None:
             raise ValueError("anomaly needs a prior with a density, not swiss_roll")
 
 
+def bandwidth_images_are_held_out(settings: "Settings") -> None:
+    images = settings.parzen and settings.parzen.bandwidth_images
+    if images and images > settings.validation_images:
+        raise ValueError(
+            f"parzen.bandwidth_images: {images} are more than validation_images:"
+            f" {settings.validation_images}"
+        )
+
+
 def alae_has_networks_of_its_own(settings: "Settings") -> None:
     if settings.alae is None:
         return
@@ -128,6 +137,7 @@ CHECKS = (
     autoencoders_fit_together,
     differences_have_their_phases,
     application_has_its_parts,
+    bandwidth_images_are_held_out,
     alae_has_networks_of_its_own,
     *JOINT_CHECKS,
 )

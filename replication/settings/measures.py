@@ -8,12 +8,16 @@ from .strict import Positive, PositiveNumber, Strict
 
 
 class Parzen(Strict):
-    """The likelihood estimates of Table 1: ``samples`` for each, and the grid of bandwidths."""
+    """The likelihood estimates of Table 1: ``samples`` for each, and the grid of bandwidths.
+
+    The bandwidth is chosen on the first ``bandwidth_images`` held-out images, or on all.
+    """
 
     samples: Annotated[list[Positive], Field(min_length=1)]
     lowest: PositiveNumber
     highest: PositiveNumber
     steps: Annotated[int, Field(ge=3)]
+    bandwidth_images: Positive | None = None
 
     def bandwidths(self) -> list[float]:
         """``steps`` bandwidths from ``lowest`` to ``highest``, evenly spaced in their logarithm."""

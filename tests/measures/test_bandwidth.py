@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from replication.base.errors import UserError
+from replication.data.loaders import load
+from replication.measures.likelihood import likelihoods
 from replication.measures.parzen import Estimate, _peak, choose_bandwidth, estimate, log_likelihood
+from replication.models.priors import style_prior
+from replication.settings.experiments import experiments
+from replication.settings.schema import Seed
+from replication.training.run import Execution, Run
 from tests.measures.test_parzen import GRID, brute_force, images
 
 
@@ -148,3 +155,24 @@ def test_of_three_heights_that_are_equal_the_middle_is_taken() -> None:
 def test_samples_of_another_size_than_the_points_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match="samples have shape"):
         log_likelihood([torch.zeros(shape)], torch.zeros(2, 4), 0.2)
+
+
+def test_the_first_held_out_images_choose_the_bandwidth_and_every_test_image_is_measured() -> None:
+    settings = experiments().settings_of("smoke", "table1_log_likelihood", "mnist")
+    assert settings.parzen is not None
+    parzen = settings.parzen.model_copy(update={"samples": [200], "bandwidth_images": 25})
+    few = settings.model_copy(update={"parzen": parzen})
+    data = load(few)
+    every = settings.model_copy(
+        update={"parzen": parzen.model_copy(update={"bandwidth_images": None})}
+    )
+
+    def measured(own: Run) -> dict[str, Tensor]:
+        metrics, _ = likelihoods(own, [style_prior(own.settings)], [False])
+        return metrics
+
+    seeds, execution = [Seed(0, 0)], Execution()
+    found = measured(Run(few, data, seeds, execution))
+    cut = replace(data, validation=data.validation[:25])
+    assert found == measured(Run(every, cut, seeds, execution))
+    assert found["bandwidth_200"] != measured(Run(every, data, seeds, execution))["bandwidth_200"]

@@ -130,6 +130,19 @@ REFUSED = [
         id="logits that are not there",
     ),
     pytest.param({"label_dim": 0}, "classification", id="classification without classes"),
+    pytest.param(
+        {
+            "parzen": {
+                "samples": [9],
+                "lowest": 0.1,
+                "highest": 1.0,
+                "steps": 3,
+                "bandwidth_images": 9,
+            }
+        },
+        "parzen.bandwidth_images",
+        id="more images for the bandwidth than are held out",
+    ),
 ]
 
 
