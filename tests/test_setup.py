@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
@@ -96,3 +97,18 @@ def test_every_room_says_what_lives_there_and_exports_nothing() -> None:
         (docstring,) = ast.parse(path.read_text()).body
         assert isinstance(docstring, ast.Expr), path
         assert len(ast.unparse(docstring)) > 80, path
+
+
+@pytest.mark.slow
+def test_tests_of_one_group_run_in_one_process(tmp_path: Path) -> None:
+    """What they share is made once. With pytest 9.2, pytest-xdist 3.8 spreads them silently."""
+    (tmp_path / "test_group.py").write_text(
+        "import os, pathlib, pytest\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "@pytest.mark.parametrize('number', range(6))\n"
+        "def test_it(number):\n"
+        "    pathlib.Path(os.environ['PYTEST_XDIST_WORKER']).touch()\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert len([*tmp_path.glob("gw*")]) == 1
