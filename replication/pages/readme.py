@@ -8,15 +8,14 @@ from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.evidence.published import published
 from replication.evidence.records import RESULTS
-from replication.evidence.verdicts import CREDIT, REACHED, Verdict, not_surviving, score
+from replication.evidence.verdicts import Verdict, not_surviving
 from replication.settings.experiments import experiments
 
 from .drawing import Drawing
 from .in_minutes import minutes_section
-from .report_summary import Numbers, sentences
+from .report_summary import COMPARED, Numbers, score_sentence, sentences
 
 README = Path("README.md")
-COMPARED = ("paper", "quick")
 
 
 def sentences_section(results: Path = RESULTS) -> str:
@@ -55,13 +54,7 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
         own = [v for v in verdicts if v.published.of_other_papers == others]
         lines.append(f"**Of {len(own)} numbers of {whose}:** {'; '.join(counted(own))}.  ")
     paper = [v for v in verdicts if not v.published.of_other_papers]
-    full, weight = score([v for v in paper if v.kind == "full"], CREDIT)
-    reached, _ = score(paper, REACHED)
-    total = score(paper, CREDIT)[1]
-    lines.append(
-        f"**Score**, weighted by claim: full runs {full:g} of the {weight} that they could earn "
-        f"(of {total} in all); reduced runs have reached numbers worth {reached:g}.  "
-    )
+    lines.append(f"**Score**, {score_sentence(paper)}  ")
     lines.append(
         "*Reduced* runs have about 1 % of the paper's training (preset `quick`, on a CPU): "
         "they can show that a number is within reach, never that the paper is wrong.  "

@@ -8,7 +8,7 @@ from replication.evidence.published import published
 from replication.evidence.records import Record
 from replication.evidence.seeds import SeedResult
 from replication.evidence.statistics import summary as summary_of
-from replication.evidence.verdicts import CREDIT, REACHED, not_surviving, score
+from replication.evidence.verdicts import CREDIT, REACHED, Verdict, not_surviving, score
 from replication.settings.experiments import experiments
 
 from .drawing import Drawing
@@ -154,20 +154,22 @@ def tallies(numbers: Numbers) -> list[Tally]:
         counts = [(word, words.count(word)) for word in MEANINGS if word in words]
         found.append(Tally(f"Of {len(every)} numbers of {whose}:", counts))
     verdicts = [outcome.judged for outcome in numbers.every(other_papers=False)]
-    full, _ = score([v for v in verdicts if v.kind == "full"], CREDIT)
-    reached, total = score(verdicts, REACHED)
-    found.append(
-        Tally(
-            f"Score, weighted by claim: full runs earn {full:g} of {total}; reduced runs have "
-            f"reached numbers worth {reached:g}.",
-            [],
-        )
-    )
+    found.append(Tally(f"Score, {score_sentence(verdicts)}", []))
     if lost := not_surviving(verdicts):
         places = ", ".join(v.place for v in lost)
         text = f"Differences that do not survive a false discovery rate of 5 %: {places}."
         found.append(Tally(text, []))
     return found
+
+
+def score_sentence(verdicts: Sequence[Verdict]) -> str:
+    """What full runs earn of the weights of their numbers, and what reduced runs reach."""
+    full, weight = score([v for v in verdicts if v.kind == "full"], CREDIT)
+    reached, total = score(verdicts, REACHED)
+    return (
+        f"weighted by claim: full runs earn {full:g} of the {weight} that they could (of {total} "
+        f"in all); reduced runs have reached numbers worth {reached:g}."
+    )
 
 
 def sentences(numbers: Numbers) -> list[str]:
