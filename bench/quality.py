@@ -28,7 +28,7 @@ from replication.evidence.json_files import read_json
 from replication.evidence.records import RESULTS, Record, path_of
 from replication.evidence.records import read as read_record
 from replication.evidence.seeds import Machine
-from replication.pages.minutes import along_minutes
+from replication.pages.minutes import along_minutes, way
 from replication.pages.speed import OfMachine
 from replication.pages.style import LINES, SMALL, new_figure, save_figure
 from replication.settings.strict import Positive, PositiveNumber, Strict
@@ -191,7 +191,8 @@ def panel(axes: "Axes", task: Task, results: Path, baselines: list[Baseline]) ->
         if not len(minutes):
             axes.plot([], [], color=colour, label=f"{method}: not run")
             continue
-        axes.plot(minutes, errors.mean(0), color=colour, label=f"{method} (n={len(errors)})")
+        label = f"{method} (n={len(errors)}; {way(record)})" if record else method
+        axes.plot(minutes, errors.mean(0), color=colour, label=label)
         axes.fill_between(minutes, errors.min(0), errors.max(0), color=colour, alpha=0.2, lw=0)
     for own in baselines:
         error, label = float(np.mean(own.errors)), f"{own.method} (n={len(own.errors)})"

@@ -29,11 +29,22 @@ def minutes_of(seed: "SeedResult") -> float:
     return seconds / own.stacked / 60
 
 
+def timed_by_the_clock(record: "Record") -> bool:
+    """Some of its seeds have no processor's time."""
+    return any(seed.provenance.core_seconds is None for seed in record.seeds)
+
+
+def way(record: "Record") -> str:
+    """What two records must share for their minutes to be compared: precision, and which time."""
+    precisions = dict.fromkeys(seed.provenance.precision for seed in record.seeds)
+    return " and ".join(precisions) + (", by the clock" if timed_by_the_clock(record) else "")
+
+
 def core_minutes(record: "Record") -> Cell:
     """Over the seeds, with one decimal; it says where the clock stands in for the processor."""
-    told = all(seed.provenance.core_seconds is not None for seed in record.seeds)
     found = number([minutes_of(seed) for seed in record.seeds], 1)
-    return replace(found, unit="core-minutes", note="" if told else "by the clock")
+    note = "by the clock" if timed_by_the_clock(record) else ""
+    return replace(found, unit="core-minutes", note=note)
 
 
 def along_minutes(record: "Record", metric: str) -> tuple[np.ndarray, np.ndarray]:
@@ -58,5 +69,6 @@ def draw_minutes(
     if not len(minutes):
         return
     final = replace(number([float(v) for v in values[:, -1]]), counted=True)
-    axes.plot(minutes, values.mean(0), line, color=colour, lw=1.2, label=f"{name}: {final}")
+    label = f"{name}: {final}; {way(record)}"
+    axes.plot(minutes, values.mean(0), line, color=colour, lw=1.2, label=label)
     axes.fill_between(minutes, values.min(0), values.max(0), color=colour, alpha=0.2, lw=0)

@@ -68,7 +68,7 @@ def test_the_picture_is_drawn_from_what_is_stored(
     assert (tmp_path / "bench" / "quality.png").stat().st_size > 10_000
     labelled, _ = quality.figure(read(stored), tmp_path).axes
     names = [text.get_text() for text in labelled.get_legend().get_texts()]
-    assert names[0] == "ours (n=1)"
+    assert names[0] == "ours (n=1; float32, by the clock)"
     assert "Table 2's recipe: not run" in names
     assert names[-1] == "a method (n=1)"
 
