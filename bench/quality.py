@@ -186,12 +186,12 @@ def panel(axes: "Axes", task: Task, results: Path, baselines: list[Baseline]) ->
     axes.set(xlabel="core-minutes", ylabel="test error, %")
     colours = iter(LINES)
     for method, record in records_of(task, results):
-        minutes, errors = along_minutes(record, ERROR) if record else (np.empty(0), np.empty(0))
         colour = next(colours)
-        if not len(minutes):
+        if record is None or not record.healthy:
             axes.plot([], [], color=colour, label=f"{method}: not run")
             continue
-        label = f"{method} (n={len(errors)}; {way(record)})" if record else method
+        minutes, errors = along_minutes(record, ERROR)
+        label = f"{method} (n={len(errors)}; {way(record)})"
         axes.plot(minutes, errors.mean(0), color=colour, label=label)
         axes.fill_between(minutes, errors.min(0), errors.max(0), color=colour, alpha=0.2, lw=0)
     for own in baselines:

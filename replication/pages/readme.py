@@ -13,7 +13,8 @@ from replication.settings.experiments import experiments
 
 from .drawing import Drawing
 from .in_minutes import minutes_section
-from .report_summary import COMPARED, Numbers, score_sentence, sentences
+from .report_numbers import COMPARED, Numbers
+from .report_summary import score_sentence, sentences
 
 README = Path("README.md")
 

@@ -19,9 +19,10 @@ from .forest import PATHS, SHAPES, draw_forest, margin, place, ticks
 from .judged import MEANINGS, SOURCES
 from .page import render
 from .report_items import PRESETS, Shown, contents
+from .report_numbers import number_table
 from .report_reliability import reliability
 from .report_speed import speed
-from .report_summary import newest, number_table, presets_that_ran, summary
+from .report_summary import newest, presets_that_ran, summary
 
 TITLE = "Adversarial Autoencoders (Makhzani et al., 2015): was it replicated?"
 

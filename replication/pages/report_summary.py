@@ -1,25 +1,23 @@
-"""The report's first screen (sentences, forest plot, tallies), and the table of all numbers."""
+"""The report's first screen: sentences, forest plot, tallies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from replication.evidence.published import published
 from replication.evidence.records import Record
 from replication.evidence.seeds import SeedResult
 from replication.evidence.statistics import summary as summary_of
 from replication.evidence.verdicts import CREDIT, REACHED, Verdict, not_surviving, score
 from replication.settings.experiments import experiments
 
-from .drawing import Drawing
 from .forest import Mark, Row
-from .judged import BAD, GOOD, MEANINGS, Outcome, numbers_of, of_seeds, outcomes, scaled
+from .judged import BAD, GOOD, MEANINGS, Outcome, numbers_of, of_seeds, scaled
 from .page import anchor
+from .report_numbers import COMPARED, Numbers, Stored
 
-# That of the most literal run comes first.
-COMPARED = ("paper", "quick")
 OURS = "ours_"
-Stored = Mapping[str, Mapping[str, Drawing]]
+# Of the recipes with warps: the permutation-invariant ones, as the paper's are.
+WITHOUT_WARPS = {"clusters_16": "invariant_16", "clusters_30": "invariant_30"}
 
 
 @dataclass(frozen=True)
@@ -38,68 +36,6 @@ class Summary:
     forest: list[Row]
     forest_of_others: list[Row]
     tallies: list[Tally]
-
-
-@dataclass(frozen=True)
-class OwnCell:
-    """Our number at a preset, and the verdict."""
-
-    ours: str
-    interval: str
-    anchor: str
-    word: str
-    verdict: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class NumberRow:
-    """A published number, with ours at each preset that was run."""
-
-    item: str
-    place: str
-    published: str
-    source: str
-    cite: str
-    cells: list[OwnCell]
-
-
-@dataclass(frozen=True)
-class NumberTable:
-    """All published numbers; of a preset without a record there is a sentence alone."""
-
-    presets: list[str]
-    rows: list[NumberRow]
-    not_run: list[str]
-
-
-class Numbers:
-    """Every published number with its outcome at each preset that compares."""
-
-    def __init__(self, stored: Stored):
-        self.stored = stored
-        self.by_name = {
-            (item, outcome.judged.target, preset): outcome
-            for item in published().items
-            for preset in COMPARED
-            for outcome in outcomes(stored[item][preset])
-        }
-        self.presets = [p for p in COMPARED if any(self.at(p, False)) or any(self.at(p, True))]
-
-    def at(self, preset: str, other_papers: bool) -> Iterator[Outcome]:
-        """The numbers that have one of ours at ``preset``."""
-        for item, name in numbers_of(other_papers):
-            outcome = self.by_name[item, name, preset]
-            if outcome.ours is not None:
-                yield outcome
-
-    def best(self, item: str, name: str) -> Outcome:
-        """That of the most literal run, or what says that there is none."""
-        found = [self.by_name[item, name, preset] for preset in COMPARED]
-        return next((o for o in found if o.ours is not None), found[-1])
-
-    def every(self, other_papers: bool) -> list[Outcome]:
-        return [self.best(*number) for number in numbers_of(other_papers)]
 
 
 def summary(stored: Stored) -> Summary:
@@ -131,10 +67,13 @@ def recipe(stored: Stored, outcome: Outcome) -> Mark | None:
     return scaled(ours, outcome.judged, "ours", text, where)
 
 
-def recipe_record(stored: Stored, outcome: Outcome) -> Record | None:
-    """That of an item "ours_..." of the same subject, by the variant's name, on the whole data."""
+def recipe_record(stored: Stored, outcome: Outcome, variant: str = "") -> Record | None:
+    """That of an item "ours_..." of the same subject, on the whole data.
+
+    By the variant's name, or another ``variant``.
+    """
     _, _, subject = outcome.stored.item.partition("_")
-    item, variant = f"{OURS}{subject}", outcome.judged.variant
+    item, variant = f"{OURS}{subject}", variant or outcome.judged.variant
     known = item in stored and variant in experiments().items[item].variants
     if not known or outcome.target.epoch is not None:
         return None
@@ -232,10 +171,24 @@ def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
     records = [recipe_record(numbers.stored, outcome) for outcome in every]
     warped = sum(record is not None and record.settings.warps is not None for record in records)
     means = f"; {warped} of them with warps of images, which the paper's have not" if warped else ""
+    if plain := without_warps(numbers.stored, every):
+        means += f" (without warps {sum(plain)} of {len(plain)})"
     return (
         " Recipes of ours, which are no replication, have a better mean in "
         f"{sum(mark.value < 0 for mark in marks)} of {len(marks)} numbers{means}."
     )
+
+
+def without_warps(stored: Stored, every: Sequence[Outcome]) -> list[bool]:
+    """Of each recipe that has a permutation-invariant row, too: whether its mean is better."""
+    found = []
+    for outcome in every:
+        variant = WITHOUT_WARPS.get(outcome.judged.variant)
+        record = recipe_record(stored, outcome, variant) if variant else None
+        if record is not None:
+            ours = summary_of(record.values(outcome.metric))
+            found.append(scaled(ours, outcome.judged, "ours", "", "").value < 0)
+    return found
 
 
 def told(outcome: Outcome) -> str:
@@ -256,32 +209,6 @@ def limits(numbers: Numbers, every: Sequence[Outcome]) -> str:
         return source + "No training of the paper's whole length (preset paper) has been run."
     full = sum(1 for _ in numbers.at("paper", False))
     return source + f"Of the paper's full schedule {full} of {len(every)} numbers have been run."
-
-
-def number_table(stored: Stored) -> NumberTable:
-    numbers = Numbers(stored)
-    presets = [p for p in reversed(COMPARED) if p in numbers.presets]
-    rows = [
-        number_row(numbers, presets, *number)
-        for other_papers in (False, True)
-        for number in numbers_of(other_papers)
-    ]
-    absent = [f"Preset {p}: not run." for p in COMPARED if p not in presets]
-    return NumberTable(presets, rows, absent)
-
-
-def number_row(numbers: Numbers, presets: Sequence[str], item: str, name: str) -> NumberRow:
-    best = numbers.best(item, name)
-    cells = []
-    for preset in presets:
-        own = numbers.by_name[item, name, preset]
-        differences = f"Differs in: {own.differences}" if own.differences else ""
-        reason = ". ".join(text for text in (own.reason, differences) if text)
-        cells.append(
-            OwnCell(own.spread(), own.interval(), own.anchor, own.word, own.verdict, reason)
-        )
-    target = best.target
-    return NumberRow(item, best.place, best.published, target.source, target.cite, cells)
 
 
 def seeds_stored(stored: Stored) -> Iterator[tuple[str, SeedResult]]:

@@ -100,6 +100,9 @@ def test_recipes_with_warps_are_said_to_have_them(site: Site) -> None:
     store(site.results, "quick", "clusters_16", [seed_result(0, 5.0)], item="ours_clustering")
     top = unescape(site.page().section("top"))
     assert "better mean in 1 of 1 numbers; 1 of them with warps of images" in top
+    store(site.results, "quick", "invariant_16", [seed_result(0, 17.0)], item="ours_clustering")
+    top = unescape(site.page().section("top"))
+    assert "which the paper's have not (without warps 0 of 1)." in top
 
 
 def test_tally_counts_every_published_number(site: Site) -> None:
