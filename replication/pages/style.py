@@ -120,7 +120,7 @@ def label_places(
         nearest = np.argpartition(distances, near, axis=1)[:, :near]
         purity = (classes[nearest] == digit).mean(1)
         radius = np.sqrt(np.take_along_axis(distances, nearest, 1).max(1))
-        # A disc is about 0.12 wide: none may hide another. Half of that beside a mark hides neither.
+        # A disc is 0.12 wide: none may hide another. Half of that beside a mark hides neither.
         crowded = 5 * closeness(points[own], taken, 0.12) + closeness(points[own], marked, 0.06)
         best = (purity - 5 * radius - crowded).argmax()
         places[int(digit)] = codes[some][own[best]]
