@@ -1,6 +1,6 @@
 """How a command ends: one line and an exit code of its own, never a traceback.
 
-A second Ctrl-C, and any that comes while the command is still importing, ends it at once.
+A second Ctrl-C, and any that comes while something is being imported, ends it at once.
 """
 
 import errno
@@ -93,8 +93,20 @@ def _end_at_once(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _end_in_order(number: int, frame: FrameType | None) -> NoReturn:
+    if _is_importing(frame):
+        # torch would abort on an exception there, and pydantic make another of it.
+        _end_at_once(number, frame)
     _listen(_end_silently)
     raise Ended(number)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """``frame``, or one that it was called from, is Python's import."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _end_silently(number: int, frame: FrameType | None) -> NoReturn:

@@ -3,7 +3,10 @@
 import errno
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +87,26 @@ def test_a_request_that_is_ignored_stays_so() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     assert ended(lambda: os.kill(os.getpid(), signal.SIGHUP)) == 0
     assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+
+
+def test_a_request_during_a_late_import_is_not_lost(tmp_path: Path) -> None:
+    """Libraries swallow what is raised while they are imported, or abort."""
+    (tmp_path / "swallows.py").write_text(
+        "import os, signal\ntry:\n    os.kill(os.getpid(), signal.SIGINT)\n"
+        "    sum(range(10**6))\nexcept BaseException:\n    pass\n"
+    )
+    code = (
+        "import signal, sys\n"
+        "from replication.base.endings import ended\n"
+        "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+        "sys.exit(ended(lambda: __import__('swallows')))\n"
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, f"interrupted; {AGAIN}\n")
