@@ -43,7 +43,7 @@ def pack(files: Mapping[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as file:
         for name, content in files.items():
-            file.writestr(name, content)
+            file.writestr(zipfile.ZipInfo(name), content)  # without it the clock's time is in
     return packed.getvalue()
 
 
