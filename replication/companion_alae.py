@@ -72,6 +72,7 @@ def train(run: "Run") -> "Outcome":
     from .training.fit import Fitted
     from .training.run import Outcome
 
+    run.needs("alae")
     settings, stack, data = run.settings, run.stack, run.dataset
     assert settings.alae is not None
     count, classified = len(run.seeds), settings.svm_images

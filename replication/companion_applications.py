@@ -59,6 +59,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.semi_supervised import train_and_test
     from .training.run import Outcome
 
+    run.needs("application")
     assert run.settings.application is not None
     if run.settings.application.label_counts:
         check_sizes(run.settings.application.label_counts, run.dataset)

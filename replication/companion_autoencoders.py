@@ -76,6 +76,7 @@ def train(run: "Run") -> "Outcome":
     )
     from .training.run import Outcome
 
+    run.needs("has_decoder", "parzen", "validation_images")
     stack, data = run.stack, run.dataset
 
     def evaluate() -> "dict[str, Tensor]":

@@ -56,6 +56,7 @@ def train(run: "Run") -> "Outcome":
     from .training.fit import Fitted
     from .training.run import Outcome
 
+    run.needs("parzen", "validation_images")
     assert run.settings.parzen is not None
     bandwidths, count = run.settings.parzen.bandwidths(), run.settings.parzen.samples[0]
     data = run.dataset

@@ -43,7 +43,8 @@ def train(run: "Run") -> "Outcome":
     from .training.run import Outcome
 
     stack, data = run.stack, run.dataset
-    check_clusters(run.settings.label_dim, data.classes)
+    if not run.settings.labels:
+        check_clusters(run)
 
     def evaluate() -> "dict[str, Tensor]":
         metrics = metrics_on_test(stack, data)

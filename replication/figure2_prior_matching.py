@@ -49,6 +49,7 @@ def train(run: "Run") -> "Outcome":
     from .models.priors import Gaussian, style_prior
     from .training.run import Outcome
 
+    run.needs("has_decoder")
     stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
 
     def evaluate() -> "dict[str, Tensor]":

@@ -81,6 +81,7 @@ def train(run: "Run") -> "Outcome":
     from .models.priors import GaussianMixture, SwissRoll, style_prior
     from .training.run import Outcome
 
+    run.needs("has_decoder")
     settings, stack, data = run.settings, run.stack, run.dataset
     prior = style_prior(settings)
     if not isinstance(prior, GaussianMixture | SwissRoll):

@@ -73,6 +73,7 @@ def train(run: "Run") -> "Outcome":
     from .models.priors import style_prior
     from .training.run import Outcome
 
+    run.needs("has_decoder")
     settings, stack, data = run.settings, run.stack, run.dataset
 
     def evaluate() -> "dict[str, Tensor]":

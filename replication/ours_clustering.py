@@ -50,6 +50,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.pictures import cluster_heads, cluster_members
     from .training.run import Outcome
 
+    run.needs("has_decoder")
     fitted, metrics = train_clusters(run)
     arrays = {"heads": cluster_heads(run), "members": cluster_members(run, MEMBERS)}
     return Outcome(fitted, metrics, arrays)
@@ -99,15 +100,23 @@ def cells(record: "Record | None") -> Row:
     mean = cell(record, ERROR, counted=True)
     if record is None or mean.mean is None:
         return ["", mean, *[""] * (len(MEASURES) + 3)]
-    kept, alone = chosen(record), replace(mean, sd=None, n=1, counted=False)
+    alone = replace(mean, sd=None, n=1, counted=False)
     return [
         core_minutes(record),
         mean,
         replace(alone, mean=max(record.values(ERROR))),
-        replace(alone, mean=kept.metrics[ERROR]) if kept else "all are undecided",
+        choice(record, alone),
         *(cell(record, metric) for metric in MEASURES),
         cell(record, BOUND),
     ]
+
+
+def choice(record: "Record", alone: Cell) -> Cell | str:
+    """The error of the chosen seed in a cell like ``alone``, or why there is none."""
+    if not (record.settings.warps or record.settings.smoothness):
+        return "no cost to choose by"
+    kept = chosen(record)
+    return replace(alone, mean=kept.metrics[ERROR]) if kept else "all are undecided"
 
 
 def chosen(record: "Record") -> "SeedResult | None":

@@ -16,7 +16,7 @@ the heads nearest to even places on a circle.
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .measures.plane import onto_circle, told_by_heads
+from .measures.plane import in_plane, told_by_heads
 from .pages.drawing import Drawing
 from .pages.planes import draw_planes
 
@@ -43,8 +43,10 @@ def train(run: "Run") -> "Outcome":
     from .training.run import Outcome
     from .training.second_stage import heads_of, representation, styles_of
 
+    run.needs("second_stage")
     stack, data = run.stack, run.dataset
-    check_clusters(run.settings.label_dim, data.classes)
+    if not run.settings.labels:
+        check_clusters(run)
 
     def evaluate() -> "dict[str, Tensor]":
         metrics = metrics_on_test(stack, data)
@@ -61,14 +63,13 @@ def train(run: "Run") -> "Outcome":
     labels = data.test.labels.cpu().byte().expand(len(run.seeds), -1)
     metrics = {**evaluate(), **{f"style_{k}": v for k, v in matched.items()}}
     metrics["least_head_distance"] = torch.stack([torch.pdist(own).min() for own in heads])
-    told, planes, placed = [], [], []
+    told: list[float] = []
+    planes: list[Tensor] = []
+    placed: list[Tensor] = []
     for own, own_heads in zip(codes.numpy(), heads.numpy(), strict=True):
         told.append(told_by_heads(own, own_heads, labels[0].numpy()))
-        if own.shape[1] > 2:
-            centre, matrix = onto_circle(own_heads)
-            own, own_heads = (own - centre) @ matrix, (own_heads - centre) @ matrix
-        planes.append(torch.from_numpy(own).float())
-        placed.append(torch.from_numpy(own_heads).float())
+        for kept, drawn in zip((planes, placed), in_plane(own, own_heads), strict=True):
+            kept.append(torch.from_numpy(drawn).float())
     metrics["told_by_heads_percent"] = torch.tensor(told)
     arrays = {"codes": torch.stack(planes), "labels": labels, "heads": torch.stack(placed)}
     return Outcome(fitted, metrics, arrays)

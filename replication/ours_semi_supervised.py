@@ -44,6 +44,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.pictures import style_label_grid
     from .measures.semi_supervised import train_and_test
 
+    run.needs("has_decoder")
     outcome = train_and_test(run)
     outcome.arrays["grid"] = style_label_grid(run)
     return outcome

@@ -51,6 +51,7 @@ def train(run: "Run") -> "Outcome":
     from .models.priors import style_prior
     from .training.run import Outcome
 
+    run.needs("has_decoder", "parzen", "validation_images")
     stack, data, prior = run.stack, run.dataset, style_prior(run.settings)
 
     def evaluate() -> "dict[str, Tensor]":

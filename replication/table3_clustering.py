@@ -72,6 +72,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.pictures import cluster_heads, cluster_members
     from .training.run import Outcome
 
+    run.needs("has_decoder")
     fitted, metrics = train_clusters(run)
     size = run.settings.label_dim
     floors = [cluster_baselines(run.dataset, size, seed.seed) for seed in run.seeds]

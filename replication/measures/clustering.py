@@ -35,7 +35,7 @@ def train_clusters(run: Run) -> tuple[Fitted, dict[str, Tensor]]:
     meaningless.
     """
     stack, data = run.stack, run.dataset
-    check_clusters(run.settings.label_dim, data.classes)
+    check_clusters(run)
 
     def evaluate() -> dict[str, Tensor]:
         return {**metrics_on_test(stack, data), **clustering_metrics(stack, data)}
@@ -55,10 +55,12 @@ def equal_clusters_bound(run: Run) -> dict[str, Tensor]:
     return {"least_error_of_equal_clusters_percent": torch.full([len(run.seeds)], bound).double()}
 
 
-def check_clusters(clusters: int, classes: int) -> None:
-    """A UserError unless every class can have a cluster."""
+def check_clusters(run: Run) -> None:
+    """A UserError unless every class can have a cluster, and a held-out image to be named by."""
+    clusters, classes = run.settings.label_dim, run.dataset.classes
     if clusters < classes:
         raise UserError(f"{clusters} clusters cannot hold {classes} classes", "raise label_dim")
+    run.needs("validation_images")
 
 
 def cluster_logits(stack: Stack, dataset: Dataset, split: Split) -> np.ndarray:

@@ -21,6 +21,20 @@ def onto_circle(heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return centre, np.linalg.lstsq(heads - centre, places, rcond=CUT_OFF)[0]
 
 
+def in_plane(codes: np.ndarray, heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``codes`` [N, n] and ``heads`` [m, n] as they are drawn, [N, 2] and [m, 2].
+
+    Two dimensions stay as they are; more are mapped by ``onto_circle``. NaN where
+    training diverged.
+    """
+    if codes.shape[1] == 2:
+        return codes, heads
+    if not np.isfinite(heads).all():
+        return np.full((len(codes), 2), np.nan), np.full((len(heads), 2), np.nan)
+    centre, matrix = onto_circle(heads)
+    return (codes - centre) @ matrix, (heads - centre) @ matrix
+
+
 def told_by_heads(codes: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> float:
     """Per cent of ``codes`` [N, n] with the class of the head [m, n] that is nearest to them.
 

@@ -16,6 +16,10 @@ def labels_and_codes_fit_together(settings: "Settings") -> None:
         raise ValueError("label_seeds must be as many as seeds")
     if len(set(settings.runs)) != len(settings.seeds):
         raise ValueError("seeds must differ")
+    if settings.label_dim == 1:
+        raise ValueError("label_dim must be 2 or more, or 0: one class tells nothing")
+    if settings.has_decoder and not settings.style_dim:
+        raise ValueError("style_dim must be above 0 where a reconstruction is trained")
     if settings.style_prior.kind != "gaussian" and settings.style_dim != 2:
         raise ValueError(f"style_dim must be 2 with the {settings.style_prior.kind} prior")
     if settings.posterior == "universal" and settings.posterior_noise_dim == 0:
@@ -30,12 +34,14 @@ def labels_and_codes_fit_together(settings: "Settings") -> None:
         raise ValueError("label_at: discriminator needs a prior with a part for each class")
     if bool(settings.cluster_head_distance) != bool(settings.phases.head_distance):
         raise ValueError("cluster_head_distance and phases.head_distance go together")
-    if settings.cluster_head_distance and not (
-        settings.label_dim and settings.label_at == "encoder"
-    ):
+    if settings.cluster_head_distance and not settings.infers_label:
         raise ValueError("cluster_head_distance needs label_dim, and label_at: encoder")
-    if settings.label_logit_std and not (settings.label_dim and settings.label_at == "encoder"):
+    if settings.cluster_head_distance and not settings.phases.reconstruction:
+        raise ValueError("cluster_head_distance needs phases.reconstruction")
+    if settings.label_logit_std and not settings.infers_label:
         raise ValueError("label_logit_std needs label_dim, and label_at: encoder")
+    if settings.phases.variational and settings.posterior != "gaussian":
+        raise ValueError("variational needs posterior: gaussian")
     if settings.phases.variational and settings.output == "linear":
         raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
     if settings.signed_pixels and (settings.standardise or settings.output == "sigmoid"):

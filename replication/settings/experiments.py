@@ -37,8 +37,10 @@ def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             if isinstance(value, Mapping) and key != "data" and not is_by_epoch(value):
-                below = None if "method" in value else merged.get(key)
-                merged[key] = merge(below if isinstance(below, Mapping) else {}, value)
+                below = merged.get(key)
+                if "method" in value or not isinstance(below, Mapping) or is_by_epoch(below):
+                    below = {}
+                merged[key] = merge(below, value)
             elif value is None:
                 merged.pop(key, None)
             else:

@@ -58,7 +58,7 @@ def joint_costs_have_their_parts(settings: "Settings") -> None:
         raise ValueError("joint.weights.warps needs pixels in [0, 1], whose background is 0")
     if joint.balance_slack and weights.balance is None:
         raise ValueError("joint.balance_slack needs joint.weights.balance")
-    if settings.label_dim and joint.balance_slack >= math.log(settings.label_dim):
+    if weights.balance is not None and joint.balance_slack >= math.log(settings.label_dim):
         least = f"log({settings.label_dim}) = {math.log(settings.label_dim):.2f}"
         raise ValueError(f"joint.balance_slack must be below {least}: above it nothing is asked")
 
@@ -70,6 +70,10 @@ def second_stage_has_its_first(settings: "Settings") -> None:
         raise ValueError("second_stage needs label_dim, and label_at: encoder")
     if settings.cluster_head_distance:
         raise ValueError("second_stage has a cluster_head_distance of its own: leave out the other")
+    own = settings.second_stage
+    if (start := own.schedule.warm_up_epochs) > own.epochs:
+        key = "second_stage.schedule.warm_up_epochs"
+        raise ValueError(f"{key}: {start:g} ends after its epochs: {own.epochs}")
 
 
 def ramps_end_with_training(settings: "Settings") -> None:
@@ -77,8 +81,9 @@ def ramps_end_with_training(settings: "Settings") -> None:
     ramps: dict[str, Ramp | None] = {}
     if settings.joint:
         ramps |= {f"joint.weights.{name}": weight for name, weight in settings.joint.weights}
-        if settings.joint.schedule.warm_up_epochs > settings.epochs:
-            raise ValueError("joint.schedule.warm_up_epochs ends after epochs")
+        if (start := settings.joint.schedule.warm_up_epochs) > settings.epochs:
+            key = "joint.schedule.warm_up_epochs"
+            raise ValueError(f"{key}: {start:g} ends after epochs: {settings.epochs}")
     if settings.smoothness:
         ramps["smoothness.radius"] = settings.smoothness.radius
         ramps["smoothness.relative_radius"] = settings.smoothness.relative_radius
@@ -100,6 +105,9 @@ def labelled_batches_can_be_drawn(settings: "Settings") -> None:
 def batch_norm_is_evaluated_with_its_statistics(settings: "Settings") -> None:
     by_encoder = settings.batch_norm in ("encoder", "hidden_and_label")
     normalised = settings.batch_norm != "none" or bool(settings.label_logit_std)
+    for key in ("batch_size", "batch_norm_images"):
+        if normalised and getattr(settings, key) == 1:
+            raise ValueError(f"{key} must be 2 or more with batch_norm: one image has no spread")
     if settings.batch_norm_images and not by_encoder:
         raise ValueError("batch_norm_images needs batch_norm: encoder or hidden_and_label")
     if settings.weight_average_updates and normalised and not settings.batch_norm_images:

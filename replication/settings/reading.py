@@ -3,12 +3,14 @@
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 from yaml.composer import Composer
 
 from replication.base.errors import UserError
@@ -36,17 +38,50 @@ def parse(model: type[Parsed], values: Any, where: str) -> Parsed:
         return model.model_validate(values)
     except ValidationError as error:
         errors = error.errors()
+        unknown = next((e for e in errors if e["type"] == "extra_forbidden"), None)
         # An unknown key first: what is missing then is mostly what it was meant for.
-        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-        key = ".".join(str(part) for part in first["loc"]) or "value"
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        names = names_beside(model, first["loc"]) if first["type"] == "extra_forbidden" else []
+        first = unknown or errors[0]
+        keys = place(first, values)
+        others = [e for e in errors if place(e, values)[: len(keys)] != keys]
+        more = f" (and {len(others)} more)" if others else ""
+        names = names_beside(model, first["loc"]) if unknown else []
+        key = ".".join(keys)
         if names:
             problem = f"{where}: {key}: no such key{more}"
             raise UserError(problem, suggestion(str(first["loc"][-1]), names)) from None
-        raise UserError(f"{where}: {key}: {first['msg']}{more}", "correct that key") from None
+        if not key:  # a check of several keys, which it names itself
+            told = first["msg"].removeprefix("Value error, ")
+            raise UserError(f"{where}: {told}{more}", "correct that") from None
+        key, told = deepest([e for e in errors if e not in others], values)
+        raise UserError(f"{where}: {key}: {told}{more}", "correct that key") from None
     except OverflowError:  # a number of 400 digits
         raise UserError(f"{where}: a number is too large", "make it smaller") from None
+
+
+def deepest(errors: Sequence[ErrorDetails], values: Any) -> tuple[str, str]:
+    """The key and the text of ``errors``, all about one value, which may have several types.
+
+    The one that goes deepest into it knows what was meant; of equals, all are told.
+    """
+    depth = max(len(place(error, values)) for error in errors)
+    telling = [error for error in errors if len(place(error, values)) == depth]
+    told = dict.fromkeys(error["msg"].removeprefix("Value error, ") for error in telling)
+    return ".".join(place(telling[0], values)), ", or: ".join(told)
+
+
+def place(error: ErrorDetails, values: Any) -> list[str]:
+    """The keys that lead to ``error``, without pydantic's names of a value's possible types."""
+    keys: list[str] = []
+    of_a_key = error["type"] in ("missing", "extra_forbidden")
+    for number, part in enumerate(error["loc"], 1):
+        inner = values if isinstance(values, dict) else {}
+        if isinstance(values, list | tuple):
+            inner = dict(enumerate(values))
+        key = next((k for k in inner if str(k) == str(part)), None)
+        if key is not None or (of_a_key and number == len(error["loc"])):
+            keys.append(str(part))
+            values = inner.get(key)
+    return keys
 
 
 def names_beside(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
@@ -77,13 +112,21 @@ class UniqueKeys(Composer):
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         # Here, and not when it is constructed: a merged mapping then has its own and others' keys.
         node = super().compose_mapping_node(anchor)
-        counts = Counter(str(key.value) for key, _ in node.value)
+        counts = Counter(map(same_key, (key for key, _ in node.value)))
         for key, count in counts.items():
             if count > 1:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"key '{key}' is given twice", node.start_mark
                 )
         return node
+
+
+def same_key(node: yaml.Node) -> str | float:
+    """What two keys that Python takes for one have in common: 4 and 4.0 are one epoch."""
+    if node.tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+        with suppress(ValueError):  # 0x4, 1_000: as they are written
+            return float(node.value)
+    return str(node.value)
 
 
 class PlainLoader(UniqueKeys, yaml.SafeLoader):

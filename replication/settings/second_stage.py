@@ -6,7 +6,7 @@ from pydantic import Field
 
 from .joint import JointOptimiser, LearningRateSchedule
 from .ramps import NotNegative
-from .strict import Positive, PositiveNumber, Strict, Width
+from .strict import WIDEST, Positive, PositiveNumber, Strict, Width
 
 
 class SecondStage(Strict):
@@ -17,7 +17,7 @@ class SecondStage(Strict):
     linear layer; the decoder sees the sum alone (section 7).
     """
 
-    style_dim: Width
+    style_dim: Annotated[int, Field(ge=2, le=WIDEST)]  # less is no plane to draw
     # Nearer than this, two cluster heads repel each other (eta). They start a little apart more.
     cluster_head_distance: PositiveNumber
     hidden_sizes: Annotated[list[Width], Field(min_length=1)]

@@ -141,11 +141,12 @@ class Fitted:
     captured: bool = False
 
     def add(self, losses: dict[str, Tensor]) -> None:
-        """Put ``losses`` [S] of what was trained last into each seed's last row."""
-        for name, values in losses.items():
-            for history, value in zip(self.histories, values.tolist(), strict=True):
-                if history:
-                    history[-1][name] = value
+        """Put ``losses`` [S] into each seed's last row; with one not finite the seed diverged."""
+        for seed, history in enumerate(self.histories):
+            own = {name: values[seed].item() for name, values in losses.items()}
+            self.diverged[seed] |= not all(map(math.isfinite, own.values()))
+            if history and not self.diverged[seed]:
+                history[-1] |= own
 
 
 @dataclass
@@ -244,9 +245,8 @@ def fit(
 ) -> Fitted:
     """Train for ``epochs``; ``evaluate`` gives metrics [S] every so many epochs and at the end.
 
-    The epochs that are evaluated make the history, with the mean losses of their updates. Where the
-    weights are averaged, or batch-norm's statistics refreshed, that is evaluated, and left in the
-    stack.
+    The epochs that are evaluated make the history, with the mean losses of their updates. Averaged
+    weights, or refreshed statistics of batch-norm, are evaluated, and left in the stack.
 
     A seed whose losses stop being finite has diverged: its history ends there, and the others go
     on. Training goes on from the monitor's last checkpoint, if there is one, and then gives the
@@ -295,6 +295,6 @@ def _rows(
     for seed in range(len(fitted.histories)):
         own = {name: value[seed] for name, value in values.items()}
         fitted.diverged[seed] |= not all(math.isfinite(v) for v in own.values())
-        alive = not fitted.diverged[seed]
-        rows.append({"epoch": epoch, "updates": updates, **own} if alive else None)
+        row: Row = {"epoch": epoch, "updates": updates, **own}
+        rows.append(None if fitted.diverged[seed] else row)
     return rows

@@ -82,6 +82,16 @@ class Run:
         self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device, bf16)
         self.streams = Streams(numbers, self.device)
 
+    def needs(self, *parts: str) -> None:
+        """A UserError that names the first setting of ``parts`` that is missing or 0.
+
+        For what an item measures or draws, before anything is trained.
+        """
+        for part in parts:
+            if not getattr(self.settings, part):
+                named = "reconstruction" if part == "has_decoder" else part
+                raise UserError(f"this item needs {named}, which the settings leave out", "set it")
+
     @property
     def epsilon_size(self) -> int:
         return cast(Encoder, self.stack.template.encoder).epsilon_size

@@ -133,6 +133,9 @@ def test_without_labels_the_seed_is_kept_that_agrees_best_of_the_decided(tmp_pat
     assert warped["permutation-invariant"] == "no"
     assert warped["the paper's AAE, %"].startswith("9.55 ± 2.05")
     assert rows["Our clusters, 30, with warps"]["chosen without labels"] == "all are undecided"
+    bare = record.settings.model_copy(update={"warps": None, "smoothness": None})
+    cells = ours_clustering.cells(record.model_copy(update={"settings": bare}))
+    assert cells[3] == "no cost to choose by"
     invariant = rows["Our clusters, 16, permutation-invariant"]
     assert invariant["permutation-invariant"] == "yes"
     assert invariant["error, %"] == "not run"

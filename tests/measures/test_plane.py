@@ -14,7 +14,7 @@ from replication.evidence.records import warnings_of
 from replication.measures.cluster_bound import least_error_of_equal_clusters
 from replication.measures.clustering import cluster_logits
 from replication.measures.pictures import cluster_heads, cluster_members, style_label_grid
-from replication.measures.plane import onto_circle, told_by_heads
+from replication.measures.plane import in_plane, onto_circle, told_by_heads
 from replication.measures.semi_supervised import smallest_class
 from replication.settings.schema import Seed
 from replication.training.run import Run
@@ -45,6 +45,15 @@ def test_heads_of_a_plane_within_more_dimensions_leave_the_others_alone() -> Non
     _, matrix = onto_circle(heads)
     np.testing.assert_allclose(matrix[2:], 0, atol=1e-12)
     np.testing.assert_allclose(matrix[:2], np.eye(2) / 7, atol=1e-12)
+
+
+def test_a_representation_that_diverged_is_nowhere_in_the_plane() -> None:
+    codes, heads = np.zeros((4, 3)), np.full((5, 3), np.nan)
+    assert all(np.isnan(drawn).all() for drawn in in_plane(codes, heads))
+    assert [drawn.shape for drawn in in_plane(codes, heads)] == [(4, 2), (5, 2)]
+    same = in_plane(codes[:, :2], heads[:, :2])
+    assert same[0].shape == (4, 2)
+    assert not same[0].any(), "two dimensions are drawn as they are"
 
 
 def test_heads_tell_the_classes_that_lie_around_them() -> None:

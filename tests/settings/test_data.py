@@ -45,7 +45,7 @@ def test_own_data_are_called_by_their_file() -> None:
         ({"csv": "mine.csv"}, "data: Input should be a name, {idx: folder} or {npz: file}"),
         ({"idx": "a", "npz": "b"}, "data.idx.npz: Extra inputs are not permitted"),
         ({"npz": ""}, "at least 1 character"),
-        ({"idx": 3}, "data.idx.idx: Input should be a valid string"),
+        ({"idx": 3}, "data.idx: Input should be a valid string"),
     ],
 )
 def test_wrong_data_are_named(data: Any, fault: str) -> None:

@@ -158,8 +158,8 @@ def test_a_file_that_is_not_valid_yaml_is_named(tmp_path: Path, content: bytes, 
 @pytest.mark.parametrize(
     ("content", "key"),
     [
-        pytest.param("", "value", id="empty"),
-        pytest.param("- a\n", "value", id="a list"),
+        pytest.param("", "Input should be a valid dictionary", id="empty"),
+        pytest.param("- a\n", "Input should be a valid dictionary", id="a list"),
         pytest.param(VALID + "extra: 1\n", "extra", id="unknown key"),
         pytest.param("settings: {}\n", "items", id="missing key"),
         pytest.param(VALID.replace("[table]", "[film]"), "items.table9.draws.0", id="no such kind"),

@@ -10,6 +10,7 @@ from replication.settings.joint import LearningRateSchedule
 from replication.settings.ramps import end_of, value_at
 from replication.settings.schema import Settings
 from tests.tools.builders import make_joint_settings
+from tests.training.test_second_stage import STAGE
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,23 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         weights(style_adversary=None, label_adversary=None),
         "joint.discriminators",
     ),
-    "a style adversary without a style": ({"style_dim": 0}, "joint.weights.style_adversary"),
+    "a style adversary without a style": (
+        {"style_dim": 0, **weights(reconstruction=None)},
+        "joint.weights.style_adversary",
+    ),
+    "a reconstruction without a style": (
+        {"style_dim": 0, **weights(style_adversary=None)},
+        "style_dim must be above 0",
+    ),
+    "one class": ({"label_dim": 1}, "label_dim must be 2 or more"),
+    "the statistics of one image": ({"batch_norm_images": 1}, "batch_norm_images must be 2"),
+    "a batch of one image": ({"batch_size": 1}, "batch_size must be 2"),
+    "a plane of one dimension": ({"second_stage": {**STAGE, "style_dim": 1}}, "style_dim"),
+    "a second stage that never gets warm": (
+        {"second_stage": {**STAGE, "schedule": {"warm_up_epochs": 3}}},
+        "second_stage.schedule.warm_up_epochs: 3 ends after its epochs: 2",
+    ),
+    "an empty ramp over another": (weights(smoothness={}), "joint.weights.smoothness"),
     "weight decay of Adam": (
         {"joint": {"autoencoder": {"weight_decay": 0.1}}},
         "weight_decay needs method: adamw",

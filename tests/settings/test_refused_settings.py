@@ -9,7 +9,7 @@ import pytest
 from replication.base.errors import UserError
 from replication.settings import reading
 from replication.settings.experiments import Experiments
-from replication.settings.reading import PlainLoader, parse, read_yaml
+from replication.settings.reading import PlainLoader, parse, parse_yaml, read_yaml
 from replication.settings.schema import Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
 
@@ -102,7 +102,12 @@ REFUSED = [
         {"phases": {"head_distance": ADVERSARY}}, "head_distance", id="a phase without heads"
     ),
     pytest.param(
-        {"output": "linear", "phases": {"variational": ADVERSARY}}, "sigmoid", id="a linear VAE"
+        {"output": "linear", "posterior": "gaussian", "phases": {"variational": ADVERSARY}},
+        "sigmoid",
+        id="a linear VAE",
+    ),
+    pytest.param(
+        {"phases": {"variational": ADVERSARY}}, "posterior: gaussian", id="a VAE without variance"
     ),
     pytest.param({"posterior": "universal"}, "posterior_noise_dim", id="universal, no noise"),
     pytest.param({"labels": 0}, "classification", id="classification without labels"),
@@ -164,6 +169,31 @@ def test_a_missing_setting_is_named() -> None:
 def test_several_wrong_settings_are_counted() -> None:
     with pytest.raises(UserError, match=r"\(and 1 more\)"):
         resolved(make_experiments({"settings": {"epochs": "4", "batch_size": "100"}}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"init_std": "xavier"}, "init_std: Input should be a valid number, or: Input should be '"),
+        ({"labels": 1.5}, "labels: Input should be a valid integer, or: Input should be 'all'"),
+        (
+            {"smoothness": {"radius": {0: -1.0}}},
+            "smoothness.radius.0: Input should be greater than or equal to 0",
+        ),
+        (
+            {"smoothness": {"radius": "far"}},
+            "smoothness.radius: Input should be a valid number, or",
+        ),
+    ],
+)
+def test_a_value_of_several_types_is_named_by_its_key_alone(
+    changes: dict[str, Any], told: str
+) -> None:
+    """Pydantic's names of the types are no keys, and each type's complaint no further fault."""
+    with pytest.raises(UserError) as caught:
+        resolved(make_experiments({"smoke": changes}))
+    assert f"table9/small (smoke): {told}" in caught.value.problem
+    assert "more)" not in caught.value.problem
 
 
 @pytest.mark.parametrize(
@@ -245,6 +275,12 @@ def test_a_key_that_stands_twice_is_told_with_its_line(
     path.write_text("a: 1\nb: {c: 1, c: 2}\n")
     with pytest.raises(UserError, match=r"a\.yaml: .*key 'c' is given twice .*line 2, column 4"):
         read_yaml(path)
+
+
+@pytest.mark.parametrize("text", ["{4: 1, 4.0: 2}", "{100: 1, 1e2: 2}"])
+def test_one_number_in_two_forms_is_one_key(text: str) -> None:
+    with pytest.raises(UserError, match="is given twice"):
+        parse_yaml(text, "a.yaml")
 
 
 @pytest.mark.parametrize("name", ["experiments", "published", "lineage", "speed"])

@@ -48,6 +48,16 @@ def trained(settings: Settings, seeds: list[int]) -> tuple[Run, dict[str, torch.
     return run, stage.train()
 
 
+def test_a_second_stage_that_diverges_is_told() -> None:
+    settings = settings_of(autoencoder={"learning_rate": 1e30})
+    fitted = run_of(settings, [0, 1]).fit(lambda: {})
+    assert fitted.diverged == [True, True]
+    assert not any("plane_reconstruction" in history[-1] for history in fitted.histories)
+    sound = run_of(settings_of(), [0]).fit(lambda: {})
+    assert sound.diverged == [False]
+    assert sound.histories[0][-1]["plane_reconstruction"] > 0
+
+
 def test_what_was_learned_before_is_left_alone() -> None:
     settings = settings_of()
     before = run_of(settings, [0])
