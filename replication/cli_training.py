@@ -73,6 +73,8 @@ def _add_sample(sample: argparse.ArgumentParser) -> None:
 
 def _add_encode(encode: argparse.ArgumentParser) -> None:
     encode.add_argument("--seed", type=int, help="whose weights (the first kept)")
+    code = "style, or label: the logits of q(y|x) (the style, if there is one)"
+    encode.add_argument("--code", choices=["style", "label"], help=code)
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
     output = "a .npy file (codes.npy)"
     encode.add_argument("--output", type=Path, default=Path("codes.npy"), help=output)
@@ -150,7 +152,7 @@ def _encode(item: str, options: argparse.Namespace) -> None:
     variant = described_variant(item, options)
     from .training.jobs import trained
 
-    trained.encode(variant, options.seed, options.split, options.output)
+    trained.encode(variant, options.seed, options.split, options.output, options.code)
     print(options.output)
 
 

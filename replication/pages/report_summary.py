@@ -170,12 +170,15 @@ def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
         return ""
     records = [recipe_record(numbers.stored, outcome) for outcome in every]
     warped = sum(record is not None and record.settings.warps is not None for record in records)
-    means = f"; {warped} of them with warps of images, which the paper's have not" if warped else ""
+    means = ""
+    if warped:
+        means = f"; {warped} of these use random warps of images, as the paper does not"
     if plain := without_warps(numbers.stored, every):
-        means += f" (without warps {sum(plain)} of {len(plain)})"
+        means += f" (without warps {sum(plain)} of {len(plain)} are better)"
     return (
         " Recipes of ours, which are no replication, have a better mean in "
-        f"{sum(mark.value < 0 for mark in marks)} of {len(marks)} numbers{means}."
+        f"{sum(mark.value < 0 for mark in marks)} of {len(marks)} numbers of whole data sets"
+        f"{means}."
     )
 
 

@@ -1,6 +1,7 @@
 """Items of ours: what they store, what their tables tell, and how minutes are counted."""
 
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import numpy as np
@@ -206,3 +207,14 @@ def test_settings_of_ours_are_told_apart_from_the_papers() -> None:
             if settings.warps and item == "ours_clustering":
                 assert "warps" in variant.place
     assert make_joint_settings().joint is not None
+
+
+@pytest.mark.data
+def test_the_manuals_code_gives_each_image_its_class(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the weights of the repository, in float16: the error of the record's first seed."""
+    text = Path("docs/ours.md").read_text()
+    code = text[text.index("    import torch\n") : text.index("## How the settings were chosen")]
+    exec(dedent(code), {})
+    record = records.read(records.path_of("quick", "ours_semi_supervised", "mnist_100"))
+    error = float(capsys.readouterr().out.split("(")[1].split(")")[0])
+    assert 100 * error == pytest.approx(record.values("test_error_percent")[0], abs=0.03)

@@ -55,8 +55,9 @@ def test_minutes_and_spread_are_those_of_the_record(tmp_path: Path) -> None:
     store(tmp_path, "quick", "clusters_16", seeds, item="ours_clustering")
     text = minutes_section(tmp_path)
     assert text.startswith("## What you get in 1 minute\n")
-    assert "| 5.00 ± 1.00 (n=3); 4.00 to 6.00 | 9.55 ± 2.05 | 0.2 (0.2 to 0.2) | CPU, 1 " in text
-    assert "aae train ours_clustering/clusters_16 --preset quick --only 0" in text
+    time = "0.2 (0.2 to 0.2), by the clock, beside other work"
+    assert f"| 5.00 ± 1.00 (n=3); 4.00 to 6.00 | 9.55 ± 2.05 | {time} | CPU, 1 " in text
+    assert "aae train ours_clustering/clusters_16 --preset quick --seeds 1 --results mine" in text
 
 
 def test_lost_marks_are_an_error() -> None:

@@ -99,10 +99,10 @@ def test_a_recipe_on_a_part_of_the_data_is_placed_beside_no_number(site: Site) -
 def test_recipes_with_warps_are_said_to_have_them(site: Site) -> None:
     store(site.results, "quick", "clusters_16", [seed_result(0, 5.0)], item="ours_clustering")
     top = unescape(site.page().section("top"))
-    assert "better mean in 1 of 1 numbers; 1 of them with warps of images" in top
+    assert "better mean in 1 of 1 numbers of whole data sets; 1 of these use random warps" in top
     store(site.results, "quick", "invariant_16", [seed_result(0, 17.0)], item="ours_clustering")
     top = unescape(site.page().section("top"))
-    assert "which the paper's have not (without warps 0 of 1)." in top
+    assert "as the paper does not (without warps 0 of 1 are better)." in top
 
 
 def test_tally_counts_every_published_number(site: Site) -> None:

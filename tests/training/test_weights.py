@@ -199,11 +199,24 @@ def test_modules_samples_and_codes(trained: Any) -> None:
     assert codes.shape == (397, settings.style_dim)
     assert images.shape == (10, 1, 8, 8)
     assert images.dtype == np.uint8
-    assert Image.open("images.png").size == (64, 16)
+    assert Image.open("images.png").size == (80, 8), "a column for each label"
     with torch.no_grad():
         test = loaders.load(settings).test.images
         expected = model["encoder"](test.float() / 255)["style"]
+        labels = model["encoder"](test.float() / 255)["label"]
     np.testing.assert_allclose(codes, expected.numpy(), rtol=1e-5, atol=1e-6)
+    run("encode", "--code", "label", "--output", "labels.npy")
+    np.testing.assert_allclose(np.load("labels.npy"), labels.numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_code_that_a_model_has_not_is_refused(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The supervised baseline has labels alone."""
+    shrink(monkeypatch)
+    cli.run(ITEM, ["train", "--variant", "nn_100"])
+    with pytest.raises(UserError, match="nn_100 has no code style; its code is label"):
+        cli.run(ITEM, ["encode", "--variant", "nn_100", "--code", "style"])
 
 
 def test_the_first_seed_is_the_first_that_is_kept(trained: Any) -> None:

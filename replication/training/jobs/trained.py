@@ -135,7 +135,8 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
     """``count`` decoded prior samples, as a sheet (.png) or uint8 [count, C, H, W] (.npy).
 
     Of ``first_seed``, unless a ``number`` is given. Where the decoder is given a label, the classes
-    take turns: their prior is uniform. A UserError for models without a prior or decoder.
+    take turns, a column of the sheet each: their prior is uniform. A UserError for models without a
+    prior or decoder.
     """
     settings = variant.settings
     if not has_prior(settings):
@@ -157,14 +158,16 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
     if settings.label_dim and settings.label_at != "discriminator":
         label = torch.eye(settings.label_dim)[torch.arange(count) % settings.label_dim]
     images = data.scaling.to_bytes(model["decoder"](styles, label)).view(count, *data.shape)
-    store(images.numpy(), output)
+    store(images.numpy(), output, COLUMNS if label is None else settings.label_dim)
 
 
 @torch.no_grad()
-def encode(variant: Variant, number: int | None, split: str, output: Path) -> None:
-    """The style codes of a split, float32 [N, style_dim]; label logits where there is no style.
+def encode(
+    variant: Variant, number: int | None, split: str, output: Path, code: str | None = None
+) -> None:
+    """A split's codes, float32 [N, n]: ``style``, or the logits of q(y|x), ``label``.
 
-    Of ``first_seed``, unless a ``number`` is given.
+    Without ``code`` the style, if there is one. Of ``first_seed``, unless a ``number`` is given.
     """
     data = load(variant.settings)
     model = modules(variant, first_seed(variant) if number is None else number)
@@ -175,12 +178,15 @@ def encode(variant: Variant, number: int | None, split: str, output: Path) -> No
 
     def codes(chunk: Tensor) -> Tensor:
         found: dict[str, Tensor] = model["encoder"](data.scaling.to_network(chunk))
-        return found["style"] if "style" in found else found["label"]
+        own = code or ("style" if "style" in found else "label")
+        if own not in found:
+            raise UserError(f"{variant.name} has no code {own}", f"its code is {', '.join(found)}")
+        return found[own]
 
     store(torch.cat([codes(chunk) for chunk in images.split(CHUNK)]).numpy(), output)
 
 
-def store(array: np.ndarray, output: Path) -> None:
+def store(array: np.ndarray, output: Path, columns: int = COLUMNS) -> None:
     """``array`` as .npy, or images [N, C, H, W] as one .png; a UserError for another ending."""
     buffer = io.BytesIO()
     if output.suffix == ".npy":
@@ -188,11 +194,11 @@ def store(array: np.ndarray, output: Path) -> None:
     elif output.suffix == ".png" and array.ndim == 4:
         from PIL import Image
 
-        missing = -len(array) % COLUMNS
+        missing = -len(array) % columns
         padded = np.concatenate([array, np.zeros((missing, *array.shape[1:]), np.uint8)])
         _, channels, height, width = padded.shape
-        sheet = padded.reshape(-1, COLUMNS, channels, height, width).transpose(0, 3, 1, 4, 2)
-        sheet = sheet.reshape(-1, COLUMNS * width, channels)
+        sheet = padded.reshape(-1, columns, channels, height, width).transpose(0, 3, 1, 4, 2)
+        sheet = sheet.reshape(-1, columns * width, channels)
         Image.fromarray(sheet[..., 0] if channels == 1 else sheet).save(buffer, "png")
     else:
         raise UserError(f"cannot write {output}", "name a .npy file, or a .png for images")
