@@ -75,7 +75,7 @@ def warned(drawing: Drawing) -> list[str]:
         record = drawing.record(variant)
         found = {w for seed in record.seeds for w in seed.warnings} if record else set()
         for warning in sorted(found):
-            failed.setdefault(warning, []).append(f"'{name_of(drawing, variant)}'")
+            failed.setdefault(warning, []).append(f"“{name_of(drawing, variant)}”")
     return [f"In a seed or more {w}: {enumerated(names)}." for w, names in failed.items()]
 
 
@@ -131,7 +131,7 @@ def meant(drawing: Drawing) -> list[str]:
 def missing(drawing: Drawing) -> str:
     """Which variants of the preset were not run; empty where all were."""
     every = meant(drawing)
-    names = [f"'{name_of(drawing, v)}'" for v in every if drawing.record(v) is None]
+    names = [f"“{name_of(drawing, v)}”" for v in every if drawing.record(v) is None]
     if not names:
         return ""
     return fill(f"not run: {'all' if len(names) == len(every) else enumerated(names)}", LINE) + "\n"
