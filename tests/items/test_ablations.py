@@ -164,7 +164,7 @@ def test_what_was_not_run_has_no_panel_and_is_named(tmp_path: Path) -> None:
     legend_of(figure, drawing, {})
     told = figure.legends[0].get_title().get_text().split("mean (line)")[0].replace("\n", " ")
     for variant in VARIANTS:
-        assert (f"'{name_of(drawing, variant)}'" in told) == (variant not in panels)
+        assert (f"“{name_of(drawing, variant)}”" in told) == (variant not in panels)
     drawing = drawing_of(tmp_path / "none")
     figure, panels = learning_curves(drawing, ablations.METRIC, "literal")
     assert panels == {}
