@@ -80,13 +80,18 @@ def warned(drawing: Drawing) -> list[str]:
 
 
 def learning_curves(
-    drawing: Drawing, metric: str, literal: str, again: Collection[str] = ()
+    drawing: Drawing,
+    metric: str,
+    literal: str,
+    again: Collection[str] = (),
+    beside: Mapping[str, str] | None = None,
 ) -> "tuple[Figure, dict[str, Axes]]":
     """A panel for each variant of the preset that was run and there is room for.
 
     Those that were not run are named by ``legend_of``.
-    The ``literal`` recipe's curve is grey behind them. Its own, and those of its repetitions
-    ``again``, are blue. The panels by variant, to draw more into.
+    The ``literal`` recipe's curve is grey behind them, or that of the variant which stands
+    ``beside`` a name. Its own, and those of its repetitions ``again``, are blue. The panels by
+    variant, to draw more into.
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
@@ -95,7 +100,6 @@ def learning_curves(
     figure = new_figure(11, 2.4 * rows + 0.8)
     every = list(figure.subplots(rows, PANELS, sharex=True, sharey=True, squeeze=False).flat)
     panels = dict(zip(variants, every, strict=False))
-    reference = drawing.record(literal)
     for variant, axes in panels.items():
         axes.set(xscale="log", yscale="log")
         # Updates span three decades: more of their labels would overlap.
@@ -103,6 +107,7 @@ def learning_curves(
             axis.set_major_locator(LogLocator(subs=labelled))
             axis.set_major_formatter("{x:g}")
             axis.set_minor_formatter(NullFormatter())
+        reference = drawing.record((beside or {}).get(variant, literal))
         if reference is not None and variant != literal:
             draw_curve(axes, reference, metric, REFERENCE)
         record, told = drawing.record(variant), summary(drawing, variant, metric)
