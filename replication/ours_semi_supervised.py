@@ -99,8 +99,8 @@ def draw_figure(drawing: Drawing) -> None:
     curves.set(title="Test error along training", xlabel="core-minutes", ylabel="error, %")
     if curves.lines:
         curves.set(xscale="log", yscale="log")
+        in_decades(curves.xaxis)
         in_decades(curves.yaxis)
-        curves.xaxis.set_major_formatter("{x:g}")
         curves.legend(fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     else:
         not_run(curves)

@@ -36,7 +36,7 @@ def draw_clusters_of(drawing: Drawing, variant: str, *, alone: bool = False) -> 
         text = f"{place}; seed {record.healthy[0].seed}, the first of {len(record.healthy)}"
         figure.axes[0].set_xlabel(text, fontsize=SMALL, loc="left")
     else:
-        figure = new_figure(7, 3.15)
+        figure = new_figure(7, 3.4)
         for axes in figure.subplots(1, 2):
             not_run(axes, "diverged" if record else "not run")
     if alone:
@@ -46,7 +46,7 @@ def draw_clusters_of(drawing: Drawing, variant: str, *, alone: bool = False) -> 
 
 def draw_clusters(heads: np.ndarray, members: np.ndarray) -> "Figure":
     """Two columns of clusters, like ones together: a head [K, pixels], members [K, M, pixels]."""
-    figure = new_figure(7, 3.15)
+    figure = new_figure(7, 3.4)
     order = alike(heads)
     every = squares(heads)[order], squares(members)[order]
     halves = np.array_split(np.arange(len(order)), 2)
