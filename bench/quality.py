@@ -1,6 +1,6 @@
 """How long until an error is reached: recipes of ours, the paper's, and what needs no network.
 
-    python -m bench.quality                 measures the methods without records: ten core-minutes
+    python -m bench.quality                 measures the methods without records: twelve core-minutes
     python -m bench.quality --draw bench/results/quality_<machine>.json
 
 Prints how many core-minutes each method takes to each error, and writes
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bench.baselines import Baseline, measured
 from bench.commands import positive
 from replication.base.errors import UserError
 from replication.base.places import FIGURES
@@ -31,7 +32,7 @@ from replication.evidence.seeds import Machine
 from replication.pages.minutes import along_minutes, way
 from replication.pages.speed import OfMachine
 from replication.pages.style import LINES, SMALL, new_figure, save_figure
-from replication.settings.strict import Positive, PositiveNumber, Strict
+from replication.settings.strict import Positive
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,15 +72,6 @@ TASKS = {
 }
 
 
-class Baseline(Strict):
-    """A method without a record, over label draws: its test errors in %, and its mean time."""
-
-    task: str
-    method: str
-    core_minutes: PositiveNumber
-    errors: list[float]
-
-
 class Quality(OfMachine):
     """All that is stored."""
 
@@ -116,7 +108,6 @@ def run(options: argparse.Namespace) -> None:
         return
     import torch
 
-    from bench.baselines import measured
     from bench.machine import machine, store
 
     device = torch.device("cpu")

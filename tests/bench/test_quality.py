@@ -1,6 +1,8 @@
 """The bench of time to quality: minutes to a level, what is drawn, and its baselines."""
 
 import json
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +84,21 @@ def test_a_damaged_or_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="core_minutes"):
         read(tmp_path / "bad.json")
     assert main(["--draw", str(tmp_path / "none.json")]) == 2
+
+
+def test_the_command_stores_what_it_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Run as a command it is another module than the one that is imported."""
+    found = [Baseline(task="labels_100", method="a method", core_minutes=2.5, errors=[7.0])]
+    monkeypatch.setattr(baselines, "measured", lambda seeds: found)
+    out = tmp_path / "quality.json"
+    monkeypatch.setattr(sys, "argv", ["quality", "--out", str(out), "--results", str(tmp_path)])
+    monkeypatch.delitem(sys.modules, "bench.quality")
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("bench.quality", run_name="__main__")
+    assert ended.value.code == 0
+    assert read(out).baselines == found
 
 
 @pytest.mark.parametrize("method", baselines.METHODS)
