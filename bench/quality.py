@@ -1,6 +1,6 @@
 """How long until an error is reached: recipes of ours, the paper's, and what needs no network.
 
-    python -m bench.quality                 measures the methods without records: twelve core-minutes
+    python -m bench.quality                 measures what has no record: twelve core-minutes
     python -m bench.quality --draw bench/results/quality_<machine>.json
 
 Prints how many core-minutes each method takes to each error, and writes
