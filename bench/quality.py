@@ -31,7 +31,7 @@ from replication.evidence.records import read as read_record
 from replication.evidence.seeds import Machine
 from replication.pages.minutes import along_minutes, way
 from replication.pages.speed import OfMachine
-from replication.pages.style import LINES, SMALL, new_figure, save_figure
+from replication.pages.style import LINES, SMALL, in_decades, new_figure, save_figure
 from replication.settings.strict import Positive
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _row(first: str, cells: list[str]) -> str:
 
 def figure(found: Quality, results: Path) -> "Figure":
     """A panel for each task: the test error along core-minutes, both logarithmic."""
-    drawn = new_figure(9, 4)
+    drawn = new_figure(9, 4.8)
     for axes, (name, task) in zip(drawn.subplots(1, 2), TASKS.items(), strict=True):
         panel(axes, task, results, [b for b in found.baselines if b.task == name])
     drawn.suptitle("Test error by the time that a core has worked (mean and range over seeds)")
@@ -191,10 +191,9 @@ def panel(axes: "Axes", task: Task, results: Path, baselines: list[Baseline]) ->
     for level in task.levels:
         axes.axhline(level, color="0.8", lw=0.6, zorder=0)
         axes.annotate(f"{level:g}", (1, level), xycoords=("axes fraction", "data"), fontsize=SMALL)
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter("{x:g}")
-        axis.set_minor_formatter("")
-    axes.legend()
+    in_decades(axes.xaxis)
+    in_decades(axes.yaxis)
+    axes.legend(fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.16))
 
 
 if __name__ == "__main__":
