@@ -18,8 +18,6 @@ def labels_and_codes_fit_together(settings: "Settings") -> None:
         raise ValueError("seeds must differ")
     if settings.label_dim == 1:
         raise ValueError("label_dim must be 2 or more, or 0: one class tells nothing")
-    if settings.has_decoder and not settings.style_dim:
-        raise ValueError("style_dim must be above 0 where a reconstruction is trained")
     if settings.style_prior.kind != "gaussian" and settings.style_dim != 2:
         raise ValueError(f"style_dim must be 2 with the {settings.style_prior.kind} prior")
     if settings.posterior == "universal" and settings.posterior_noise_dim == 0:
@@ -40,8 +38,6 @@ def labels_and_codes_fit_together(settings: "Settings") -> None:
         raise ValueError("cluster_head_distance needs phases.reconstruction")
     if settings.label_logit_std and not settings.infers_label:
         raise ValueError("label_logit_std needs label_dim, and label_at: encoder")
-    if settings.phases.variational and settings.posterior != "gaussian":
-        raise ValueError("variational needs posterior: gaussian")
     if settings.phases.variational and settings.output == "linear":
         raise ValueError("variational needs output: sigmoid, whose likelihood is Bernoulli")
     if settings.signed_pixels and (settings.standardise or settings.output == "sigmoid"):
@@ -138,6 +134,13 @@ def alae_has_networks_of_its_own(settings: "Settings") -> None:
         raise ValueError("alae.max_update_norm needs phases.discriminator and generator")
 
 
+def decoders_have_their_codes(settings: "Settings") -> None:
+    if settings.has_decoder and not settings.style_dim:
+        raise ValueError("style_dim must be above 0 where a reconstruction is trained")
+    if settings.phases.variational and settings.posterior != "gaussian":
+        raise ValueError("variational needs posterior: gaussian")
+
+
 CHECKS = (
     labels_and_codes_fit_together,
     autoencoders_fit_together,
@@ -146,4 +149,5 @@ CHECKS = (
     bandwidth_images_are_held_out,
     alae_has_networks_of_its_own,
     *JOINT_CHECKS,
+    decoders_have_their_codes,
 )

@@ -177,7 +177,7 @@ def test_a_place_on_the_roll_is_found_again() -> None:
             {"label_at": "decoder", "labels": "all", "phases": {}},
             {"style": Gaussian},
         ),
-        ({"style_dim": 0}, {"label": Categorical}),
+        ({"style_dim": 0, "phases": {}}, {"label": Categorical}),
     ],
 )
 def test_each_code_of_the_encoder_has_its_prior(changes: dict, names: dict[str, type]) -> None:
