@@ -12,10 +12,8 @@ from replication.settings.schema import Settings
 from replication.training.run import Run
 
 ABSENT: dict[str, Any] = {
-    **dict.fromkeys(("validation_images", "style_dim", "label_dim", "labels"), 0),
-    **dict.fromkeys(("parzen", "application", "alae", "second_stage", "smoothness", "warps")),
-    "posterior": "deterministic",
-    "batch_norm": "none",
+    **dict.fromkeys(("validation_images", "style_dim"), 0),
+    **dict.fromkeys(("parzen", "application", "alae", "second_stage")),
 }
 ITEMS = [name for name, item in experiments().items.items() if item.variants]
 
