@@ -73,7 +73,7 @@ def _add_sample(sample: argparse.ArgumentParser) -> None:
 
 def _add_encode(encode: argparse.ArgumentParser) -> None:
     encode.add_argument("--seed", type=int, help="whose weights (the first kept)")
-    encode.add_argument("--code", choices=["style", "label"], help="label: logits of q(y|x) (style)")
+    encode.add_argument("--code", choices=["style", "label"], help="label: q(y|x)'s logits (style)")
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
     output = "a .npy file (codes.npy)"
     encode.add_argument("--output", type=Path, default=Path("codes.npy"), help=output)

@@ -66,8 +66,8 @@ def minutes_section(results: Path) -> str:
         *(command(own) for own, _ in found),
         "```",
         "",
-        f"This trains the first seed of each again, into `{OWN}/`; on the machine of the records it "
-        "gave the same numbers.",
+        f"This trains the first seed of each again, into `{OWN}/`; on the machine of the records "
+        "it gave the same numbers.",
     ]
     return "\n".join(lines) + "\n"
 
