@@ -13,10 +13,8 @@ experiments (A.3).
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .cli import main
-from .measures.plane import told_by_heads
+from .measures.plane import in_planes, told_by_heads
 from .pages.drawing import Drawing
 from .pages.planes import draw_planes
 
@@ -66,23 +64,10 @@ def train(run: "Run") -> "Outcome":
     metrics["least_head_distance"] = torch.stack([torch.pdist(own).min() for own in heads])
     if not run.settings.labels:
         metrics |= equal_clusters_bound(run)
-    if heads.shape[-1] > 2:
-        planes = [onto_circle(own) for own in heads.double().cpu().numpy()]
-        plane = torch.from_numpy(np.stack(planes)).to(codes)
-        heads, codes = heads @ plane, codes @ plane
+    planes, placed = in_planes(codes.double().cpu().numpy(), heads.double().cpu().numpy())
     labels = data.test.labels.byte().expand(len(run.seeds), -1)
-    return Outcome(fitted, metrics, {"codes": codes, "labels": labels, "heads": heads})
-
-
-def onto_circle(heads: np.ndarray) -> np.ndarray:
-    """The linear map [n, 2] that brings the heads [m, n] nearest to m even places on a circle.
-
-    The k-th head goes to the k-th place, the radius is one; exact where the heads are linearly
-    independent, as ten in ten dimensions are.
-    """
-    angles = 2 * np.pi * np.arange(len(heads)) / len(heads)
-    places = np.stack([np.cos(angles), np.sin(angles)], 1)
-    return np.linalg.lstsq(heads, places, rcond=None)[0]
+    drawn = {"codes": torch.from_numpy(planes), "heads": torch.from_numpy(placed)}
+    return Outcome(fitted, metrics, {**drawn, "labels": labels})
 
 
 def draw_figure(drawing: Drawing) -> None:

@@ -16,7 +16,7 @@ the heads nearest to even places on a circle.
 from typing import TYPE_CHECKING
 
 from .cli import main
-from .measures.plane import in_plane, told_by_heads
+from .measures.plane import in_planes, told_by_heads
 from .pages.drawing import Drawing
 from .pages.planes import draw_planes
 
@@ -59,20 +59,16 @@ def train(run: "Run") -> "Outcome":
     matched = prior_distances(own_styles, prior, run.seeds)
     every = torch.eye(run.settings.label_dim, device=run.device)
     heads = over_chunks(stack, heads_of, every).double().cpu()
-    codes = over_chunks(stack, representation, seen).double().cpu()
+    codes = over_chunks(stack, representation, seen).double().cpu().numpy()
     labels = data.test.labels.cpu().byte().expand(len(run.seeds), -1)
     metrics = {**evaluate(), **{f"style_{k}": v for k, v in matched.items()}}
     metrics["least_head_distance"] = torch.stack([torch.pdist(own).min() for own in heads])
-    told: list[float] = []
-    planes: list[Tensor] = []
-    placed: list[Tensor] = []
-    for own, own_heads in zip(codes.numpy(), heads.numpy(), strict=True):
-        told.append(told_by_heads(own, own_heads, labels[0].numpy()))
-        for kept, drawn in zip((planes, placed), in_plane(own, own_heads), strict=True):
-            kept.append(torch.from_numpy(drawn).float())
+    pairs = zip(codes, heads.numpy(), strict=True)
+    told = [told_by_heads(own, own_heads, labels[0].numpy()) for own, own_heads in pairs]
     metrics["told_by_heads_percent"] = torch.tensor(told)
-    arrays = {"codes": torch.stack(planes), "labels": labels, "heads": torch.stack(placed)}
-    return Outcome(fitted, metrics, arrays)
+    planes, placed = in_planes(codes, heads.numpy())
+    drawn = {"codes": torch.from_numpy(planes), "heads": torch.from_numpy(placed)}
+    return Outcome(fitted, metrics, {**drawn, "labels": labels})
 
 
 def draw_figure(drawing: Drawing) -> None:

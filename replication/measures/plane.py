@@ -35,6 +35,13 @@ def in_plane(codes: np.ndarray, heads: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return (codes - centre) @ matrix, (heads - centre) @ matrix
 
 
+def in_planes(codes: np.ndarray, heads: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``in_plane`` for each seed, as stored: float32 of [seeds, N, n] and [seeds, m, n]."""
+    drawn = [in_plane(*own) for own in zip(codes, heads, strict=True)]
+    planes, placed = (np.stack(part).astype(np.float32) for part in zip(*drawn, strict=True))
+    return planes, placed
+
+
 def told_by_heads(codes: np.ndarray, heads: np.ndarray, labels: np.ndarray) -> float:
     """Per cent of ``codes`` [N, n] with the class of the head [m, n] that is nearest to them.
 

@@ -14,7 +14,7 @@ from replication.evidence.records import warnings_of
 from replication.measures.cluster_bound import least_error_of_equal_clusters
 from replication.measures.clustering import cluster_logits
 from replication.measures.pictures import cluster_heads, cluster_members, style_label_grid
-from replication.measures.plane import in_plane, onto_circle, told_by_heads
+from replication.measures.plane import in_plane, in_planes, onto_circle, told_by_heads
 from replication.measures.semi_supervised import smallest_class
 from replication.settings.schema import Seed
 from replication.training.run import Run
@@ -54,6 +54,17 @@ def test_a_representation_that_diverged_is_nowhere_in_the_plane() -> None:
     same = in_plane(codes[:, :2], heads[:, :2])
     assert same[0].shape == (4, 2)
     assert not same[0].any(), "two dimensions are drawn as they are"
+
+
+def test_each_seed_has_a_plane_of_its_own() -> None:
+    numbers = np.random.default_rng(0)
+    codes, heads = numbers.standard_normal((2, 6, 5)), numbers.standard_normal((2, 4, 5))
+    planes, placed = in_planes(codes, heads)
+    assert planes.dtype == placed.dtype == np.float32
+    for k in range(2):
+        alone = in_plane(codes[k], heads[k])
+        np.testing.assert_allclose(planes[k], alone[0], rtol=1e-6)
+        np.testing.assert_allclose(placed[k], alone[1], rtol=1e-6)
 
 
 def test_heads_tell_the_classes_that_lie_around_them() -> None:
