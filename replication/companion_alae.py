@@ -200,7 +200,7 @@ def notes(drawing: Drawing) -> list[str]:
         "layer. Ours: mean ± standard deviation over seeds (n).",
         f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.{other}",
         "The two variants named the tutorial's are not in the ALAE paper: a tutorial, whose "
-        "address we have not, describes ALAE with convolutions and with a bound on the updates.",
+        "address we do not have, describes ALAE with convolutions and with a bound on the updates.",
     ]
     if classified:
         texts.append(

@@ -8,8 +8,8 @@ This recipe is an adversarial autoencoder whose costs are descended as one sum, 
 more on q(y|x): smoothness under the worst perturbation; agreement between an image and a random
 affine warp of it; and balance of the clusters' shares, which has a slack. **The warps know that
 pixels have neighbours: the rows with warps are not permutation-invariant, and the paper's are.**
-The label's adversary does little here: this is close to information-maximising clustering inside an
-autoencoder (Hu et al., 2017), and says nothing for or against Table 3.
+This is close to information-maximising clustering inside an autoencoder (Hu et al., 2017), and says
+nothing for or against Table 3.
 
 Clusters are named as the paper names them, by the most confident of 10,000 images held out of
 training; a user without any label would keep the seed whose q(y|x) agrees best under the warps.
