@@ -1,8 +1,9 @@
 """Ablations of the clustering of Table 3: what lets 16 clusters find the digits? Not in the paper.
 
 The question: does the softmax of q(y|x) saturate in the first epochs, and freeze the clusters far
-from the published 9.55 %, and what prevents it? Each row changes one thing, with the same seeds, after the same short schedule (but for ``longer`` and
-``wide``); at quick on networks of 300 units a layer, the paper's have 3000:
+from the published 9.55 %, and what prevents it? Each row changes one thing, with the same seeds,
+after the same short schedule (but for ``longer`` and ``wide``); at quick on networks of 300 units
+a layer, the paper's have 3000:
 
 - ``longer``: is it the time that is short? ``wide``: or the network that is narrow?
 - ``scale_1``, ``scale_2``, ``scale_3``: the batch-norm before the softmax has no learned gain and

@@ -2,9 +2,9 @@
 
 None of this is in the paper. The question: public replications report 4 to 5.5 % error with 100
 labels, one of them 23.5 %, where the paper has 1.90 %; which of the things that they do otherwise
-would explain it? Every row is the literal recipe of Table 2 with one thing changed, with the same seeds and label draws,
-after as many epochs; where an epoch is a pass over the labelled images, these are a tenth of the
-updates (500 of 4,800 at quick):
+would explain it? Every row is the literal recipe of Table 2 with one thing changed, with the same
+seeds and label draws, after as many epochs. Only where an epoch is a pass over the labelled images
+there are more epochs and still fewer updates (at quick 500 instead of 4,800):
 
 - ``he``: weights start with standard deviation sqrt(2 / inputs) instead of 0.01, as in
   conan7882's code;

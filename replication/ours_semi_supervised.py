@@ -7,8 +7,9 @@ distance to its neighbours), and its mean over a batch stays near the uniform p(
 are found. Batch-norm stands before each ReLU of the encoder and on the logits. No pixel knows its
 place: the recipe is permutation-invariant, as the paper's.
 
-What does the work is the smoothness and the label's adversary, on some label draws the balance: see
-the ablations of ours. That the recipe errs less than the paper's says nothing for or against Table 2.
+What does the work is the smoothness and the label's adversary, on some label draws the balance:
+see the ablations of ours. That the recipe errs less than the paper's says nothing for or against
+Table 2.
 
 The recipe was found with prototypes, mostly on one label draw, by the error on 10,000 training
 images held out of training; these trials have no record. The rows "tried" were run with this code.
