@@ -103,7 +103,8 @@ class Record(Strict):
     def lacks(self, metric: str) -> UserError:
         """The error that says so."""
         problem = f"the record of {self.preset}/{self.item}/{self.variant} lacks {metric}"
-        return UserError(problem, "train that variant again")
+        remedy = "measure it again, or move its record away and train that variant again"
+        return UserError(problem, remedy)
 
     @property
     def healthy(self) -> list[SeedResult]:

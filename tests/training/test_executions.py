@@ -209,6 +209,26 @@ def test_a_record_of_two_precisions_says_so(
     assert capsys.readouterr().err == told
 
 
+def test_a_seed_that_older_code_measured_is_told(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shrink(monkeypatch, seeds=[0])
+    run("train")
+    record = records.read(RECORD)
+    metrics = {k: v for k, v in record.seeds[0].metrics.items() if k != "mean_image_per_pixel"}
+    seed = record.seeds[0].model_copy(update={"metrics": metrics})
+    records.write(record.model_copy(update={"seeds": [seed]}), {}, RECORD)
+    shrink(monkeypatch, seeds=[0, 1])
+    capsys.readouterr()
+    run("train")
+    told = "seed 0 lacks mean_image_per_pixel, which other seeds have: move the record away"
+    assert told in capsys.readouterr().err
+    assert [len(seed.metrics) for seed in records.read(RECORD).seeds] == [
+        len(metrics),
+        len(metrics) + 1,
+    ]
+
+
 def test_costly_weights_that_are_gone_are_not_trained_again_for_another_measure(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

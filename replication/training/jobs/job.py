@@ -188,6 +188,7 @@ def assemble(variant: Variant, again: bool = False, trained: bool = True) -> boo
     summaries = summaries or [records.read(path).dataset]
     results = [SeedResult(**stored[s]["result"]) if s in stored else recorded[s] for s in runs]
     tell_mixture(path, results)
+    tell_missing(path, results)
     record = records.Record(
         schema_version=2,
         preset=variant.preset,
@@ -214,3 +215,14 @@ def tell_mixture(path: Path, results: Sequence[SeedResult]) -> None:
     if len(seeds) > 1:
         told = "; ".join(f"{', '.join(own)} in {name}" for name, own in seeds.items())
         print(f"note: {path} has seeds {told}", file=sys.stderr)
+
+
+def tell_missing(path: Path, results: Sequence[SeedResult]) -> None:
+    """One line on standard error for what seeds lack that others have: older code measured them."""
+    healthy = [result for result in results if result.status == "ok"]
+    every = set().union(*(result.metrics for result in healthy))
+    for result in healthy:
+        if missing := sorted(every - result.metrics.keys()):
+            lacks = f"seed {result.seed} lacks {', '.join(missing)}, which other seeds have"
+            remedy = "move the record away and train again"
+            print(f"note: {path}: {lacks}: {remedy}", file=sys.stderr)
