@@ -15,6 +15,7 @@ from replication.settings.experiments import ENDINGS, PRESETS, experiments, know
 from replication.settings.outside import use_overlays
 from replication.settings.scripts import path_of_script, script_of
 from replication.base.errors import UserError
+from replication.base.options import PRECISION_CHOICES
 from replication.evidence.published import published
 
 try:
@@ -36,7 +37,7 @@ try:
     }
     # Without a choice: as a training was begun, or the CPU and the fastest precision.
     DEVICE, PRECISION = config.get("device", "auto"), config.get("precision", "auto")
-    known(PRECISION, ["auto", "float32", "tf32", "bf16-products"], "precision")
+    known(PRECISION, PRECISION_CHOICES, "precision")
 except UserError as error:
     raise WorkflowError(str(error))
 

@@ -19,11 +19,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from bench.commands import command, positive
+from bench.commands import command
 from bench.machine import machine, store
 from bench.points import forget_peak, peak
 from replication.base import sealed
 from replication.base.files import write_atomically
+from replication.base.options import positive
 
 State = dict[str, Tensor]
 CPU = torch.device("cpu")

@@ -5,8 +5,11 @@ import sys
 from collections.abc import Callable
 
 from replication.base.errors import UserError
+from replication.base.options import positive, whole
 
 MNIST = 60000
+# From 1000 on there are enough of each class to be labelled.
+images = whole(1000, MNIST)
 
 
 def parser(docstring: str | None) -> argparse.ArgumentParser:
@@ -16,21 +19,6 @@ def parser(docstring: str | None) -> argparse.ArgumentParser:
     common.add_argument("--images", type=images, default=MNIST, help="only the first so many")
     common.add_argument("--device", default="cpu", help="a torch device (cpu)")
     return common
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
-
-
-def images(text: str) -> int:
-    """From 1000 on there are enough of each class to be labelled."""
-    number = int(text)
-    if not 1000 <= number <= MNIST:
-        raise argparse.ArgumentTypeError(f"must be 1000 to {MNIST}")
-    return number
 
 
 def command(main: Callable[[], None]) -> None:

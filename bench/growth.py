@@ -26,6 +26,7 @@ import numpy as np
 from pydantic import Field
 
 from replication.base.errors import UserError
+from replication.base.options import amount
 from replication.base.places import FIGURES
 from replication.evidence.json_files import read_json
 from replication.evidence.seeds import Machine
@@ -109,7 +110,8 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--device", default="cpu", help="a torch device (cpu)")
-    parser.add_argument("--seconds", type=float, default=4.0, help="for each point, at least (4)")
+    seconds = amount("number of seconds")
+    parser.add_argument("--seconds", type=seconds, default=4.0, help="for each point, at least (4)")
     parser.add_argument("--only", choices=SERIES, help="measure this series alone")
     parser.add_argument("--out", type=Path, help="a JSON file to write")
     parser.add_argument("--draw", type=Path, help="draw this JSON file, measure nothing")

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import torch
 
-from bench.commands import command, positive
+from bench.commands import command
 from bench.machine import machine, store
 from bench.ours import training_of
+from replication.base.options import PRECISIONS, positive, whole
 from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence.seeds import Machine
@@ -24,7 +25,7 @@ from replication.measures.evaluate import validation_error
 from replication.pages.speed import Precision
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
-from replication.training.jobs.arithmetic import PRECISIONS, set_arithmetic
+from replication.training.jobs.arithmetic import set_arithmetic
 from replication.training.jobs.provenance import check_device
 from replication.training.run import Execution
 
@@ -35,6 +36,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--device", default="cpu", help="a torch device (cpu)")
     parser.add_argument("--epochs", type=positive, default=3, help="of each training (3)")
+    several = whole(2, why="one has no interval")
     parser.add_argument("--seeds", type=several, default=5, help="trainings, two or more (5)")
     parser.add_argument("--out", type=Path, help="(bench/results/precision_<machine>.json)")
     options = parser.parse_args()
@@ -56,12 +58,6 @@ def main() -> None:
     result = Precision(machine=place, epochs=options.epochs, error_percent=errors)
     print(table(result))
     print(store("precision", result.model_dump(), device, options.out))
-
-
-def several(text: str) -> int:
-    if positive(text) < 2:
-        raise argparse.ArgumentTypeError("must be at least 2: one has no interval")
-    return int(text)
 
 
 def error_of(

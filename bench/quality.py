@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.baselines import Baseline, measured
-from bench.commands import positive
 from replication.base.errors import UserError
+from replication.base.options import positive
 from replication.base.places import FIGURES
 from replication.evidence.json_files import read_json
 from replication.evidence.records import RESULTS, Record, path_of

@@ -26,10 +26,10 @@ from typing import Any
 
 import torch
 
-from bench.commands import positive
 from bench.every_reader import Reader, readers
 from bench.machine import machine, store
 from replication.base.errors import UserError
+from replication.base.options import positive, whole
 
 CPU = torch.device("cpu")
 PATIENCE = 20  # seconds for an input
@@ -123,7 +123,7 @@ def figures(
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.readers", description=__doc__)
     parser.add_argument("--inputs", type=positive, default=10000, help="in all, about (10000)")
-    parser.add_argument("--seed", type=int, default=1, help="of the damage (1)")
+    parser.add_argument("--seed", type=whole(0), default=1, help="of the damage (1)")
     parser.add_argument("--only", action="append", default=[], help="a reader's name (all)")
     out = "where to store the figures (bench/results/; nowhere with --only)"
     parser.add_argument("--out", type=Path, help=out)

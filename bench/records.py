@@ -27,6 +27,7 @@ from pydantic import Field
 from bench.commands import command
 from bench.growth import exponent
 from replication.base.errors import UserError
+from replication.base.options import whole_numbers
 from replication.evidence import records
 from replication.evidence.seeds import Machine
 from replication.pages.speed import OfMachine
@@ -99,9 +100,11 @@ def main() -> None:
 
 
 def sizes(text: str) -> tuple[int, ...]:
-    numbers = [int(part) for part in text.split(",")]
+    numbers = whole_numbers("ascending numbers", "100,1000")(text)
     if len(numbers) < 2 or numbers != sorted({*numbers}) or numbers[0] < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no ascending list such as 100,1000")
+        raise argparse.ArgumentTypeError(
+            f"'{text}' is no list of ascending numbers such as 100,1000"
+        )
     return tuple(numbers)
 
 

@@ -28,11 +28,12 @@ from types import ModuleType
 
 import torch
 
-from bench.commands import MNIST, command, images, positive
+from bench.commands import MNIST, command, images
 from bench.machine import machine, store
 from bench.ours import first_images, training_of
 from bench.step import counted
 from replication.base.errors import UserError
+from replication.base.options import positive, whole
 from replication.data.dataset import scaled
 from replication.data.loaders import load
 from replication.evidence.seeds import Machine
@@ -52,7 +53,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", help="a torch device (cpu)")
     parser.add_argument(
-        "--updates", type=at_most_all, default=100, help="of an epoch beside Pythae (100)"
+        "--updates",
+        type=whole(1, MNIST // 100),
+        default=100,
+        help="of an epoch beside Pythae (100)",
     )
     parser.add_argument("--epochs", type=positive, default=3, help="from start to end (3)")
     parser.add_argument(
@@ -70,12 +74,6 @@ def main() -> None:
     )
     print(table(result))
     print(store("rivals", result.model_dump(), device, options.out))
-
-
-def at_most_all(text: str) -> int:
-    if positive(text) > MNIST // 100:
-        raise argparse.ArgumentTypeError(f"must be at most {MNIST // 100}, all images")
-    return int(text)
 
 
 def one_model(updates: int, device: torch.device) -> OneModel:

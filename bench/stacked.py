@@ -21,10 +21,11 @@ from types import ModuleType
 
 import torch
 
-from bench.commands import command, positive
+from bench.commands import command
 from bench.machine import machine, store
 from bench.ours import first_images, training_of
 from bench.rivals import fastest
+from replication.base.options import positive
 from replication.evidence.seeds import Machine
 from replication.pages.speed import Stacked
 from replication.settings.experiments import experiments

@@ -20,6 +20,7 @@ from bench.commands import command
 from bench.idiomatic import Idiomatic, mnist
 from bench.machine import machine, store
 from bench.ours import epochs_of, training_of
+from replication.base.options import amount, positive
 from replication.data.files import data_root
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
@@ -32,8 +33,10 @@ BATCH, WIDTH = 100, 1000
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", help="a torch device (cpu)")
-    parser.add_argument("--seeds", type=int, default=1, help="stacked in our step (1)")
-    parser.add_argument("--seconds", type=float, default=8.0, help="for each measurement (8)")
+    parser.add_argument("--seeds", type=positive, default=1, help="stacked in our step (1)")
+    parser.add_argument(
+        "--seconds", type=amount("number of seconds"), default=8.0, help="for each measurement (8)"
+    )
     parser.add_argument("--out", type=Path, help="a JSON file (bench/results/step_<machine>.json)")
     options = parser.parse_args()
     check_device(options.device)

@@ -12,11 +12,11 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import IO
 
+from .base.durations import duration
 from .base.errors import UserError
 from .evidence import records
 from .evidence.records import RESULTS, path_of
 from .settings.experiments import experiments
-from .training.jobs.progress import duration
 
 GRACE = 30.0  # seconds that Snakemake has to end its jobs
 LOCKS = Path(".snakemake") / "locks"

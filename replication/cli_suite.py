@@ -1,18 +1,23 @@
 """The commands of ``aae``: their options, and what runs them."""
 
 import argparse
-import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from . import cli_training
 from .base.errors import UserError
+from .base.options import PRECISION_CHOICES, amount
 from .base.places import FIGURES, MEASURED, REPORT
 from .cli_names import items_named, variants_named
 from .evidence.bundle import BUNDLE
 from .evidence.records import RESULTS, migrate
 from .settings.experiments import PRESETS, experiments
+
+# Its name, what it does, what runs it, and examples; gives what its options are added to.
+Adder = Callable[..., argparse.ArgumentParser]
+ITEMS = "items, or the first word of their names (all)"
 
 
 def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.Command) -> None:
@@ -24,10 +29,11 @@ def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.
     _add_preset(command, "smoke" if many else "quick")
     command.add_argument("--results", type=Path, default=RESULTS, help=f"records ({RESULTS})")
     if many:
-        told = "how many: the first of the settings', then more (as many as the settings name)"
-        command.add_argument("--seeds", type=cli_training.seed_count, dest="count", help=told)
-        told = "just these of them, such as 0,2 (all)"
-        command.add_argument("--only", type=cli_training.numbers, help=told)
+        told = "how many, such as 3: the settings' first, then more (as many as the settings name)"
+        count = cli_training.seed_count
+        command.add_argument("--seeds", type=count, dest="count", metavar="N", help=told)
+        told, seeds = "just these seeds (all)", cli_training.seed_numbers
+        command.add_argument("--only", type=seeds, metavar="0,2", help=told)
     cli_training.add_execution(command)
 
     def each(options: argparse.Namespace) -> None:
@@ -60,53 +66,67 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         added.set_defaults(command=run)
         return added
 
-    items = "items, or the first word of their names (all)"
-    listing = add("list", "list items, variants, what ran, at which cost", _list, "", "table2 ours")
-    listing.add_argument("names", nargs="*", metavar="NAME", help=items)
+    _add_list(add)
+    _add_draw(add)
+    _add_campaign(add)
+    _add_report(add)
+    _add_summary(add)
+    add("readme", "renew README.md's table", _readme, "")
+    _add_bundle(add)
+    _add_published(add)
+    add("migrate", "rewrite records of older versions of this suite", _migrate, "")
 
+
+def _add_list(add: Adder) -> None:
+    told = "list items, variants, what ran, at which cost"
+    listing = add("list", told, _list, "", "table2 ours")
+    listing.add_argument("names", nargs="*", metavar="NAME", help=ITEMS)
+
+
+def _add_draw(add: Adder) -> None:
     drawn = add("draw", "draw and judge items", _draw, "--preset quick", "table2 --preset quick")
-    drawn.add_argument("names", nargs="*", metavar="NAME", help=items)
+    drawn.add_argument("names", nargs="*", metavar="NAME", help=ITEMS)
     _add_preset(drawn, "smoke")
     drawn.add_argument("--figures", type=Path, default=FIGURES, help=f"to draw into ({FIGURES})")
 
-    running = add(
-        "campaign",
-        "train what a preset lacks, the most valuable first, within a time budget",
-        _campaign,
-        "--preset quick --hours 8 -- --cores all",
-        "--preset paper --hours 8 --device cuda",
-    )
+
+def _add_campaign(add: Adder) -> None:
+    told = "train what a preset lacks, the most valuable first, within a time budget"
+    examples = ("--preset quick --hours 8 -- --cores all", "--preset paper --hours 8 --device cuda")
+    running = add("campaign", told, _campaign, *examples)
     _add_preset(running, "quick")
-    running.add_argument("--hours", type=_hours, required=True, help="the budget, such as 2.5")
+    hours = amount("number of hours")
+    running.add_argument("--hours", type=hours, required=True, help="the budget, such as 2.5")
     running.add_argument("--device", help="a torch device, such as cuda:0 (cpu)")
-    running.add_argument(
-        "--precision",
-        choices=["auto", "float32", "tf32", "bf16-products"],
-        help="of the products (auto)",
-    )
+    precision = "of the products (auto)"
+    running.add_argument("--precision", choices=PRECISION_CHOICES, help=precision)
     running.add_argument("snakemake", nargs="*", help="Snakemake's arguments (--cores all)")
 
-    report = add(
-        "report", "write the page of all results", _report, "", "--output /tmp/report.html"
-    )
+
+def _add_report(add: Adder) -> None:
+    examples = ("", "--output /tmp/report.html")
+    report = add("report", "write the page of all results", _report, *examples)
     report.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
     report.add_argument("--measured", type=Path, default=MEASURED, help=f"benches ({MEASURED})")
     report.add_argument("--output", type=Path, default=REPORT, help=f"the page ({REPORT})")
 
+
+def _add_summary(add: Adder) -> None:
     summary = add("summary", "say in three lines what was made", _summary, "", "--preset quick")
     _add_preset(summary, "smoke")
     summary.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
 
-    add("readme", "renew README.md's table", _readme, "")
+
+def _add_bundle(add: Adder) -> None:
     told = f"put small weights into {BUNDLE}/, from those that training kept"
     _add_preset(add("bundle", told, _bundle, "--preset quick"), "quick")
-    sources = add(
-        "published", "list the published values with their sources", _published, "", "--check"
-    )
-    sources.add_argument(
-        "--check", action="store_true", help="only what nobody read in the paper, and where to look"
-    )
-    add("migrate", "rewrite records of older versions of this suite", _migrate, "")
+
+
+def _add_published(add: Adder) -> None:
+    told = "list the published values with their sources"
+    sources = add("published", told, _published, "", "--check")
+    check = "only what nobody read in the paper, and where to look"
+    sources.add_argument("--check", action="store_true", help=check)
 
 
 def _add_preset(command: argparse.ArgumentParser, default: str) -> None:
@@ -140,13 +160,6 @@ def _campaign(options: argparse.Namespace) -> None:
     arguments = options.snakemake or ["--cores", "all"]
     how = (options.device, options.precision)
     campaign(options.preset, 3600 * options.hours, arguments, *how)
-
-
-def _hours(text: str) -> float:
-    hours = float(text)
-    if not 0 <= hours < math.inf:
-        raise argparse.ArgumentTypeError("must be a number of hours, 0 or more")
-    return hours
 
 
 def _report(options: argparse.Namespace) -> None:

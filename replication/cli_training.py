@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .base.errors import UserError
 from .base.files import check_writable
+from .base.options import PRECISION_CHOICES, amount, positive, whole, whole_numbers
 from .evidence import records
 from .settings.experiments import experiments
 from .settings.reading import known
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Command = Callable[[str, argparse.Namespace], None]
 ALL = sys.maxsize  # seeds in one stack
+seed_numbers = whole_numbers("seeds", "0,2")
 
 
 def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[str]) -> None:
@@ -31,9 +33,8 @@ def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[
         parser = commands.add_parser(name, parents=[common], help=told)
         parser.add_argument("--variant", required=True, help=", ".join(variants))
         if name in ("train", "measure"):
-            parser.add_argument(
-                "--seeds", type=numbers, dest="only", metavar="0,2", help="only these (all)"
-            )
+            seeds = "just these seeds (all); `aae train` has --only, too: its --seeds 3 is how many"
+            parser.add_argument("--only", "--seeds", type=seed_numbers, metavar="0,2", help=seeds)
         add_execution(parser)
         if add_options:
             add_options(parser)
@@ -48,7 +49,7 @@ def add_execution(command: argparse.ArgumentParser) -> None:
     command.add_argument("--threads", type=positive, help=threads)
     command.add_argument(
         "--precision",
-        choices=["auto", "float32", "tf32", "bf16-products"],
+        choices=PRECISION_CHOICES,
         default="auto",
         help="of the products; auto: as it was begun or recorded, or bf16 where it is faster;"
         " tf32: on a GPU alone (auto)",
@@ -60,19 +61,20 @@ def _add_train(train: argparse.ArgumentParser) -> None:
     stack = "seeds in one stack at most; without a number, or on a GPU: all (on a CPU: 1)"
     train.add_argument("--stack", type=positive, nargs="?", const=ALL, metavar="N", help=stack)
     seconds = "between checkpoints, more where they take over 2 %% of the time; 0: each epoch (120)"
-    train.add_argument("--checkpoint-seconds", type=_seconds, default=120.0, help=seconds)
+    number = amount("number of seconds")
+    train.add_argument("--checkpoint-seconds", type=number, default=120.0, help=seconds)
     train.add_argument("--plain", action="store_true", help="lines, not one that is renewed")
 
 
 def _add_sample(sample: argparse.ArgumentParser) -> None:
-    sample.add_argument("--seed", type=int, help="whose weights (the first kept)")
+    sample.add_argument("--seed", type=whole(0), help="whose weights (the first kept)")
     sample.add_argument("--count", type=positive, default=64, dest="images", help="images (64)")
     output = ".png or .npy (samples.png)"
     sample.add_argument("--output", type=Path, default=Path("samples.png"), help=output)
 
 
 def _add_encode(encode: argparse.ArgumentParser) -> None:
-    encode.add_argument("--seed", type=int, help="whose weights (the first kept)")
+    encode.add_argument("--seed", type=whole(0), help="whose weights (the first kept)")
     encode.add_argument("--code", choices=["style", "label"], help="label: q(y|x)'s logits (style)")
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
     output = "a .npy file (codes.npy)"
@@ -215,7 +217,7 @@ def _train_in_workers(variant: "Variant", options: argparse.Namespace, seeds: li
 
     Runs that share their seed, and differ in their label seed, share its process.
     """
-    seed_numbers = list(dict.fromkeys(seed.seed for seed in seeds))
+    each = list(dict.fromkeys(seed.seed for seed in seeds))
     place = f"{variant.item}/{variant.name}"
     command = [sys.executable, "-m", "replication", "train", place, "--plain"]
     if options.count is not None:
@@ -225,10 +227,9 @@ def _train_in_workers(variant: "Variant", options: argparse.Namespace, seeds: li
     for name in ("device", "threads", "precision"):
         command += [f"--{name}", str(getattr(variant.execution, name))]
     command += ["--checkpoint-seconds", str(options.checkpoint_seconds)]
-    codes = _run_side_by_side(
-        {n: [*command, "--only", str(n)] for n in seed_numbers}, options.workers
-    )
-    if failed := ", ".join(str(number) for number in seed_numbers if codes[number]):
+    commands = {number: [*command, "--only", str(number)] for number in each}
+    codes = _run_side_by_side(commands, options.workers)
+    if failed := ", ".join(str(number) for number in each if codes[number]):
         raise UserError(f"training of seed {failed} failed (see above)", "mend it and start again")
 
 
@@ -263,32 +264,10 @@ def _chosen(settings: Settings, numbers: list[int] | None) -> list[Seed]:
     return [run for run in settings.runs if run.seed in numbers]
 
 
-def numbers(text: str) -> list[int]:
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no list of seeds such as 0,2") from None
-
-
 def seed_count(text: str) -> int:
     if "," in text:
         raise argparse.ArgumentTypeError(f"is how many; for these: --only {text}")
     return positive(text)
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number of at least 1")
-    return int(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        if (seconds := float(text)) >= 0:
-            return seconds
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"'{text}' is no number of seconds, 0 or more")
 
 
 # By name: what it does, what adds its own options, what runs it.

@@ -1,4 +1,4 @@
-"""What adversarial autoencoders are used for, each beside its floor. Not in the paper.
+"""What adversarial autoencoders are used for, each beside a baseline. Not in the paper.
 
 - *Generation*: images decoded from the prior, by an adversarial and a variational autoencoder.
   Measured by Frechet distance (FID) and inception score, through the suite's own classifier;
@@ -181,7 +181,8 @@ def features(drawing: Drawing) -> Table:
             rows.append([f"{size:,} labels, {name}", *own, largest])
     notes = [
         f"Mean ± standard deviation over seeds: {counts(drawing, ['features'])}. As many principal "
-        "components as the code has numbers."
+        "components as the code has numbers. Of nearest neighbours the five nearest vote, fewer "
+        "where a class has fewer labels."
     ]
     caption = drawing.caption("Features: error of classifiers of codes on test images, %")
     return Table(caption, ["classifier", *SPACES.values(), "largest class"], rows, notes)

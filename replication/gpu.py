@@ -8,15 +8,17 @@ of a variant stacked. It needs no Snakemake. What the time cuts goes on from its
 """
 
 import argparse
-import math
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-# What is imported from the suite is so below: a bare machine may lack what that needs.
+from .base.endings import ended
+from .base.errors import UserError
+from .base.options import amount
+
+# The rest of the suite is imported below: a bare machine may lack what that needs.
 BASE = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "yaml")
 WHEELS = ("filelock", "pydantic", "safetensors")
 CHECKING = 120.0  # seconds at most for the tests, and for the bench; a tenth of all at most
@@ -25,24 +27,12 @@ CHECKPOINTS = 30  # seconds between them
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """0 when done or when the time is over, 2 when something is wrong that the user can mend."""
-    options = parser().parse_args(arguments)
-    if lacking := [name for name in (*BASE, *WHEELS) if find_spec(name) is None]:
-        remedy = "install them, on a machine without internet from wheels (docs/going-further.md)"
-        print(f"error: {', '.join(lacking)} cannot be imported; {remedy}", file=sys.stderr)
-        return 2
-    from .base.errors import UserError
+    """0 when done or when the time is over, 2 when something is wrong that the user can mend.
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else a training would outlive it
-    try:
-        on_gpu(options)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted; start it again to go on from where it was", file=sys.stderr)
-        return 130
-    return 0
+    130 on Ctrl-C, 143 on TERM: a training is told to end first, and does not outlive it.
+    """
+    options = parser().parse_args(arguments)
+    return ended(lambda: on_gpu(options))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -50,10 +40,12 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m replication.gpu",
         description="Use a GPU machine for some minutes: tests, a bench, then what paper misses.",
     )
-    top.add_argument("--minutes", type=_minutes, required=True, help="all of it ends within them")
+    minutes = amount("number of minutes")
+    top.add_argument("--minutes", type=minutes, required=True, help="all of it ends within them")
     top.add_argument("--device", default="cuda", help="a torch device; cpu rehearses it (cuda)")
     top.add_argument("--preset", default="paper", help="smoke, quick or paper (paper)")
-    top.add_argument("--only", nargs="+", help="item/variant ... instead of all that are missing")
+    told = "item/variant ...: just these records instead of all that are missing"
+    top.add_argument("--only", nargs="+", metavar="NAME", help=told)
     top.add_argument(
         "--no-checks", dest="checks", action="store_false", help="neither tests nor bench"
     )
@@ -64,11 +56,13 @@ def parser() -> argparse.ArgumentParser:
 def on_gpu(options: argparse.Namespace) -> None:
     """All of it; a UserError without the device, or at the end if something failed."""
     began, seconds = time.monotonic(), 60 * options.minutes  # torch takes some to import
+    if lacking := [name for name in (*BASE, *WHEELS) if find_spec(name) is None]:
+        remedy = "install them, on a machine without internet from wheels (docs/going-further.md)"
+        raise UserError(f"{', '.join(lacking)} cannot be imported", remedy)
     from . import campaign, cli
-    from .base.errors import UserError
+    from .base.durations import duration
     from .settings.experiments import PRESETS, known
     from .training.jobs import provenance
-    from .training.jobs.progress import duration
     from .training.run import Execution
 
     known(options.preset, PRESETS, "preset")
@@ -135,15 +129,6 @@ def check_variant(preset: str, name: str) -> None:
     content = experiments()
     runnable = [f"{i}/{v}" for i in content.items for v in content.runnable(i, preset)]
     known(name, runnable, "item/variant")
-
-
-def _minutes(text: str) -> float:
-    try:
-        if 0 <= (minutes := float(text)) < math.inf:
-            return minutes
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"'{text}' is no number of minutes, 0 or more")
 
 
 if __name__ == "__main__":

@@ -249,7 +249,8 @@ def test_a_budget_is_a_number_of_hours(hours: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as error:
         suite.main(["campaign", f"--hours={hours}"])
     assert error.value.code == 2
-    assert "--hours" in capsys.readouterr().err
+    told = f"argument --hours: '{hours}' is no number of hours, 0 or more"
+    assert told in capsys.readouterr().err
 
 
 def test_a_campaign_of_an_unknown_item_is_refused() -> None:

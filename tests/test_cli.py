@@ -113,6 +113,13 @@ def test_no_better_than_the_mean_image_is_said(
     assert not record.stable
 
 
+@pytest.mark.parametrize("option", ["--only", "--seeds"])
+def test_an_item_names_seeds_by_either_option(option: str) -> None:
+    """As ``aae train`` has --only; the other name is the older one."""
+    options = cli.parser(ITEM).parse_args(["train", "--variant", "mnist_100", option, "0,2"])
+    assert (options.only, options.count) == ([0, 2], None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -136,7 +143,7 @@ def test_what_is_unknown_is_named(
 
 def test_seeds_that_are_no_numbers_are_told_as_such(capsys: pytest.CaptureFixture[str]) -> None:
     line = exits(capsys, 2, "train", "--variant", "mnist_100", "--seeds", "a")
-    assert line.endswith("argument --seeds: 'a' is no list of seeds such as 0,2")
+    assert line.endswith("argument --only/--seeds: 'a' is no list of seeds such as 0,2")
 
 
 def test_missing_data(

@@ -15,6 +15,7 @@ from typing import IO, Any
 import pytest
 
 from replication import campaign, cli, gpu
+from replication.base.endings import REQUESTS
 from replication.evidence import records
 from replication.training.jobs import checkpoint
 from replication.training.jobs.keeper import Keeper
@@ -168,13 +169,14 @@ def test_told_to_end_it_ends_its_training_first(
         os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(gpu, "on_gpu", on_gpu)
-    before = signal.getsignal(signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in REQUESTS}
     teller = threading.Thread(target=tell)
     teller.start()
     try:
-        assert gpu.main(["--minutes", "1"]) == 130
+        assert gpu.main(["--minutes", "1"]) == 143
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     assert Path("told to end").exists()
 
 

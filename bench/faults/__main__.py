@@ -21,6 +21,7 @@ from typing import Any
 import torch
 
 from bench.machine import machine, store
+from replication.base.options import amount, positive, whole
 
 from .kills import ANEW, Commands, Tally, Victim
 from .miniature import PAGES, SEVERAL, TRAININGS, USES, WORKERS, Case, miniature
@@ -47,12 +48,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
-    top.add_argument("--kills", type=int, default=1000, help="at least (1000)")
+    top.add_argument("--kills", type=positive, default=1000, help="at least (1000)")
     anew = "share of kills of commands that are processes started anew, no forks (0.1)"
-    top.add_argument("--anew", type=float, default=0.1, help=anew)
-    top.add_argument("--at-once", type=int, default=1, help="processes whose forks are killed (1)")
-    top.add_argument("--minutes", type=float, default=60, help="at most (60)")
-    top.add_argument("--seed", type=int, help="of the randomness (drawn, and printed)")
+    top.add_argument("--anew", type=amount("share", most=1), default=0.1, help=anew)
+    forks = "processes whose forks are killed (1)"
+    top.add_argument("--at-once", type=positive, default=1, help=forks)
+    minutes = amount("number of minutes")
+    top.add_argument("--minutes", type=minutes, default=60, help="at most (60)")
+    top.add_argument("--seed", type=whole(0), help="of the randomness (drawn, and printed)")
     top.add_argument("--out", type=Path, help="where to store the figures (bench/results/)")
     return top
 

@@ -40,7 +40,7 @@ class Value(Strict):
     ``plus_minus_kind`` is what its ± is; a standard deviation is of so many ``runs``.
     """
 
-    value: float
+    value: int | float  # as it was published: 340 has no decimals, 4.00 has two
     plus_minus: Annotated[float, Field(gt=0)] | None = None
     plus_minus_kind: PlusMinus = "unknown"
     runs: Positive | None = None
@@ -56,8 +56,13 @@ class Value(Strict):
         return self
 
     def __str__(self) -> str:
-        digits = f"{self.value:.2f}"
-        return digits if self.plus_minus is None else f"{digits} ± {self.plus_minus:.2f}"
+        value, digits = f"{self.value:.{self.digits}f}", self.digits
+        return value if self.plus_minus is None else f"{value} ± {self.plus_minus:.{digits}f}"
+
+    @property
+    def digits(self) -> int:
+        """Decimals, of the ± as well."""
+        return 2 if isinstance(self.value, float) else 0
 
     def described(self) -> str:
         """The value with what its ± is."""

@@ -120,10 +120,10 @@ class Record(Strict):
 def warnings_of(metrics: Mapping[str, float]) -> list[str]:
     """What makes a finished seed suspect."""
     reconstruction = metrics.get("test_reconstruction_per_pixel")
-    floor = metrics.get("mean_image_per_pixel")
+    baseline = metrics.get("mean_image_per_pixel")
     # 2 %: a model that gives the mean image lands on either side of it.
     found = []
-    if reconstruction is not None and floor is not None and reconstruction > 0.98 * floor:
+    if reconstruction is not None and baseline is not None and reconstruction > 0.98 * baseline:
         found.append("the reconstruction is no better than the mean image")
     if metrics.get("smallest_class_percent", 100.0) < LEAST_CLASS:
         found.append("a class has nearly no images: q(y|x) has collapsed")

@@ -7,6 +7,7 @@ words, so that every number can be shown with what was run.
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
+from replication.settings.optimisers import Phases
 from replication.settings.schema import MEASURED, SEEDS, Settings
 from replication.settings.strict import Strict
 
@@ -21,6 +22,7 @@ EXTRA_IMAGES = 531_131
 DATA = ("data", "allow_subset", "use_extra", "validation_images", "held_out_class")
 # Where the order of words is another than that of the setting's name.
 NAMES = {"init_std": "initial standard deviation"}
+PHASES = [name.replace("_", " ") for name in Phases.model_fields]
 
 
 class Difference(Strict):
@@ -39,16 +41,6 @@ class Difference(Strict):
         return f"{self.key}{separator}{self.ours} {'of' if self.less else 'for'} {self.paper}"
 
 
-PHASES = (
-    "reconstruction",
-    "discriminator",
-    "generator",
-    "classification",
-    "head distance",
-    "variational",
-)
-
-
 class RunKind(NamedTuple):
     """Which kind of run a record is, and its differences from the paper's settings."""
 
@@ -65,7 +57,7 @@ def run_kind(record: Record, paper: Settings, epoch: int | None = None) -> RunKi
     images = images_difference(record, paper)
     end = ours.epochs if epoch is None else min(ours.epochs, epoch)
     own, theirs = (trained(s, epoch, end) for s in (ours, paper))
-    found = [d for key in own for d in compared(words(key), own[key], theirs[key])]
+    found = [d for key in own for d in compared(in_words(key), own[key], theirs[key])]
     found.sort(key=lambda difference: not difference.less)
     if images:
         return RunKind("not comparable", [images, *found])
@@ -125,6 +117,12 @@ def compared_phase(name: str, ours: Any, paper: Any) -> list[Difference]:
 
 def method_of(phase: Any) -> str:
     return "none" if phase is None else {"sgd": "SGD", "adam": "Adam"}[phase["method"]]
+
+
+def in_words(setting: str) -> str:
+    """The setting's name, unlike that of the phase of the same name."""
+    name = words(setting)
+    return f"{name} settings" if name in PHASES else name
 
 
 def words(key: str) -> str:

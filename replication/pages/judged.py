@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from replication.evidence.published import Target, published
-from replication.evidence.records import Record
+from replication.evidence.records import LEAST_CLASS, Record
 from replication.evidence.run_kind import in_brief, run_kind
 from replication.evidence.seeds import SeedResult
 from replication.evidence.statistics import Summary
@@ -29,7 +29,8 @@ MEANINGS = {
     "not yet reached": "A reduced run: worse by more than the margin. It says nothing against the "
     "paper: the training was shorter, or the networks smaller.",
     "undecided": "No test is conclusive, or there are fewer than three seeds.",
-    "unstable": "A seed diverged, or reconstructs no better than the mean image.",
+    "unstable": "A seed diverged, reconstructs no better than the mean image, or finds a class in "
+    f"less than {LEAST_CLASS:g} % of the test images.",
     "not comparable": "Trained on a part of the data or on other data: never judged.",
     "not run": "There is no record.",
 }

@@ -105,7 +105,9 @@ NAMES = {
     "error_percent_generated": Name("the same, with generated images", "%"),
     "error_percent_largest_class": Name("test error of the largest class", "%"),
     "generated_read_percent": Name("generated images in which the asked class is read", "%"),
-    rf"error_percent_nearest_({SPACES})_(\d+)": Name("test error, 1-NN of {1}, {2} labels", "%"),
+    rf"error_percent_nearest_({SPACES})_(\d+)": Name(
+        "test error, nearest neighbours (5 at most) of {1}, {2} labels", "%"
+    ),
     rf"error_percent_logistic_({SPACES})_(\d+)": Name(
         "test error, logistic regression of {1}, {2} labels", "%"
     ),

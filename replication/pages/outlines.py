@@ -1,5 +1,7 @@
 """Where a prior over 2-D codes lies, as lines: drawn without torch."""
 
+from typing import assert_never
+
 import numpy as np
 
 from replication.settings.models import StylePrior
@@ -16,8 +18,10 @@ def prior_outlines(prior: StylePrior) -> list[Line]:
     x, y = reach * np.cos(turn), reach * np.sin(turn)
     if prior.kind == "gaussian":
         return [(prior.std * x, prior.std * y)]
-    along, across = prior.radius + prior.radial_std * x, prior.tangential_std * y
-    return [_turned(along, across, 2 * np.pi * k / 10) for k in range(10)]
+    if prior.kind == "mixture":
+        along, across = prior.radius + prior.radial_std * x, prior.tangential_std * y
+        return [_turned(along, across, 2 * np.pi * k / 10) for k in range(10)]
+    assert_never(prior.kind)
 
 
 def _turned(x: np.ndarray, y: np.ndarray, angle: float) -> Line:

@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 
+from replication.base.durations import duration
 from replication.evidence import records
 from replication.evidence.records import Record
 from replication.evidence.seeds import SeedResult
@@ -203,12 +204,3 @@ def commands(record: Record) -> list[tuple[str, str]]:
     took = f"About {duration(sum(seconds))} in all{each}, on {machine(record.seeds[0])}."
     kept = "Measures the weights that are kept after training, without training again."
     return [(f"aae train {what}", took), (f"aae measure {what}", kept)]
-
-
-def duration(seconds: float) -> str:
-    """As people say it."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    if seconds < 5400:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

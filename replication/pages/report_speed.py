@@ -153,12 +153,12 @@ def of_step(step: Step | None) -> Measured:
     if step is None:
         return Measured(title, missing=run("Not measured here", "step"))
     tops = ", ".join(f"{name} {top:.0f}" for name, top in step.ceiling_gflops.items())
-    floor, executed = step.floor_flop_per_update / 1e9, step.executed_flop_per_update / 1e9
+    required, executed = step.floor_flop_per_update / 1e9, step.executed_flop_per_update / 1e9
     facts = (
         ("measured with", versions(step.machine)),
         ("seeds stacked in ours", str(step.seeds)),
         ("ceiling, GFLOP/s", f"{tops}. {CEILING}"),
-        ("one update, GFLOP", f"{floor:.2f} required, {executed:.2f} executed"),
+        ("one update, GFLOP", f"{required:.2f} required, {executed:.2f} executed"),
     )
     reach = tuple(greatest(step, precision) for precision in step.ceiling_gflops)
     return Measured(title, facts=facts, grid=ratios(step), notes=reach)

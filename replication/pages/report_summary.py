@@ -196,8 +196,9 @@ def without_warps(stored: Stored, every: Sequence[Outcome]) -> list[bool]:
 
 def told(outcome: Outcome) -> str:
     assert outcome.ours is not None
-    unit = f" {outcome.unit}" if outcome.unit else ""
-    return f"{outcome.place} ({outcome.ours.mean:.2f}{unit}, paper {outcome.target.value:g}{unit})"
+    unit, target = f" {outcome.unit}" if outcome.unit else "", outcome.target
+    paper = f"{target.value:.{target.digits}f}{unit}"
+    return f"{outcome.place} ({outcome.ours.mean:.2f}{unit}, paper {paper})"
 
 
 def limits(numbers: Numbers, every: Sequence[Outcome]) -> str:

@@ -5,7 +5,7 @@ files have the table as it is read. Several tables may share a file.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,8 @@ class Cell:
 
     Over ``n`` seeds, with the standard deviation ``sd`` between them; ``half`` is half the 95 %
     interval of a difference, ``standard_error`` is one over test images. A published value has its
-    ``source``; ``record`` is preset/item/variant of ours.
+    ``source``, and its ± of any other kind than ``sd`` in ``plus_minus`` with the kind's name
+    (``published.PLUS_MINUS``). ``record`` is preset/item/variant of ours.
     """
 
     mean: float | None = None
@@ -43,6 +44,8 @@ class Cell:
     n: int | None = None
     half: float | None = None
     standard_error: float | None = None
+    plus_minus: float | None = None
+    plus_minus_kind: str = ""
     metric: str = ""
     unit: str = ""
     source: str = ""
@@ -56,7 +59,8 @@ class Cell:
     def __str__(self) -> str:
         if self.mean is None:
             return self.note
-        spread = self.sd if self.sd is not None else self.half
+        spreads = (self.sd, self.half, self.plus_minus)
+        spread = next((known for known in spreads if known is not None), None)
         sign = "+" if self.signed else ""
         parts = [f"{self.mean:{sign},.{self.digits}f}"]
         if spread is not None:
@@ -71,8 +75,13 @@ class Cell:
 
 
 def published_cell(value: Value, unit: str = "") -> Cell:
-    """A published number with the mark of its source."""
-    return Cell(mean=value.value, sd=value.plus_minus, unit=unit, source=value.source)
+    """A published number, with the digits that it was published with and its source's mark."""
+    shown = Cell(mean=value.value, unit=unit, source=value.source, digits=value.digits)
+    if value.plus_minus is None:
+        return shown
+    if value.plus_minus_kind == "standard_deviation":
+        return replace(shown, sd=value.plus_minus, n=value.runs)
+    return replace(shown, plus_minus=value.plus_minus, plus_minus_kind=value.plus_minus_kind)
 
 
 def cell(
@@ -198,6 +207,8 @@ def _line(row: object, column: str, content: str | Cell) -> dict[str, object]:
         "n": known.n,
         "half_interval": known.half,
         "standard_error": known.standard_error,
+        "plus_minus": known.plus_minus,
+        "plus_minus_kind": known.plus_minus_kind,
         "source": known.source,
         "verdict": known.verdict,
         "record": known.record,

@@ -128,6 +128,16 @@ def test_a_value_is_shown_with_its_spread(plus_minus: float | None, text: str) -
     assert str(make_target(value=1.9, plus_minus=plus_minus)) == text
 
 
+def test_a_value_is_shown_with_the_digits_of_its_publication() -> None:
+    assert str(make_target(value=340, plus_minus=2.0)) == "340 ± 2"
+    assert str(make_target(value=4.0)) == "4.00"
+    found = published()
+    values = [target for _, _, target in found.targets()]
+    values += [v for i in found.items.values() for m in i.others for v in m.values.values()]
+    for value in values:  # or rounding would lose a part of the ±
+        assert value.plus_minus is None or value.plus_minus == round(value.plus_minus, value.digits)
+
+
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

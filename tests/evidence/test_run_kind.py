@@ -114,6 +114,23 @@ def test_a_cell_has_no_room_for_schedules() -> None:
     ]
 
 
+def test_the_phase_smoothness_is_no_part_of_the_settings_of_that_name() -> None:
+    """Its optimiser is told with those of the other phases, in the same few words."""
+
+    def smooth(phase: dict[str, Any], radius: float) -> Settings:
+        changes = {"phases": {**SETTINGS["phases"], "smoothness": phase}}
+        return make_settings(**changes, smoothness={"radius": radius})
+
+    slow, fast = ({"learning_rate": {0: rate}} for rate in (0.01, 0.1))
+    adam = smooth({"method": "adam", "learning_rate": {0: 0.001}}, 1.0)
+    found = run_kind(make_record(settings=adam), smooth(slow, 2.0)).differences
+    group = "smoothness settings: radius 1 for 2"
+    assert [*map(str, found)] == ["smoothness: Adam for SGD", group]
+    assert in_brief(found) == [group, "Adam for SGD"]
+    found = run_kind(make_record(settings=smooth(fast, 1.0)), smooth(slow, 1.0)).differences
+    assert in_brief(found) == ["other learning rates"]
+
+
 def shipped(item: str, variant: str, **record: Any) -> list[str]:
     settings = experiments().settings_of("quick", item, variant)
     paper = experiments().settings_of("paper", item, variant)

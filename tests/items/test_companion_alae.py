@@ -13,7 +13,8 @@ from replication import companion_alae as companion
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.published import published
-from replication.measures import codes
+from replication.measures import attacks, codes
+from replication.measures.probes import PROBED
 from replication.pages.drawing import Drawing
 from replication.pages.style import new_figure
 from replication.settings.experiments import experiments
@@ -207,6 +208,13 @@ def test_a_record_of_floors_has_no_history(stored: Path) -> None:
     record = records.read(records.path_of("smoke", ITEM, companion.FLOORS, stored))
     assert [seed.history for seed in record.seeds] == [[], []]
     assert record.stable
+
+
+def test_the_note_on_attacks_has_the_numbers_of_the_attacks(tmp_path: Path) -> None:
+    """Typed again in the note: what draws imports no measure, for torch would take seconds."""
+    (note,) = companion.attacks(Drawing("quick", companion.ITEM, tmp_path)).notes
+    assert f"fitted on {PROBED:,} training images; the first {attacks.ATTACKED:,} test" in note
+    assert f"moved by at most {attacks.RADIUS} of its range" in note
 
 
 def test_nothing_stored_is_said_to_be_not_run(tmp_path: Path) -> None:

@@ -88,6 +88,11 @@ def test_outlines_are_those_of_the_priors() -> None:
         np.testing.assert_allclose(np.stack(line, -1), SwissRoll().place(position), atol=1e-5)
 
 
+def test_a_prior_without_an_outline_is_not_drawn_as_another() -> None:
+    with pytest.raises(AssertionError, match="ring"):
+        prior_outlines(StylePrior.model_construct(kind="ring"))  # type: ignore[arg-type]
+
+
 def run_of(variant: str = "mixture", **changes: object) -> Run:
     settings = experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
     return Run(settings, load(settings), [Seed(0, 0)])

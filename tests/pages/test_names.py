@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 from replication.evidence import records
+from replication.measures.cluster_baselines import COMPONENTS
+from replication.measures.features import NEIGHBOURS
 from replication.pages.names import BASELINES, NAMES, Name, name_of
 
 STORED = Path(__file__).parents[2] / "results" / "quick"
@@ -32,10 +34,14 @@ def test_names_have_units_and_numbers_their_scale() -> None:
     for prefix, name in BASELINES.items():
         text = name_of(f"{prefix}hungarian_error_percent").text
         assert text.startswith(f"{name}: "), "the longer prefix holds the shorter"
-    assert (
-        name_of("error_percent_nearest_codes_100").full
-        == "test error, 1-NN of codes, 100 labels, %"
-    )
+
+
+def test_numbers_in_names_are_those_of_the_measures() -> None:
+    """Typed again in the names: what draws imports no measure, for torch would take seconds."""
+    nearest = f"test error, nearest neighbours ({NEIGHBOURS} at most) of codes, 100 labels, %"
+    assert name_of("error_percent_nearest_codes_100").full == nearest
+    for prefix in ("k_means_of_components_", "mixture_of_components_"):
+        assert BASELINES[prefix].endswith(f" on {COMPONENTS} principal components")
 
 
 def test_a_metric_that_nobody_named_is_spelled_out() -> None:

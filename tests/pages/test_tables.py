@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from replication.base.errors import UserError
 from replication.evidence import records
+from replication.evidence.published import Value, published
 from replication.pages.drawing import Drawing, seeds_of
 from replication.pages.stored_tables import read_tables
 from replication.pages.tables import (
@@ -19,6 +20,7 @@ from replication.pages.tables import (
     Table,
     cell,
     cell_if_measured,
+    published_cell,
     write_tables,
 )
 from replication.settings.experiments import experiments
@@ -100,6 +102,23 @@ def test_csv_has_numbers_in_columns_of_their_own(tmp_path: Path) -> None:
     published = frame[frame.source == "memory"]
     assert published[["mean", "sd"]].to_numpy().tolist() == [[2.5, 0.25]]
     assert frame[frame.text == "not run"]["mean"].isna().all()
+
+
+def test_a_published_plus_minus_stands_under_its_kind(tmp_path: Path) -> None:
+    """Only a standard deviation over runs is one."""
+    known = {"value": 1.9, "plus_minus": 0.1, "source": "secondhand", "cite": "a test"}
+    of_runs = Value(**known, plus_minus_kind="standard_deviation", runs=10)
+    images = published().items["table1_log_likelihood"].targets["mnist"]
+    rows = [["unknown", published_cell(Value(**known), "%")]]
+    rows += [["runs", published_cell(of_runs)], ["images", published_cell(images)]]
+    Table("caption", ["row", "error"], rows).write(tmp_path / "table9")
+    frame = pandas.read_csv(tmp_path / "table9.csv").set_index("row").astype(object)
+    kinds = frame[["mean", "sd", "n", "plus_minus", "plus_minus_kind", "text"]]
+    assert kinds.where(kinds.notna(), None).T.to_dict("list") == {
+        "unknown": [1.9, None, None, 0.1, "unknown", "1.90 ± 0.10 [s]"],
+        "runs": [1.9, 0.1, 10, None, None, "1.90 ± 0.10 [s]"],
+        "images": [340, None, None, 2, "over_test_images", "340 ± 2 [s]"],
+    }
 
 
 # The csv module cannot write a lone carriage return or NUL, nor a file a lone surrogate.

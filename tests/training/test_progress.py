@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from replication.training.jobs import progress
-from replication.training.jobs.progress import Progress, duration, fitting
+from replication.training.jobs.progress import Progress, fitting
 
 ROOT = Path(__file__).parents[2]
 LOSSES = {"reconstruction": 2.98, "discriminator": 2.83, "test_error_percent": 11.59}
@@ -137,10 +137,3 @@ def test_what_does_not_fit_is_left_out_from_the_end() -> None:
     assert fitting(parts, 40) == "seed 2 of 3  3 min 05 s left"
     assert fitting(parts, 41) == "seed 2 of 3  3 min 05 s left  epoch 12/54"
     assert fitting(parts, 5) == "seed "
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(41.6, "42 s"), (185, "3 min 05 s"), (7800, "2 h 10 min")]
-)
-def test_durations_are_for_people(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

@@ -5,9 +5,8 @@ import os
 import torch
 
 from replication.base.errors import UserError
+from replication.base.options import PRECISIONS as PRECISIONS
 from replication.training.run import Execution
-
-PRECISIONS = ("float32", "tf32", "bf16-products")
 
 
 def check_precision(precision: str, device: str) -> None:

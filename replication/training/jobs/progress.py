@@ -5,6 +5,8 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from replication.base.durations import duration
+
 try:
     from tqdm import tqdm
 except ImportError:  # a bare machine may lack it: lines then, as in a log
@@ -14,16 +16,6 @@ if TYPE_CHECKING:
     from replication.training.fit import Row
 
 QUIET = 10.0  # seconds between the lines of a log
-
-
-def duration(seconds: float) -> str:
-    """``seconds`` for people: 42 s, 3 min 05 s, 2 h 10 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def fitting(parts: list[str], width: int) -> str:

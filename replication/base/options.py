@@ -1,0 +1,58 @@
+"""What options of commands share: the precisions, and numbers whose errors say what is expected."""
+
+import math
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+
+PRECISIONS = ("float32", "tf32", "bf16-products")
+# "auto": as a training was begun or recorded, or else what is fastest.
+PRECISION_CHOICES = ("auto", *PRECISIONS)
+# More digits than this Python refuses to read at all.
+MOST = 10**18
+
+
+def whole(least: int, most: int = MOST, why: str = "") -> Callable[[str], int]:
+    """Reads a whole number from ``least`` to ``most``; ``why`` says the reason of a limit."""
+    limits = f"of at least {least}" if most == MOST else f"from {least} to {most}"
+
+    def read(text: str) -> int:
+        if not (text.isdecimal() and least <= _number(text) <= most):
+            raise ArgumentTypeError(f"'{text}' is no whole number {limits}{why and f': {why}'}")
+        return int(text)
+
+    return read
+
+
+positive = whole(1)
+
+
+def amount(name: str, most: float = math.inf) -> Callable[[str], float]:
+    """Reads a finite number from 0 to ``most``, which is a ``name``: "number of hours"."""
+    limits = "0 or more" if most == math.inf else f"from 0 to {most:g}"
+
+    def read(text: str) -> float:
+        number = _number(text)
+        if not (math.isfinite(number) and 0 <= number <= most):
+            raise ArgumentTypeError(f"'{text}' is no {name}, {limits}")
+        return number
+
+    return read
+
+
+def whole_numbers(of: str, example: str) -> Callable[[str], list[int]]:
+    """Reads numbers from 0 on with commas between them, of what is named: "seeds", "0,2"."""
+
+    def read(text: str) -> list[int]:
+        try:
+            return [whole(0)(part) for part in text.split(",")]
+        except ArgumentTypeError:
+            raise ArgumentTypeError(f"'{text}' is no list of {of} such as {example}") from None
+
+    return read
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
