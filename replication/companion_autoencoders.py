@@ -138,9 +138,9 @@ def measure(record: "Record | None", metric: str, verdict: str = "") -> Cell:
 
 def in_units_of_prior(found: Cell, record: "Record") -> Cell:
     """A distance of codes, in standard deviations of their prior; none where there is no prior."""
-    phases, std = record.settings.phases, record.settings.style_prior.std
-    if not (phases.discriminator or phases.variational):
+    if not record.settings.has_style_prior:
         return Cell()
+    std = record.settings.style_prior.std
     if found.mean is None:
         return found
     return replace(found, mean=found.mean / std, sd=None if found.sd is None else found.sd / std)

@@ -142,6 +142,15 @@ class Settings(Strict):
         return bool(self.phases.reconstruction or self.phases.variational)
 
     @property
+    def has_style_prior(self) -> bool:
+        """Whether training brings the style near a prior."""
+        if self.joint:
+            adversary = self.joint.weights.style_adversary is not None
+        else:
+            adversary = bool(self.phases.generator) and self.differences.unmatched != "style"
+        return self.style_dim > 0 and (adversary or self.phases.variational is not None)
+
+    @property
     def discriminated(self) -> list[str]:
         """The codes that have a discriminator: ``style``, ``label``."""
         codes = {"style": self.style_dim, "label": self.label_dim}
