@@ -43,6 +43,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.evaluate import (
         mean_image_error,
         metrics_on_test,
+        over_chunks,
         prior_distances,
         sampled_codes,
     )
@@ -66,8 +67,7 @@ def train(run: "Run") -> "Outcome":
         axis = prior.percentiles(STEPS).to(run.device)
         # Row by row from the top: the second code falls, the first rises.
         grid = torch.cartesian_prod(axis.flip(0), axis).flip(-1)
-        with torch.no_grad():
-            decoded = stack.each(lambda model, code: model.decoder(code), shared=(grid,))
+        decoded = over_chunks(stack, lambda model, code: model.decoder(code), grid)
         _, height, width = run.dataset.shape
         tiles = run.dataset.scaling.to_bytes(decoded).view(-1, STEPS, STEPS, height, width)
         sheet = tiles.transpose(2, 3).reshape(-1, STEPS * height, STEPS * width)

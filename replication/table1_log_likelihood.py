@@ -61,10 +61,10 @@ def train(run: "Run") -> "Outcome":
     metrics = evaluate()
     floor = mean_image_error(data.train, data.test)
     metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
-    stack.template.eval()
     measured, arrays = likelihoods(run, [prior] * len(run.seeds), fitted.diverged)
     metrics |= measured
-    sheets = [sample_sheet(run, i) for i in range(len(run.seeds))]
+    with stack.evaluating():
+        sheets = [sample_sheet(run, i) for i in range(len(run.seeds))]
     arrays |= {name: torch.stack([sheet[name] for sheet in sheets]) for name in sheets[0]}
     return Outcome(fitted, metrics, arrays)
 

@@ -28,10 +28,9 @@ def over_chunks(stack: Stack, function: Callable, *tensors: Tensor) -> Any:
 
     ``tensors`` are [N, ...] each, such as images; models are in evaluation mode meanwhile.
     """
-    stack.template.eval()
     chunks = zip(*(t.split(CHUNK) for t in tensors), strict=True)
-    outputs = [stack.each(function, shared=chunk) for chunk in chunks]
-    stack.template.train()
+    with stack.evaluating():
+        outputs = [stack.each(function, shared=chunk) for chunk in chunks]
     if isinstance(outputs[0], dict):
         return {name: torch.cat([o[name] for o in outputs], 1) for name in outputs[0]}
     return torch.cat(outputs, 1)
@@ -69,12 +68,11 @@ def sampled_codes(stack: Stack, dataset: Dataset, epsilon_size: int, streams: St
     """A draw from q(z|x) for each held-out image: the aggregated posterior q(z), [S, N, n]."""
     test, to_network = dataset.test, dataset.scaling.to_network
     epsilon = streams.normal("evaluation", len(test), epsilon_size)
-    stack.template.eval()
     chunks = []
-    for images, noise in zip(test.images.split(CHUNK), epsilon.split(CHUNK, 1), strict=True):
-        own = partial(_style, images=to_network(images))
-        chunks.append(stack.each(own, noise))
-    stack.template.train()
+    with stack.evaluating():
+        for images, noise in zip(test.images.split(CHUNK), epsilon.split(CHUNK, 1), strict=True):
+            own = partial(_style, images=to_network(images))
+            chunks.append(stack.each(own, noise))
     return torch.cat(chunks, 1)
 
 

@@ -99,16 +99,19 @@ class SecondStage:
 
     def train(self) -> dict[str, Tensor]:
         """All epochs; the mean losses of the last, [S] each."""
-        self.stack.template.eval()
-        for epoch in range(self.settings.epochs):
-            totals: dict[str, Tensor] = {}
-            order = self.streams.permutation("plane batches", len(self.dataset.train))
-            batches = order.split(self.settings.batch_size, 1)
-            for step, index in enumerate(batches):
-                self.start_update(epoch + step / len(batches))
-                for name, loss in self.captured((), index).items():
-                    totals[name] = totals[name] + loss if name in totals else loss
-        self.stack.template.train()
+        with self.stack.evaluating():
+            for epoch in range(self.settings.epochs):
+                losses = self._train_epoch(epoch)
+        return losses
+
+    def _train_epoch(self, epoch: int) -> dict[str, Tensor]:
+        totals: dict[str, Tensor] = {}
+        order = self.streams.permutation("plane batches", len(self.dataset.train))
+        batches = order.split(self.settings.batch_size, 1)
+        for step, index in enumerate(batches):
+            self.start_update(epoch + step / len(batches))
+            for name, loss in self.captured((), index).items():
+                totals[name] = totals[name] + loss if name in totals else loss
         return {f"plane_{name}": total / len(batches) for name, total in totals.items()}
 
     def start_update(self, epoch: float) -> None:
