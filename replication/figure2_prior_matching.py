@@ -41,7 +41,7 @@ def train(run: "Run") -> "Outcome":
     import torch
 
     from .measures.evaluate import (
-        mean_image_error,
+        mean_image_per_pixel,
         metrics_on_test,
         over_chunks,
         prior_distances,
@@ -51,6 +51,8 @@ def train(run: "Run") -> "Outcome":
     from .training.run import Outcome
 
     run.needs("has_decoder")
+    run.decodes_styles_alone()
+    run.shows_grey_images()
     stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
 
     def evaluate() -> "dict[str, Tensor]":
@@ -59,8 +61,7 @@ def train(run: "Run") -> "Outcome":
     fitted = run.fit(evaluate)
     codes = sampled_codes(stack, run.dataset, run.epsilon_size, run.streams)
     metrics = evaluate() | prior_distances(codes, prior, run.seeds)
-    floor = mean_image_error(run.dataset.train, test)
-    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
+    metrics |= mean_image_per_pixel(run.dataset, len(run.seeds))
     images = {}
     arrays = {"codes": codes, "labels": test.labels.byte().expand(len(run.seeds), -1)}
     if isinstance(prior, Gaussian):

@@ -135,6 +135,11 @@ class Settings(Strict):
         return self.label_dim > 0 and self.label_at == "encoder"
 
     @property
+    def decoder_label_dim(self) -> int:
+        """The length of the label that the decoder is given beside the style, 0 without one."""
+        return 0 if self.label_at == "discriminator" else self.label_dim
+
+    @property
     def has_decoder(self) -> bool:
         """Whether anything trains one."""
         if self.joint and self.joint.weights.reconstruction is not None:

@@ -1,8 +1,10 @@
 """Figure 2: what is decoded over the Gaussian's percentiles."""
 
+import pytest
 import torch
 
 from replication import figure2_prior_matching as figure2
+from replication.base.errors import UserError
 from replication.data.loaders import load
 from replication.models.priors import Gaussian
 from replication.settings.experiments import experiments
@@ -14,7 +16,7 @@ ITEM = "figure2_prior_matching"
 
 def run_of(variant: str = "aae_gaussian", **changes: object) -> Run:
     settings = experiments().settings_of("smoke", ITEM, variant).model_copy(update=changes)
-    return Run(settings, load(settings), [Seed(0, 0)])
+    return Run(settings, load(settings), [Seed(0, 0)], item=ITEM)
 
 
 def test_the_manifold_is_decoded_in_evaluation_mode() -> None:
@@ -26,3 +28,9 @@ def test_the_manifold_is_decoded_in_evaluation_mode() -> None:
     with run.stack.evaluating(), torch.no_grad():
         image = run.stack.template.decoder(corner[None])
     assert torch.equal(sheet[:8, :8], run.dataset.scaling.to_bytes(image).view(8, 8))
+
+
+def test_images_in_colour_are_refused_before_anything_is_trained() -> None:
+    message = "figure2_prior_matching shows grey images alone, and data: street_digits has 3"
+    with pytest.raises(UserError, match=message):
+        figure2.train(run_of(data="street_digits", epochs=10**6))

@@ -146,7 +146,7 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
     else:
         styles = style_prior(settings).sample(count, stream)
     label = None
-    if settings.label_dim and settings.label_at != "discriminator":
+    if settings.decoder_label_dim:
         label = torch.eye(settings.label_dim)[torch.arange(count) % settings.label_dim]
     images = data.scaling.to_bytes(model["decoder"](styles, label)).view(count, *data.shape)
     store(images.numpy(), output, COLUMNS if label is None else settings.label_dim)
