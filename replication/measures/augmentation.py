@@ -86,8 +86,12 @@ def classifier_settings(settings: Settings) -> Settings:
     """Those of the classifier of a semi-supervised model: its encoder and third phase alone."""
     changes = {
         "style_dim": 0,
+        "posterior": "deterministic",
+        "posterior_noise_dim": 0,
         "input_noise_std": 0.0,
         "input_dropout": 0.0,
+        "input_masking": 0.0,
+        "input_salt_and_pepper": 0.0,
         "phases": Phases(classification=settings.phases.classification),
         "application": None,
     }

@@ -333,6 +333,16 @@ def test_more_labels_teach_more_and_a_stack_is_its_seeds() -> None:
     assert both[1].item() == pytest.approx(classifier_errors(alone, few[1:], 60).item(), abs=0.6)
 
 
+@pytest.mark.parametrize("posterior", ["gaussian", "universal"])
+def test_the_classifier_has_nothing_of_the_model_but_its_encoder(posterior: str) -> None:
+    """Neither a posterior of a style, which it does not have, nor any noise on its input."""
+    noise = {"input_masking": 0.5, "input_salt_and_pepper": 0.5, "input_dropout": 0.5}
+    drawn = {"posterior": posterior, "posterior_noise_dim": 5 * (posterior == "universal")}
+    plain, noisy = (run_of(settings_of("augmentation_100", **c), 0) for c in ({}, noise | drawn))
+    own = [plain.dataset.train[:100]]
+    assert classifier_errors(noisy, own, 5) == classifier_errors(plain, own, 5)
+
+
 # Features
 
 
