@@ -60,7 +60,7 @@ class Settings(Strict):
 
     hidden_sizes: Annotated[list[Width], Field(min_length=1)]
     # Of the discriminators; those of the other networks, where it is not given.
-    discriminator_hidden_sizes: list[Width] | None = None
+    discriminator_hidden_sizes: Annotated[list[Width], Field(min_length=1)] | None = None
     style_dim: Dimension
     label_dim: Dimension
     # Where the label comes in: the encoder infers it (Figure 8), or it is given beside the style to
