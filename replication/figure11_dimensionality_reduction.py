@@ -38,6 +38,7 @@ def train(run: "Run") -> "Outcome":
 
     from .measures.clustering import check_clusters, clustering_metrics, equal_clusters_bound
     from .measures.evaluate import mean_image_per_pixel, metrics_on_test, over_chunks
+    from .training.losses import heads_of
     from .training.run import Outcome
 
     run.needs("cluster_head_distance")
@@ -48,9 +49,6 @@ def train(run: "Run") -> "Outcome":
     def evaluate() -> "dict[str, Tensor]":
         metrics = metrics_on_test(stack, data)
         return metrics if run.settings.labels else {**metrics, **clustering_metrics(stack, data)}
-
-    def heads_of(model: "Model", every: "Tensor") -> "Tensor":
-        return model.get_submodule("decoder.cluster_heads")(every)
 
     def represent(model: "Model", images: "Tensor") -> "Tensor":
         codes = model.encoder(data.scaling.to_network(images))

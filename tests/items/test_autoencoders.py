@@ -25,7 +25,7 @@ from replication.settings.schema import Seed
 from replication.training.fit import Fitted
 from replication.training.inputs import EncoderInput
 from replication.training.layerwise import Layerwise
-from replication.training.penalties import activity_divergence, squared_jacobian
+from replication.training.penalties import activity_divergence, with_squared_jacobian
 from replication.training.run import Run
 from replication.training.schedule import in_order
 from tests.tools.builders import make_joint_settings, make_record, make_seed, make_settings
@@ -60,8 +60,13 @@ def test_the_jacobian_is_right_on_average() -> None:
     expected = torch.stack([row.square().sum() for row in rows]).mean().item()
     many = images.repeat(5000, 1)
     directions = torch.randn(len(many), 3, generator=stream)
-    found = squared_jacobian(Model(), many, many[:, :0], directions).item()
-    assert found == pytest.approx(expected, rel=0.05)
+    codes, found = with_squared_jacobian(Model(), many, many[:, :0], directions)
+    assert found.item() == pytest.approx(expected, rel=0.05)
+    assert torch.equal(codes["style"], layers(many))
+    # The codes are those that the error is of: the encoder learns from them, too.
+    weight = layers[0].weight
+    own, same = (torch.autograd.grad(c.sum(), weight)[0] for c in (codes["style"], layers(many)))
+    assert torch.equal(own, same)
 
 
 @pytest.mark.parametrize("variant", ["sparse_l1", "sparse_kl", "contractive", "weights_l1"])
@@ -148,6 +153,16 @@ def test_the_fitted_gaussian_has_the_codes_moments() -> None:
     torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.05, rtol=0)
     torch.testing.assert_close(drawn.T.cov(), codes.T.cov(), atol=0.08, rtol=0)
     assert (drawn[:, 2] == 3).all(), "a unit without spread keeps its value"
+
+
+def test_a_gaussian_is_fitted_to_codes_of_one_number() -> None:
+    codes = torch.tensor([[1.0], [3.0], [5.0]])
+    fitted = FittedGaussian(codes)
+    assert fitted.root.abs().tolist() == [[2.0]], "the standard deviation of 1, 3 and 5"
+    drawn = fitted.sample(20_000, torch.Generator().manual_seed(0))
+    assert drawn.shape == (20_000, 1)
+    assert drawn.mean().item() == pytest.approx(3, abs=0.05)
+    assert drawn.std().item() == pytest.approx(2, abs=0.05)
 
 
 def test_codes_that_no_adversary_saw_have_no_prior_to_draw_from() -> None:

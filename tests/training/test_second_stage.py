@@ -10,8 +10,8 @@ from replication.settings.schema import Seed, Settings
 from replication.training.run import Run
 from replication.training.second_stage import (
     SecondStage,
-    heads_of,
     learned,
+    plane_heads,
     representation,
     styles_of,
 )
@@ -72,7 +72,7 @@ def test_what_was_learned_before_is_left_alone() -> None:
 def test_the_plane_is_the_heads_by_probability_plus_the_style() -> None:
     run, _ = trained(settings_of(), [0])
     images = run.dataset.scaling.to_network(run.dataset.test.images)
-    heads = over_chunks(run.stack, heads_of, torch.eye(10))[0]
+    heads = over_chunks(run.stack, plane_heads, torch.eye(10))[0]
     known, styles = (over_chunks(run.stack, f, images) for f in (learned, styles_of))
     places = over_chunks(run.stack, representation, images)
     torch.testing.assert_close(places[0], known["label"][0] @ heads + styles[0])
@@ -84,7 +84,7 @@ def test_heads_keep_their_distance_and_images_are_learned() -> None:
     _, first = trained(settings_of(epochs=1), [0])
     run, last = trained(settings_of(epochs=12), [0])
     assert last["plane_reconstruction"].item() < first["plane_reconstruction"].item()
-    heads = over_chunks(run.stack, heads_of, torch.eye(10))[0]
+    heads = over_chunks(run.stack, plane_heads, torch.eye(10))[0]
     assert torch.pdist(heads).min() > 5.5
 
 
