@@ -52,8 +52,9 @@ def train(run: "Run") -> "Outcome":
 
     run.needs("has_decoder")
     run.decodes_styles_alone()
-    run.shows_grey_images()
     stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
+    if isinstance(prior, Gaussian):
+        run.shows_grey_images()
 
     def evaluate() -> "dict[str, Tensor]":
         return metrics_on_test(stack, run.dataset)

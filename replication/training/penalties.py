@@ -57,19 +57,17 @@ def penalised_loss(
     penalty: Penalty,
 ) -> Tensor:
     """The error of one model, and the penalty on its codes, if it is one on codes."""
-    contraction = torch.zeros(())
+    cost: Tensor | float = 0.0
     if penalty.kind == "contractive":
-        codes, contraction = with_squared_jacobian(model, images, epsilon, directions)
+        codes, cost = with_squared_jacobian(model, images, epsilon, directions)
     else:
         codes = model.encoder(images, epsilon)
-    loss = half_squared_error(reconstructed(model, codes, images[..., :0]), target)
     if penalty.kind == "code_l1":
-        return loss + penalty.weight * codes["style"].abs().sum(-1).mean()
-    if penalty.kind == "code_kl":
-        return loss + penalty.weight * activity_divergence(codes["style"], penalty.activity)
-    if penalty.kind == "contractive":
-        return loss + penalty.weight * contraction
-    return loss
+        cost = codes["style"].abs().sum(-1).mean()
+    elif penalty.kind == "code_kl":
+        cost = activity_divergence(codes["style"], penalty.activity)
+    error = half_squared_error(reconstructed(model, codes, images[..., :0]), target)
+    return error + penalty.weight * cost
 
 
 def activity_divergence(codes: Tensor, activity: float) -> Tensor:
