@@ -1,5 +1,7 @@
 """The second stage: what it learns, what it leaves alone, and that it can be repeated."""
 
+import math
+
 import pytest
 import torch
 
@@ -10,6 +12,8 @@ from replication.settings.schema import Seed, Settings
 from replication.training.run import Run
 from replication.training.second_stage import (
     SecondStage,
+    costs,
+    discrimination,
     learned,
     plane_heads,
     representation,
@@ -78,6 +82,17 @@ def test_the_plane_is_the_heads_by_probability_plus_the_style() -> None:
     torch.testing.assert_close(places[0], known["label"][0] @ heads + styles[0])
     codes = over_chunks(run.stack, lambda model, x: model.encoder(x), images)
     torch.testing.assert_close(known["label"], codes["label"].softmax(-1))
+
+
+def test_the_planes_game_has_the_losses_of_the_others() -> None:
+    """At a discriminator that answers 0: 2 log 2 and log 2."""
+    run = run_of(settings_of(), [0])
+    for parameter in run.stack.parameters("plane.discriminator"):
+        parameter.data.zero_()
+    model, places = run.stack.template, torch.randn(5, 2)
+    assert discrimination(model, places, places).item() == pytest.approx(2 * math.log(2))
+    inputs = (torch.rand(5, 64), torch.rand(5, 16), torch.eye(10)[:5], torch.eye(10), 6.0)
+    assert costs(model, *inputs)["style_adversary"].item() == pytest.approx(math.log(2))
 
 
 def test_heads_keep_their_distance_and_images_are_learned() -> None:
