@@ -68,7 +68,7 @@ def train(run: "Run") -> "Outcome":
 
     from .measures.attacks import code_attacks, pixel_attacks
     from .measures.codes import code_accuracies, pixel_accuracies
-    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .measures.evaluate import mean_image_per_pixel, metrics_on_test
     from .training.fit import Fitted
     from .training.run import Outcome
 
@@ -94,8 +94,7 @@ def train(run: "Run") -> "Outcome":
     metrics |= code_accuracies(stack, data, classified, healthy)
     metrics |= code_attacks(stack, data, healthy)
     if settings.phases.reconstruction:  # ALAE does not promise the pixels: it has no such floor
-        floor = mean_image_error(data.train, data.test)
-        metrics["mean_image_per_pixel"] = torch.full([count], floor)
+        metrics |= mean_image_per_pixel(data, count)
     return Outcome(fitted, metrics, pictures(run))
 
 

@@ -64,7 +64,7 @@ def train(run: "Run") -> "Outcome":
     import torch
 
     from .measures.code_plane import pictures
-    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .measures.evaluate import mean_image_per_pixel, metrics_on_test
     from .measures.fine_tuning import fine_tuned_errors
     from .measures.generation import measure_generation
     from .measures.likelihood import likelihoods
@@ -77,6 +77,7 @@ def train(run: "Run") -> "Outcome":
     from .training.run import Outcome
 
     run.needs("has_decoder", "parzen", "validation_images")
+    run.decodes_styles_alone()
     stack, data = run.stack, run.dataset
 
     def evaluate() -> "dict[str, Tensor]":
@@ -91,12 +92,9 @@ def train(run: "Run") -> "Outcome":
     metrics |= estimates | code_metrics(run, codes, priors, fitted.diverged) | drawn
     if run.settings.fine_tuning_epochs:
         metrics |= fine_tuned_errors(run, fitted.diverged)
-    floors = {
-        "mean_image_per_pixel": mean_image_error(data.train, data.test),
-        "components_per_pixel": component_error(data, run.settings.style_dim),
-    }
-    for name, floor in floors.items():
-        metrics[name] = torch.full([len(run.seeds)], floor)
+    metrics |= mean_image_per_pixel(data, len(run.seeds))
+    components = component_error(data, run.settings.style_dim)
+    metrics["components_per_pixel"] = torch.full([len(run.seeds)], components)
     metrics["squared_error_per_image"] = data.pixels * metrics["test_reconstruction_per_pixel"]
     return Outcome(fitted, metrics, pictures(run))
 
@@ -138,9 +136,9 @@ def measure(record: "Record | None", metric: str, verdict: str = "") -> Cell:
 
 def in_units_of_prior(found: Cell, record: "Record") -> Cell:
     """A distance of codes, in standard deviations of their prior; none where there is no prior."""
-    phases, std = record.settings.phases, record.settings.style_prior.std
-    if not (phases.discriminator or phases.variational):
+    if not record.settings.has_style_prior:
         return Cell()
+    std = record.settings.style_prior.std
     if found.mean is None:
         return found
     return replace(found, mean=found.mean / std, sd=None if found.sd is None else found.sd / std)

@@ -37,9 +37,11 @@ def train(run: "Run") -> "Outcome":
     import torch
 
     from .measures.clustering import check_clusters, clustering_metrics, equal_clusters_bound
-    from .measures.evaluate import mean_image_error, metrics_on_test, over_chunks
+    from .measures.evaluate import mean_image_per_pixel, metrics_on_test, over_chunks
+    from .training.losses import heads_of
     from .training.run import Outcome
 
+    run.needs("cluster_head_distance")
     stack, data = run.stack, run.dataset
     if not run.settings.labels:
         check_clusters(run)
@@ -48,9 +50,6 @@ def train(run: "Run") -> "Outcome":
         metrics = metrics_on_test(stack, data)
         return metrics if run.settings.labels else {**metrics, **clustering_metrics(stack, data)}
 
-    def heads_of(model: "Model", every: "Tensor") -> "Tensor":
-        return model.get_submodule("decoder.cluster_heads")(every)
-
     def represent(model: "Model", images: "Tensor") -> "Tensor":
         codes = model.encoder(data.scaling.to_network(images))
         return heads_of(model, codes["label"].softmax(-1)) + codes["style"]
@@ -58,9 +57,7 @@ def train(run: "Run") -> "Outcome":
     fitted = run.fit(evaluate)
     heads = over_chunks(stack, heads_of, torch.eye(run.settings.label_dim, device=run.device))
     codes = over_chunks(stack, represent, data.test.images)
-    metrics = evaluate()
-    floor = mean_image_error(data.train, data.test)
-    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
+    metrics = evaluate() | mean_image_per_pixel(data, len(run.seeds))
     metrics["least_head_distance"] = torch.stack([torch.pdist(own).min() for own in heads])
     if not run.settings.labels:
         metrics |= equal_clusters_bound(run)

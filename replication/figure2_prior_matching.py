@@ -41,8 +41,9 @@ def train(run: "Run") -> "Outcome":
     import torch
 
     from .measures.evaluate import (
-        mean_image_error,
+        mean_image_per_pixel,
         metrics_on_test,
+        over_chunks,
         prior_distances,
         sampled_codes,
     )
@@ -50,7 +51,10 @@ def train(run: "Run") -> "Outcome":
     from .training.run import Outcome
 
     run.needs("has_decoder")
+    run.decodes_styles_alone()
     stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
+    if isinstance(prior, Gaussian):
+        run.shows_grey_images()
 
     def evaluate() -> "dict[str, Tensor]":
         return metrics_on_test(stack, run.dataset)
@@ -58,16 +62,14 @@ def train(run: "Run") -> "Outcome":
     fitted = run.fit(evaluate)
     codes = sampled_codes(stack, run.dataset, run.epsilon_size, run.streams)
     metrics = evaluate() | prior_distances(codes, prior, run.seeds)
-    floor = mean_image_error(run.dataset.train, test)
-    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
+    metrics |= mean_image_per_pixel(run.dataset, len(run.seeds))
     images = {}
     arrays = {"codes": codes, "labels": test.labels.byte().expand(len(run.seeds), -1)}
     if isinstance(prior, Gaussian):
         axis = prior.percentiles(STEPS).to(run.device)
         # Row by row from the top: the second code falls, the first rises.
         grid = torch.cartesian_prod(axis.flip(0), axis).flip(-1)
-        with torch.no_grad():
-            decoded = stack.each(lambda model, code: model.decoder(code), shared=(grid,))
+        decoded = over_chunks(stack, lambda model, code: model.decoder(code), grid)
         _, height, width = run.dataset.shape
         tiles = run.dataset.scaling.to_bytes(decoded).view(-1, STEPS, STEPS, height, width)
         sheet = tiles.transpose(2, 3).reshape(-1, STEPS * height, STEPS * width)

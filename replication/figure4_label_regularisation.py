@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .evidence.records import Record
-    from .models.priors import ClassPrior, GaussianMixture
+    from .models.priors import ClassPrior, GaussianMixture, SwissRoll
     from .settings.schema import Seed
     from .training.run import Outcome, Run
 
@@ -70,53 +70,69 @@ def train(run: "Run") -> "Outcome":
     """Train an adversarial autoencoder whose style discriminator is told the labels."""
     import torch
 
-    from .base.errors import UserError
     from .measures.evaluate import (
-        mean_image_error,
+        mean_image_per_pixel,
         metrics_on_test,
         prior_distances,
         sampled_codes,
     )
     from .measures.probes import class_mean_error
-    from .models.priors import GaussianMixture, SwissRoll, style_prior
     from .training.run import Outcome
 
     run.needs("has_decoder")
-    settings, stack, data = run.settings, run.stack, run.dataset
-    prior = style_prior(settings)
+    prior = divided_prior(run)
+    run.decodes_styles_alone()
+    run.shows_grey_images()
+    stack, data, labels = run.stack, run.dataset, run.dataset.test.labels
+
+    def measured(codes: "Tensor") -> "dict[str, Tensor]":
+        own = {"test_own_part_percent": own_part_percent(codes, labels, prior)}
+        return metrics_on_test(stack, data) | own
+
+    def drawn() -> "Tensor":
+        return sampled_codes(stack, data, run.epsilon_size, run.streams)
+
+    fitted = run.fit(lambda: measured(drawn()))
+    codes = drawn()
+    metrics = measured(codes) | prior_distances(codes, prior, run.seeds)
+    metrics |= references(codes, labels, prior, run.seeds) | each_class(codes, labels, prior)
+    class_mean = class_mean_error(data.train, data.test)
+    metrics["class_mean_per_pixel"] = torch.full([len(run.seeds)], class_mean)
+    metrics |= mean_image_per_pixel(data, len(run.seeds))
+    arrays = {"codes": codes, "labels": labels.byte().expand(len(run.seeds), -1)}
+    sheets, images = decoded_parts(run, prior)
+    return Outcome(fitted, metrics, arrays | sheets, images)
+
+
+def divided_prior(run: "Run") -> "GaussianMixture | SwissRoll":
+    """The settings' prior; a UserError unless it has a part for each class."""
+    from .base.errors import UserError
+    from .models.priors import GaussianMixture, SwissRoll, style_prior
+
+    data, prior = run.dataset, style_prior(run.settings)
     if not isinstance(prior, GaussianMixture | SwissRoll):
-        raise UserError(f"the {settings.style_prior.kind} prior has no parts", "choose another")
+        kind = run.settings.style_prior.kind
+        raise UserError(f"the {kind} prior has no parts", "choose another")
     if data.classes != prior.classes:
         problem = f"{data.name} has {data.classes} classes, the prior {prior.classes} parts"
         raise UserError(problem, "choose other data, or another prior")
+    return prior
 
-    def evaluate() -> "dict[str, Tensor]":
-        codes = sampled_codes(stack, data, run.epsilon_size, run.streams)
-        own = {"test_own_part_percent": own_part_percent(codes, data.test.labels, prior)}
-        return metrics_on_test(stack, data) | own
 
-    fitted = run.fit(evaluate)
-    codes = sampled_codes(stack, data, run.epsilon_size, run.streams)
-    metrics = evaluate() | prior_distances(codes, prior, run.seeds)
-    metrics |= references(codes, data.test.labels, prior, run.seeds)
-    metrics |= each_class(codes, data.test.labels, prior)
-    floors = {
-        "mean_image_per_pixel": mean_image_error(data.train, data.test),
-        "class_mean_per_pixel": class_mean_error(data.train, data.test),
-    }
-    metrics |= {name: torch.full([len(run.seeds)], floor) for name, floor in floors.items()}
+def decoded_parts(
+    run: "Run", prior: "GaussianMixture | SwissRoll"
+) -> "tuple[dict[str, Tensor], dict[str, Tensor]]":
+    """What is decoded along the prior's parts: as arrays [S, ...], and as one image each."""
+    import torch
 
-    arrays = {"codes": codes, "labels": data.test.labels.byte().expand(len(run.seeds), -1)}
-    images = {}
+    from .models.priors import GaussianMixture
+
     if isinstance(prior, GaussianMixture):
         sheets = [decoded(run, petal(prior, k), STEPS, STEPS) for k in range(COMPONENTS)]
-        arrays["components"] = torch.stack(sheets, 1)
-        images["components"] = torch.cat(sheets, 2)
-    else:
-        steps = ROWS * COLUMNS
-        walk = prior.place((torch.arange(steps) + 0.5) / steps)
-        arrays["walk"] = images["walk"] = decoded(run, walk, ROWS, COLUMNS)
-    return Outcome(fitted, metrics, arrays, images)
+        return {"components": torch.stack(sheets, 1)}, {"components": torch.cat(sheets, 2)}
+    steps = ROWS * COLUMNS
+    walk = decoded(run, prior.place((torch.arange(steps) + 0.5) / steps), ROWS, COLUMNS)
+    return {"walk": walk}, {"walk": walk}
 
 
 def own_part_percent(codes: "Tensor", labels: "Tensor", prior: "ClassPrior") -> "Tensor":

@@ -60,7 +60,7 @@ def train(run: "Run") -> "Outcome":
     import torch
 
     from .base.streams import generator
-    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .measures.evaluate import mean_image_per_pixel, metrics_on_test
     from .measures.probes import (
         asked_label_read,
         class_mean_error,
@@ -89,13 +89,13 @@ def train(run: "Run") -> "Outcome":
         "largest_class_percent": largest_class(data.test),
         "pixel_probe_percent": pixel_probe(data, settings.style_dim),
         "class_mean_per_pixel": class_mean_error(data.train, data.test),
-        "mean_image_per_pixel": mean_image_error(data.train, data.test),
     }
     metrics = evaluate() | {
         "asked_label_read_percent": asked_label_read(*how, data.test.images, style_of(data)),
         "asked_label_read_from_prior_percent": asked_label_read(*how, drawn, lambda _, z: z),
         "style_probe_percent": style_probes(stack, data, [not d for d in fitted.diverged]),
         **{name: torch.full([len(run.seeds)], value) for name, value in known.items()},
+        **mean_image_per_pixel(data, len(run.seeds)),
     }
     return Outcome(fitted, metrics, sheets(run, drawn[:SAMPLED]))
 

@@ -41,7 +41,7 @@ def train(run: "Run") -> "Outcome":
     from .measures.evaluate import metrics_on_test, over_chunks, prior_distances
     from .models.priors import Gaussian
     from .training.run import Outcome
-    from .training.second_stage import heads_of, representation, styles_of
+    from .training.second_stage import plane_heads, representation, styles_of
 
     run.needs("second_stage")
     stack, data = run.stack, run.dataset
@@ -58,7 +58,7 @@ def train(run: "Run") -> "Outcome":
     prior = Gaussian(own_styles.shape[-1])
     matched = prior_distances(own_styles, prior, run.seeds)
     every = torch.eye(run.settings.label_dim, device=run.device)
-    heads = over_chunks(stack, heads_of, every).double().cpu()
+    heads = over_chunks(stack, plane_heads, every).double().cpu()
     codes = over_chunks(stack, representation, seen).double().cpu().numpy()
     labels = data.test.labels.cpu().byte().expand(len(run.seeds), -1)
     metrics = {**evaluate(), **{f"style_{k}": v for k, v in matched.items()}}

@@ -46,25 +46,24 @@ def train(run: "Run") -> "Outcome":
     """Train an adversarial or a variational autoencoder, without labels, then sample it."""
     import torch
 
-    from .measures.evaluate import mean_image_error, metrics_on_test
+    from .measures.evaluate import mean_image_per_pixel, metrics_on_test
     from .measures.likelihood import likelihoods
     from .models.priors import style_prior
     from .training.run import Outcome
 
     run.needs("has_decoder", "parzen", "validation_images")
+    run.decodes_styles_alone()
     stack, data, prior = run.stack, run.dataset, style_prior(run.settings)
 
     def evaluate() -> "dict[str, Tensor]":
         return metrics_on_test(stack, data)
 
     fitted = run.fit(evaluate)
-    metrics = evaluate()
-    floor = mean_image_error(data.train, data.test)
-    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
-    stack.template.eval()
+    metrics = evaluate() | mean_image_per_pixel(data, len(run.seeds))
     measured, arrays = likelihoods(run, [prior] * len(run.seeds), fitted.diverged)
     metrics |= measured
-    sheets = [sample_sheet(run, i) for i in range(len(run.seeds))]
+    with stack.evaluating():
+        sheets = [sample_sheet(run, i) for i in range(len(run.seeds))]
     arrays |= {name: torch.stack([sheet[name] for sheet in sheets]) for name in sheets[0]}
     return Outcome(fitted, metrics, arrays)
 

@@ -44,8 +44,7 @@ def anomaly_scores(run: Run) -> dict[str, Tensor]:
 def rival_scores(dataset: Dataset, components: int, seed: int) -> dict[str, np.ndarray]:
     """What takes no autoencoder, for each test image [N].
 
-    ``pca``: the squared error of that many principal components; ``forest``: IsolationForest;
-    ``nearest``: the distance to the nearest training image, in which nothing is learned.
+    ``pca``: the squared error of that many principal components; ``forest``: IsolationForest.
     """
     from sklearn.decomposition import PCA
     from sklearn.ensemble import IsolationForest
@@ -57,12 +56,14 @@ def rival_scores(dataset: Dataset, components: int, seed: int) -> dict[str, np.n
     return {
         "pca": np.square(misfit).mean(1),
         "forest": -forest.score_samples(test),
-        "nearest": nearest_distances(scaled(dataset.train.images), scaled(dataset.test.images)),
     }
 
 
 def nearest_distances(train: Tensor, test: Tensor) -> np.ndarray:
-    """The Euclidean distance [M] of each of ``test`` [M, d] to the nearest of ``train`` [N, d]."""
+    """The Euclidean distance [M] of each of ``test`` [M, d] to the nearest of ``train`` [N, d].
+
+    As a score it is a rival in which nothing is learned.
+    """
     blocks = [torch.cdist(part, train).amin(1) for part in test.split(BLOCK)]
     return torch.cat(blocks).cpu().numpy()
 
@@ -82,11 +83,13 @@ def measure_anomaly(run: Run, diverged: list[bool]) -> dict[str, Tensor]:
     """
     dataset, settings = run.dataset, run.settings
     anomalous = dataset.test.labels.cpu().numpy() == settings.held_out_class
+    nearest = nearest_distances(scaled(dataset.train.images), scaled(dataset.test.images))
     ours = {name: own.cpu().numpy() for name, own in anomaly_scores(run).items()}
 
     def measure(index: int) -> dict[str, float]:
         scores = {name: own[index] for name, own in ours.items()}
         scores |= rival_scores(dataset, settings.style_dim, run.seeds[index].seed)
+        scores["nearest"] = nearest
         found = {"auprc_percent_chance": 100 * float(anomalous.mean())}
         for name, own in scores.items():
             found[f"auroc_percent_{name}"], found[f"auprc_percent_{name}"] = areas(own, anomalous)

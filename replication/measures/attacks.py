@@ -72,13 +72,13 @@ def code_attacks(stack: Stack, dataset: Dataset, healthy: list[bool]) -> dict[st
     train, test = dataset.train[:PROBED], dataset.test[:ATTACKED]
     codes = over_chunks(stack, style_of(dataset), train.images).cpu().numpy()
     metrics: dict[str, Tensor] = {}
-    stack.template.eval()
-    for i in (i for i in range(stack.size) if healthy[i]):
-        head = [part.to(stack.device) for part in linear_head(codes[i], train.labels.cpu().numpy())]
-        own = classifier_of(stack.model(i), dataset, *head)
-        for name, value in accuracies(own, scaled(test.images), test.labels).items():
-            metrics.setdefault(name, torch.full([stack.size], float("nan")))[i] = value
-    stack.template.train()
+    labels = train.labels.cpu().numpy()
+    with stack.evaluating():
+        for i in (i for i in range(stack.size) if healthy[i]):
+            head = [part.to(stack.device) for part in linear_head(codes[i], labels)]
+            own = classifier_of(stack.model(i), dataset, *head)
+            for name, value in accuracies(own, scaled(test.images), test.labels).items():
+                metrics.setdefault(name, torch.full([stack.size], float("nan")))[i] = value
     return metrics
 
 

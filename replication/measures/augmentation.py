@@ -41,12 +41,11 @@ def generated_images(run: Run, index: int, count: int) -> Split:
     stream = generator(run.seeds[index].seed, "generated", run.device)
     labels = torch.arange(count, device=run.device) % settings.label_dim
     styles = style_prior(settings).sample(count, stream)
-    run.stack.template.eval()
-    images = [
-        run.dataset.scaling.to_bytes(model.decoder(z, one_hot(y, settings.label_dim)))
-        for z, y in zip(styles.split(CHUNK), labels.split(CHUNK), strict=True)
-    ]
-    run.stack.template.train()
+    with run.stack.evaluating():
+        images = [
+            run.dataset.scaling.to_bytes(model.decoder(z, one_hot(y, settings.label_dim)))
+            for z, y in zip(styles.split(CHUNK), labels.split(CHUNK), strict=True)
+        ]
     return Split(torch.cat(images), labels)
 
 
@@ -87,8 +86,12 @@ def classifier_settings(settings: Settings) -> Settings:
     """Those of the classifier of a semi-supervised model: its encoder and third phase alone."""
     changes = {
         "style_dim": 0,
+        "posterior": "deterministic",
+        "posterior_noise_dim": 0,
         "input_noise_std": 0.0,
         "input_dropout": 0.0,
+        "input_masking": 0.0,
+        "input_salt_and_pepper": 0.0,
         "phases": Phases(classification=settings.phases.classification),
         "application": None,
     }

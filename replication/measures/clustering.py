@@ -23,7 +23,7 @@ from replication.training.losses import Model
 from replication.training.run import Run
 
 from .cluster_bound import least_error_of_equal_clusters
-from .evaluate import mean_image_error, metrics_on_test, over_chunks
+from .evaluate import mean_image_per_pixel, metrics_on_test, over_chunks
 
 UNNAMED = -1  # of a cluster without points: whatever lands there counts as an error
 
@@ -41,9 +41,7 @@ def train_clusters(run: Run) -> tuple[Fitted, dict[str, Tensor]]:
         return {**metrics_on_test(stack, data), **clustering_metrics(stack, data)}
 
     fitted = run.fit(evaluate)
-    metrics = evaluate()
-    floor = mean_image_error(data.train, data.test)
-    metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor)
+    metrics = evaluate() | mean_image_per_pixel(data, len(run.seeds))
     return fitted, metrics | equal_clusters_bound(run)
 
 

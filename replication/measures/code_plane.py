@@ -21,10 +21,9 @@ def pictures(run: Run) -> dict[str, Tensor]:
     [S, 256, 2] over them, its ``plane`` of images, and the image at the ``origin``.
     """
     data, scaling, stack = run.dataset, run.dataset.scaling, run.stack
-    stack.template.eval()
     streams = Streams([s.seed for s in run.seeds], run.device)
     seen = scaling.to_network(data.test.images[:SHOWN]).expand(len(run.seeds), -1, -1)
-    with torch.no_grad():
+    with torch.no_grad(), stack.evaluating():
         corrupted, epsilon = EncoderInput(streams, run.settings, run.epsilon_size)(seen)
         reconstructions = stack.each(reconstruct, corrupted, torch.zeros_like(epsilon))
         rows = [scaling.to_bytes(images) for images in (seen, corrupted, reconstructions)]

@@ -28,10 +28,9 @@ def over_chunks(stack: Stack, function: Callable, *tensors: Tensor) -> Any:
 
     ``tensors`` are [N, ...] each, such as images; models are in evaluation mode meanwhile.
     """
-    stack.template.eval()
     chunks = zip(*(t.split(CHUNK) for t in tensors), strict=True)
-    outputs = [stack.each(function, shared=chunk) for chunk in chunks]
-    stack.template.train()
+    with stack.evaluating():
+        outputs = [stack.each(function, shared=chunk) for chunk in chunks]
     if isinstance(outputs[0], dict):
         return {name: torch.cat([o[name] for o in outputs], 1) for name in outputs[0]}
     return torch.cat(outputs, 1)
@@ -69,12 +68,11 @@ def sampled_codes(stack: Stack, dataset: Dataset, epsilon_size: int, streams: St
     """A draw from q(z|x) for each held-out image: the aggregated posterior q(z), [S, N, n]."""
     test, to_network = dataset.test, dataset.scaling.to_network
     epsilon = streams.normal("evaluation", len(test), epsilon_size)
-    stack.template.eval()
     chunks = []
-    for images, noise in zip(test.images.split(CHUNK), epsilon.split(CHUNK, 1), strict=True):
-        own = partial(_style, images=to_network(images))
-        chunks.append(stack.each(own, noise))
-    stack.template.train()
+    with stack.evaluating():
+        for images, noise in zip(test.images.split(CHUNK), epsilon.split(CHUNK, 1), strict=True):
+            own = partial(_style, images=to_network(images))
+            chunks.append(stack.each(own, noise))
     return torch.cat(chunks, 1)
 
 
@@ -83,20 +81,20 @@ def _style(model: Model, epsilon: Tensor, images: Tensor) -> Tensor:
 
 
 def prior_distances(codes: Tensor, prior: Prior, seeds: Sequence[Seed]) -> dict[str, Tensor]:
-    """How far the codes [S, N, n] lie from a prior sample of their number, and its floor, [S].
+    """How far the codes [S, N, n] lie from a prior sample of their number, [S].
 
     ``prior_distance`` is the sliced Wasserstein distance to the sample, in the code's unit;
-    ``prior_sampling_noise`` that of a second prior sample to the first.
+    ``prior_sampling_noise`` that of a second prior sample to the first, which chance alone makes.
     """
-    distances, floors = [], []
+    distances, noises = [], []
     for own, seed in zip(codes.cpu(), seeds, strict=True):
         stream = generator(seed.seed, "prior of the distance")
         sample, other = (prior.sample(len(own), stream).numpy() for _ in range(2))
         distances.append(sliced_wasserstein(own.numpy(), sample))
-        floors.append(sliced_wasserstein(other, sample))
+        noises.append(sliced_wasserstein(other, sample))
     return {
         "prior_distance": torch.tensor(distances),
-        "prior_sampling_noise": torch.tensor(floors),
+        "prior_sampling_noise": torch.tensor(noises),
     }
 
 
@@ -145,6 +143,12 @@ def mean_image_error(train: Split, test: Split) -> float:
     """The squared error per pixel of answering the mean training image: reconstruction's floor."""
     mean = mean_image(train.images) / 255
     return (test.images.double() / 255 - mean).square().mean().item()
+
+
+def mean_image_per_pixel(dataset: Dataset, seeds: int) -> dict[str, Tensor]:
+    """``mean_image_per_pixel``: the baseline of every reconstruction's error, [S] equal numbers."""
+    error = mean_image_error(dataset.train, dataset.test)
+    return {"mean_image_per_pixel": torch.full([seeds], error, dtype=torch.float64)}
 
 
 def sliced_wasserstein(a: np.ndarray, b: np.ndarray, directions: int = 200, seed: int = 0) -> float:

@@ -60,6 +60,7 @@ def fine_tuned_error(run: Run, encoder: nn.Module, seed: int) -> float:
             optimiser.zero_grad()
             cross_entropy(logits(batch.images), batch.labels).backward()
             optimiser.step()
+    encoder.eval()
     with torch.no_grad():
         found = torch.cat([logits(chunk).argmax(-1) for chunk in data.test.images.split(CHUNK)])
     return 100 * float((found != data.test.labels).double().mean())

@@ -141,10 +141,8 @@ def generation_metrics(images: Tensor, dataset: Dataset, features: Features) -> 
 def prior_images(run: Run, index: int, count: int, prior: Prior) -> Tensor:
     """uint8 images [count, pixels] that the ``index``-th model decodes of ``prior``, no label."""
     model, stream = run.stack.model(index), generator(run.seeds[index].seed, "drawn", run.device)
-    run.stack.template.eval()
-    images = drawn_images(model.decoder, prior, run.dataset.scaling, count, stream)
-    run.stack.template.train()
-    return images
+    with run.stack.evaluating():
+        return drawn_images(model.decoder, prior, run.dataset.scaling, count, stream)
 
 
 def measure_generation(

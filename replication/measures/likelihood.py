@@ -24,11 +24,11 @@ def likelihoods(
     bandwidth, [S, K]. Codes are drawn from each seed's own prior. NaN for a seed that has diverged.
     """
     assert run.settings.parzen is not None
-    run.stack.template.eval()
-    found = [
-        ({}, {}) if bad else _of_one(run, i, prior)
-        for i, (prior, bad) in enumerate(zip(priors, diverged, strict=True))
-    ]
+    with run.stack.evaluating():
+        found = [
+            ({}, {}) if bad else _of_one(run, i, prior)
+            for i, (prior, bad) in enumerate(zip(priors, diverged, strict=True))
+        ]
     numbers, curves = zip(*found, strict=True)
     names = {name: None for row in numbers for name in row}
     nan = float("nan")

@@ -26,8 +26,8 @@ def sampling_priors(run: Run, codes: Tensor, diverged: Sequence[bool]) -> list[P
     The prior that the codes were trained towards; where there was none, the Gaussian with the mean
     and covariance of the training images' ``codes`` [S, N, n], if they are numbers.
     """
-    phases, prior = run.settings.phases, style_prior(run.settings)
-    if phases.generator or phases.variational:
+    prior = style_prior(run.settings)
+    if run.settings.has_style_prior:
         return [prior] * len(codes)
     pairs = zip(codes.cpu(), diverged, strict=True)
     return [prior if bad else FittedGaussian(own) for own, bad in pairs]

@@ -1,6 +1,5 @@
 """Training of the network of Figure 8, and its error on images that it was not trained on."""
 
-import torch
 from torch import Tensor
 
 from replication.data.dataset import Dataset
@@ -9,7 +8,7 @@ from replication.models.stack import Stack
 from replication.training.losses import Model
 from replication.training.run import Outcome, Run
 
-from .evaluate import mean_image_error, metrics_on_test, over_chunks, validation_error
+from .evaluate import mean_image_per_pixel, metrics_on_test, over_chunks, validation_error
 
 
 def smallest_class(stack: Stack, dataset: Dataset) -> Tensor:
@@ -42,6 +41,5 @@ def train_and_test(run: Run) -> Outcome:
     fitted = run.fit(evaluate)
     metrics = evaluate()
     if run.settings.has_decoder:
-        floor = mean_image_error(run.dataset.train, run.dataset.test)
-        metrics["mean_image_per_pixel"] = torch.full([len(run.seeds)], floor).double()
+        metrics |= mean_image_per_pixel(run.dataset, len(run.seeds))
     return Outcome(fitted, metrics)

@@ -35,7 +35,6 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
         {"label"} if settings.batch_norm == "hidden_and_label" else None,
     )
     if settings.has_decoder:
-        in_decoder = 0 if settings.label_at == "discriminator" else label
         heads_in_code = settings.cluster_head_distance is not None
         like = (
             hidden_sizes[::-1],
@@ -44,7 +43,7 @@ def build(settings: Settings, pixels: int, seed: int) -> nn.ModuleDict:
             settings.batch_norm == "all",
             heads_in_code,
         )
-        model["decoder"] = Decoder(style, in_decoder, *like)
+        model["decoder"] = Decoder(style, settings.decoder_label_dim, *like)
     for name in settings.discriminated:
         beside = settings.given_size if settings.label_at == "discriminator" else 0
         own_sizes = settings.discriminator_hidden_sizes or hidden_sizes

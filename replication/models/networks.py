@@ -179,20 +179,20 @@ class Discriminator(nn.Module):
 
 
 def initialise(
-    model: nn.Module, deviation: float | Literal["he", "torch"], generator: torch.Generator
+    model: nn.Module, init_std: float | Literal["he", "torch"], generator: torch.Generator
 ) -> None:
-    """Weights from N(0, deviation^2), biases zero (appendix A.1: deviation 0.01).
+    """Weights from N(0, init_std^2), biases zero (appendix A.1: 0.01).
 
     ``he`` keeps the variance from ReLU layer to ReLU layer: sqrt(2 / inputs) (He et al., 2015).
     ``torch`` is what ``nn.Linear`` does: both uniform, up to 1 / sqrt(inputs).
     """
     for layer in model.modules():
-        if isinstance(layer, nn.Linear) and deviation == "torch":
+        if isinstance(layer, nn.Linear) and init_std == "torch":
             bound = 1 / math.sqrt(layer.in_features)
             for values in layer.parameters():
                 nn.init.uniform_(values, -bound, bound, generator=generator)
         elif isinstance(layer, nn.Linear):
-            own = math.sqrt(2 / layer.in_features) if deviation == "he" else float(deviation)
+            own = math.sqrt(2 / layer.in_features) if init_std == "he" else float(init_std)
             nn.init.normal_(layer.weight, 0.0, own, generator=generator)
             if layer.bias is not None:
                 nn.init.zeros_(layer.bias)

@@ -4,11 +4,13 @@ A prior draws from a generator that it is given and keeps no state.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from replication.base.streams import stacked
 from replication.settings.schema import Settings
 
 
@@ -23,6 +25,11 @@ class Prior(Protocol):
     def sample(self, n: int, generator: torch.Generator) -> Tensor:
         """``n`` draws, [n, size], on the generator's device."""
         ...
+
+
+def samples(prior: Prior, count: int, generators: Sequence[torch.Generator]) -> Tensor:
+    """``count`` draws from each of S ``generators``, [S, count, size]."""
+    return stacked([prior.sample(count, generator) for generator in generators])
 
 
 class DensePrior(Prior, Protocol):
@@ -48,7 +55,7 @@ class ClassPrior(Prior, Protocol):
 
 
 class Gaussian:
-    """N(0, deviation^2 I) in ``size`` dimensions."""
+    """N(0, std^2 I) in ``size`` dimensions."""
 
     def __init__(self, size: int, std: float = 1.0):
         self.size = size
@@ -204,7 +211,9 @@ class FittedGaussian:
     def __init__(self, codes: Tensor):
         self.size = codes.shape[1]
         self.mean = codes.mean(0)
-        values, vectors = torch.linalg.eigh(codes.double().T.cov())
+        # Of codes of one number, cov is a scalar.
+        covariance = codes.double().T.cov().view(self.size, self.size)
+        values, vectors = torch.linalg.eigh(covariance)
         self.root = (vectors * values.clamp(min=0).sqrt()).T.to(codes)
 
     def sample(self, n: int, generator: torch.Generator) -> Tensor:

@@ -141,6 +141,23 @@ def decoders_have_their_codes(settings: "Settings") -> None:
         raise ValueError("variational needs posterior: gaussian")
 
 
+def parts_have_what_they_read(settings: "Settings") -> None:
+    """Else a value means nothing, or training breaks where nobody sees why."""
+    posterior, application = settings.posterior, settings.application
+    if posterior != "deterministic" and not settings.style_dim:
+        raise ValueError(f"posterior: {posterior} needs style_dim")
+    if settings.posterior_noise_dim and posterior != "universal":
+        raise ValueError("posterior_noise_dim needs posterior: universal")
+    if settings.use_extra and settings.data != "svhn":
+        raise ValueError("use_extra needs data: svhn")
+    if settings.standardise and settings.output == "sigmoid" and settings.has_decoder:
+        raise ValueError("standardise needs output: linear where a reconstruction is trained")
+    images = application and application.generated_images
+    if images and images % settings.label_dim:
+        key = f"application.generated_images: {images}"
+        raise ValueError(f"{key} must be a multiple of label_dim, {settings.label_dim}")
+
+
 CHECKS = (
     labels_and_codes_fit_together,
     autoencoders_fit_together,
@@ -150,4 +167,5 @@ CHECKS = (
     alae_has_networks_of_its_own,
     *JOINT_CHECKS,
     decoders_have_their_codes,
+    parts_have_what_they_read,
 )

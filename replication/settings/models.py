@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .strict import PositiveNumber, Strict, Width
 
@@ -18,6 +18,14 @@ class StylePrior(Strict):
     radius: PositiveNumber = 1.4
     radial_std: PositiveNumber = 0.5
     tangential_std: PositiveNumber = 0.1
+
+    @model_validator(mode="after")
+    def _has_its_numbers(self) -> "StylePrior":
+        for name in ("radius", "radial_std", "tangential_std"):
+            own, default = getattr(self, name), type(self).model_fields[name].default
+            if own != default and self.kind != "mixture":
+                raise ValueError(f"{name} needs kind: mixture")
+        return self
 
 
 class Alae(Strict):

@@ -60,7 +60,7 @@ class Settings(Strict):
 
     hidden_sizes: Annotated[list[Width], Field(min_length=1)]
     # Of the discriminators; those of the other networks, where it is not given.
-    discriminator_hidden_sizes: list[Width] | None = None
+    discriminator_hidden_sizes: Annotated[list[Width], Field(min_length=1)] | None = None
     style_dim: Dimension
     label_dim: Dimension
     # Where the label comes in: the encoder infers it (Figure 8), or it is given beside the style to
@@ -135,11 +135,25 @@ class Settings(Strict):
         return self.label_dim > 0 and self.label_at == "encoder"
 
     @property
+    def decoder_label_dim(self) -> int:
+        """The length of the label that the decoder is given beside the style, 0 without one."""
+        return 0 if self.label_at == "discriminator" else self.label_dim
+
+    @property
     def has_decoder(self) -> bool:
         """Whether anything trains one."""
         if self.joint and self.joint.weights.reconstruction is not None:
             return True
         return bool(self.phases.reconstruction or self.phases.variational)
+
+    @property
+    def has_style_prior(self) -> bool:
+        """Whether training brings the style near a prior."""
+        if self.joint:
+            adversary = self.joint.weights.style_adversary is not None
+        else:
+            adversary = bool(self.phases.generator) and self.differences.unmatched != "style"
+        return self.style_dim > 0 and (adversary or self.phases.variational is not None)
 
     @property
     def discriminated(self) -> list[str]:

@@ -17,7 +17,7 @@ from replication.models.stack import Stack
 from replication.settings.optimisers import Optimiser
 from replication.settings.schema import Settings
 
-from .descent import Descent, Phase
+from .descent import Descent, Phase, give_gradients
 from .inputs import Batch, EncoderInput
 from .losses import half_squared_error
 from .phases import Reconstruction
@@ -126,10 +126,7 @@ class LatentGame:
     def reconstruct(self, count: int) -> Tensor:
         """Step 3 on ``count`` latent codes; its losses [S]."""
         losses = self.stack.each(latent_error, self._noise(count))
-        moved = self.stack.parameters("encoder", "decoder")
-        gradients = torch.autograd.grad(losses.sum(), moved)
-        for parameter, gradient in zip(moved, gradients, strict=True):
-            parameter.grad = gradient.contiguous()  # as in ``Descent``
+        give_gradients(losses, self.stack.parameters("encoder", "decoder"))
         for descent in self.descents:
             descent.step()  # D and F have no gradient and stay as they are
         return losses.detach()

@@ -39,16 +39,21 @@ class Descent:
 
     def __call__(self, losses: Tensor) -> None:
         """One step down ``losses`` [S]; only this optimiser's gradients are computed."""
-        gradients = torch.autograd.grad(losses.sum(), self.parameters)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            # A fused optimiser reads raw memory: a transposed gradient would be applied scrambled.
-            parameter.grad = gradient.contiguous()
+        give_gradients(losses, self.parameters)
         self.step()
 
     def step(self) -> None:
         """Move the parameters that have a gradient, and forget it."""
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
+
+
+def give_gradients(losses: Tensor, parameters: list[Tensor], allow_unused: bool = False) -> None:
+    """Leave ``parameters`` their gradient of ``losses`` [S]; none, where they are unused."""
+    gradients = torch.autograd.grad(losses.sum(), parameters, allow_unused=allow_unused)
+    for parameter, gradient in zip(parameters, gradients, strict=True):
+        # A fused optimiser reads raw memory: a transposed gradient would be applied scrambled.
+        parameter.grad = None if gradient is None else gradient.contiguous()
 
 
 class Phase(Protocol):

@@ -12,16 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from replication.base.streams import Streams, stacked
+from replication.base.streams import Streams
 from replication.data.dataset import Dataset
-from replication.models.priors import Prior, priors_of
+from replication.models.priors import Prior, priors_of, samples
 from replication.models.stack import Stack
 from replication.settings.joint import JointOptimiser
 from replication.settings.schema import Settings
 
 from .balance import imbalance
 from .captured import ChangingNumber, RampedNumber
-from .descent import Descent
+from .descent import Descent, give_gradients
 from .inputs import Batch, EncoderInput
 from .losses import (
     Model,
@@ -59,14 +59,8 @@ class ScheduledDescent(Descent):
         self.set_learning_rate(self.peak * factor)
 
     def __call__(self, losses: Tensor) -> None:
-        """One step down ``losses`` [S].
-
-        Parameters that no loss depends on stay as they are.
-        """
-        gradients = torch.autograd.grad(losses.sum(), self.parameters, allow_unused=True)
-        for parameter, gradient in zip(self.parameters, gradients, strict=True):
-            # A fused optimiser reads raw memory: a transposed gradient would be applied scrambled.
-            parameter.grad = None if gradient is None else gradient.contiguous()
+        """One step down ``losses`` [S]; parameters that no loss depends on stay as they are."""
+        give_gradients(losses, self.parameters, allow_unused=True)
         self.step()
 
 
@@ -151,14 +145,13 @@ class JointDescent:
         if not self.priors:
             return {}
         fake = {name: seen(name, codes).detach() for name in self.priors}
-        real = {name: self._prior_samples(name, code.shape[1]) for name, code in fake.items()}
+        real = {
+            name: samples(self.priors[name], code.shape[1], self.streams[f"prior of {name}"])
+            for name, code in fake.items()
+        }
         losses = self.stack.each(discriminator_loss, real, fake)
         self.discriminators(losses)
         return {"discriminator": losses.detach()}
-
-    def _prior_samples(self, name: str, count: int) -> Tensor:
-        generators = self.streams[f"prior of {name}"]
-        return stacked([self.priors[name].sample(count, g) for g in generators])
 
     def costs(self, batch: Batch, codes: Codes) -> dict[str, Tensor]:
         """The costs of the unlabelled images that have a weight, [S] each."""

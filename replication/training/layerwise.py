@@ -41,11 +41,11 @@ class Layerwise:
         self.whole = whole
         encoder = cast(Encoder, stack.template.encoder)
         decoder = cast(Decoder, stack.template.decoder)
-        self.pairs = pairs_of(encoder, decoder)
+        self.pairs = pairs_of(encoder)
         # What follows each layer of the encoder, and its mirror in the decoder.
-        hidden_sizes = len(self.pairs) - 1
-        self.after: list[Callable] = [torch.relu] * hidden_sizes + [encoder.activate]
-        self.activations: list[Callable] = [decoder.activate] + [torch.relu] * hidden_sizes
+        hidden_count = len(self.pairs) - 1
+        self.after: list[Callable] = [torch.relu] * hidden_count + [encoder.activate]
+        self.activations: list[Callable] = [decoder.activate] + [torch.relu] * hidden_count
         layers = [Descent(stack.parameters(*pair), settings) for pair in self.pairs]
         self.descents = [*layers, *whole.descents]
 
@@ -81,7 +81,7 @@ class Layerwise:
         return half_squared_error(output, below)
 
 
-def pairs_of(encoder: Encoder, decoder: Decoder) -> list[tuple[str, str]]:
+def pairs_of(encoder: Encoder) -> list[tuple[str, str]]:
     """The layers from the image to the code, each with its mirror in the decoder."""
     linear = [n for n, m in encoder.trunk.named_children() if isinstance(m, torch.nn.Linear)]
     encoding = [*(f"encoder.trunk.{n}" for n in linear), "encoder.heads.style"]

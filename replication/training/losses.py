@@ -9,6 +9,8 @@ from torch.nn.functional import cross_entropy, softplus
 
 # Models are plain modules, or a Stack's view of one: whatever has the parts as attributes.
 Model = Any
+# Where a model has its cluster heads, the rows of W_C (section 7).
+HEADS = "decoder.cluster_heads"
 
 
 def reconstructed(model: Model, codes: Mapping[str, Tensor], given: Tensor) -> Tensor:
@@ -70,14 +72,18 @@ def classification_loss(model: Model, images: Tensor, epsilon: Tensor, labels: T
     return cross_entropy(model.encoder(images, epsilon)["label"], labels)
 
 
-def head_distance_loss(
-    model: Model, every: Tensor, least: float, path: str = "decoder.cluster_heads"
-) -> Tensor:
+def heads_of(model: Model, label: Tensor, path: str = HEADS) -> Tensor:
+    """The cluster heads, [B, n], of label probabilities or one-hots [B, m]."""
+    heads: Tensor = model.get_submodule(path)(label).float()
+    return heads
+
+
+def head_distance_loss(model: Model, every: Tensor, least: float, path: str = HEADS) -> Tensor:
     """What each two cluster heads lack of the distance ``least``, summed (section 7).
 
-    ``every`` are the one-hot labels [m, m], whose heads are the rows of W_C, at ``path``.
+    ``every`` are the one-hot labels [m, m].
     """
-    heads = model.get_submodule(path)(every).float()
+    heads = heads_of(model, every, path)
     first, second = torch.triu_indices(len(every), len(every), 1, device=every.device)
     # Two heads at the same place would have a distance without a gradient.
     distances = ((heads[first] - heads[second]).square().sum(-1) + 1e-12).sqrt()

@@ -1,5 +1,7 @@
 """What keeps an autoencoder without a prior from the identity: penalties on codes and weights."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -55,15 +57,17 @@ def penalised_loss(
     penalty: Penalty,
 ) -> Tensor:
     """The error of one model, and the penalty on its codes, if it is one on codes."""
-    codes = model.encoder(images, epsilon)
-    loss = half_squared_error(reconstructed(model, codes, images[..., :0]), target)
-    if penalty.kind == "code_l1":
-        return loss + penalty.weight * codes["style"].abs().sum(-1).mean()
-    if penalty.kind == "code_kl":
-        return loss + penalty.weight * activity_divergence(codes["style"], penalty.activity)
+    cost: Tensor | float = 0.0
     if penalty.kind == "contractive":
-        return loss + penalty.weight * squared_jacobian(model, images, epsilon, directions)
-    return loss
+        codes, cost = with_squared_jacobian(model, images, epsilon, directions)
+    else:
+        codes = model.encoder(images, epsilon)
+    if penalty.kind == "code_l1":
+        cost = codes["style"].abs().sum(-1).mean()
+    elif penalty.kind == "code_kl":
+        cost = activity_divergence(codes["style"], penalty.activity)
+    error = half_squared_error(reconstructed(model, codes, images[..., :0]), target)
+    return error + penalty.weight * cost
 
 
 def activity_divergence(codes: Tensor, activity: float) -> Tensor:
@@ -74,16 +78,19 @@ def activity_divergence(codes: Tensor, activity: float) -> Tensor:
     return (on + off).sum()
 
 
-def squared_jacobian(model: Model, images: Tensor, epsilon: Tensor, directions: Tensor) -> Tensor:
-    """An unbiased estimate of the code's squared Frobenius norm ||dz/dx||^2, the batch's mean.
+def with_squared_jacobian(
+    model: Model, images: Tensor, epsilon: Tensor, directions: Tensor
+) -> tuple[dict[str, Tensor], Tensor]:
+    """The codes, and an unbiased estimate of the style's ||dz/dx||^2 (Frobenius), the batch's mean.
 
     E_v |v J|^2 over standard normal ``directions`` v [B, n], one for each image: a backward pass,
     where the whole Jacobian would take one for each of the code's n units.
     """
 
-    def encode(inputs: Tensor) -> Tensor:
-        style: Tensor = model.encoder(inputs, epsilon)["style"]
-        return style
+    def encode(inputs: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        codes = model.encoder(inputs, epsilon)
+        return codes["style"], codes
 
-    pulled: Tensor = torch.func.vjp(encode, images)[1](directions)[0]
-    return pulled.square().sum(-1).mean()
+    found: Any = torch.func.vjp(encode, images, has_aux=True)  # its type knows of no third value
+    _, pull, codes = found
+    return codes, pull(directions)[0].square().sum(-1).mean()

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy
 
 from replication.base.streams import Streams, stacked
-from replication.models.priors import ClassPrior, DensePrior, Prior
+from replication.models.priors import ClassPrior, DensePrior, Prior, samples
 from replication.models.stack import Stack
 from replication.settings.losses import Differences
 from replication.settings.optimisers import Optimiser
@@ -151,7 +151,7 @@ class Regularisation:
     def _prior_samples(self, name: str, batch: Batch) -> Tensor:
         prior, generators = self.priors[name], self.streams[f"prior of {name}"]
         if not self.guided:
-            return stacked([prior.sample(batch.images.shape[1], g) for g in generators])
+            return samples(prior, batch.images.shape[1], generators)
         # The labels of the batch serve both halves: the discriminator cannot tell them by these.
         classes, divided = batch.given.argmax(-1), cast(ClassPrior, prior)
         draws = [divided.sample_class(c, g) for c, g in zip(classes, generators, strict=True)]

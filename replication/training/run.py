@@ -57,7 +57,8 @@ class Run:
     """A stack of seeds in training: what an item's ``train`` is given.
 
     It builds the stack, its streams and batches from the settings. A UserError where the label code
-    does not fit the classes of ``dataset``. Without a ``monitor`` nothing is told or stored.
+    does not fit the classes of ``dataset``. Without a ``monitor`` nothing is told or stored;
+    messages name the ``item``.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Run:
         seeds: Sequence[Seed],
         execution: Execution | None = None,
         monitor: Monitor | None = None,
+        item: str = "this item",
     ):
         execution = execution or Execution()
         if settings.labels and settings.label_dim != dataset.classes:
@@ -77,6 +79,7 @@ class Run:
         self.dataset = dataset.to(self.device)
         self.seeds = list(seeds)
         self.monitor = monitor or Monitor()
+        self.item = item
         numbers = [s.seed for s in seeds]
         bf16 = execution.precision == "bf16-products"
         self.stack = Stack(lambda s: build(settings, dataset.pixels, s), numbers, self.device, bf16)
@@ -87,10 +90,27 @@ class Run:
 
         For what an item measures or draws, before anything is trained.
         """
+        reconstruction = "joint.weights" if self.settings.joint else "phases"
         for part in parts:
             if not getattr(self.settings, part):
-                named = "reconstruction" if part == "has_decoder" else part
-                raise UserError(f"this item needs {named}, which the settings leave out", "set it")
+                key = f"{reconstruction}.reconstruction" if part == "has_decoder" else part
+                problem = f"{self.item} needs {key}, which the settings leave out"
+                raise UserError(problem, "set it")
+
+    def decodes_styles_alone(self) -> None:
+        """A UserError where the decoder is given a label, too: ``needs`` of what is too much.
+
+        For items that decode samples of the style's prior.
+        """
+        if size := self.settings.decoder_label_dim:
+            problem = f"{self.item} decodes styles alone, and label_dim: {size} gives its decoder"
+            raise UserError(f"{problem} a label, too", "set label_dim and labels to 0")
+
+    def shows_grey_images(self) -> None:
+        """A UserError for images in colour: for items whose sheets have no channels."""
+        if (channels := self.dataset.shape[0]) > 1:
+            problem = f"{self.item} shows grey images alone, and data: {self.dataset.name} has"
+            raise UserError(f"{problem} {channels} channels", "choose grey data")
 
     @property
     def epsilon_size(self) -> int:

@@ -5,21 +5,28 @@ numbers can tell little, bends q(y|x) to other properties than the class. Here i
 error is that of the first stage by construction.
 """
 
+from types import SimpleNamespace
 from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
 
-from replication.base.streams import Streams, stacked
+from replication.base.streams import Streams
 from replication.data.dataset import Dataset
-from replication.models.priors import Gaussian
+from replication.models.priors import Gaussian, samples
 from replication.models.stack import Stack
 from replication.settings.second_stage import SecondStage as Settings
 
 from .captured import Captured
 from .joint import ScheduledDescent
-from .losses import Model, half_squared_error, head_distance_loss
+from .losses import (
+    Model,
+    discriminator_loss,
+    generator_loss,
+    half_squared_error,
+    head_distance_loss,
+    heads_of,
+)
 
 HEADS = "plane.decoder.cluster_heads"
 
@@ -42,16 +49,20 @@ def styles_of(model: Model, images: Tensor) -> Tensor:
     return styles(model, learned(model, images)["features"])
 
 
-def heads_of(model: Model, every: Tensor) -> Tensor:
-    """The cluster heads, [m, n], of the one-hot labels [m, m]."""
-    heads: Tensor = model.get_submodule(HEADS)(every).float()
-    return heads
+def plane_heads(model: Model, label: Tensor) -> Tensor:
+    """The plane's cluster heads, [B, n], of label probabilities or one-hots [B, m]."""
+    return heads_of(model, label, HEADS)
 
 
 def representation(model: Model, images: Tensor) -> Tensor:
     """Each image's place, [B, n]: its cluster head, by q(y|x), and its style."""
     known = learned(model, images)
-    return heads_of(model, known["label"]) + styles(model, known["features"])
+    return plane_heads(model, known["label"]) + styles(model, known["features"])
+
+
+def game_of(model: Model) -> Model:
+    """The plane's discriminator as the losses look for it: as that of a model's style."""
+    return SimpleNamespace(style_discriminator=model.get_submodule("plane.discriminator"))
 
 
 def costs(
@@ -63,20 +74,17 @@ def costs(
     """
     style = styles(model, features)
     output = model.get_submodule("plane.decoder")(style, label)
-    logits = model.get_submodule("plane.discriminator")(style)
     return {
         "reconstruction": half_squared_error(output, target),
-        "style_adversary": softplus(-logits).mean(),
+        "style_adversary": generator_loss(game_of(model), {"style": style}),
         "head_distance": head_distance_loss(model, every, least, HEADS),
         "style": style.detach(),
     }
 
 
 def discrimination(model: Model, real: Tensor, fake: Tensor) -> Tensor:
-    """-E log D(z') - E log(1 - D(z)), z' from the prior [B, n], z the styles [B, n]."""
-    logits = model.get_submodule("plane.discriminator")(torch.cat([real, fake]))
-    positive, negative = logits.chunk(2)
-    return softplus(-positive).mean() + softplus(negative).mean()
+    """That of the plane's discriminator, of prior samples and styles [B, n]."""
+    return discriminator_loss(game_of(model), {"style": real}, {"style": fake})
 
 
 class SecondStage:
@@ -99,16 +107,19 @@ class SecondStage:
 
     def train(self) -> dict[str, Tensor]:
         """All epochs; the mean losses of the last, [S] each."""
-        self.stack.template.eval()
-        for epoch in range(self.settings.epochs):
-            totals: dict[str, Tensor] = {}
-            order = self.streams.permutation("plane batches", len(self.dataset.train))
-            batches = order.split(self.settings.batch_size, 1)
-            for step, index in enumerate(batches):
-                self.start_update(epoch + step / len(batches))
-                for name, loss in self.captured((), index).items():
-                    totals[name] = totals[name] + loss if name in totals else loss
-        self.stack.template.train()
+        with self.stack.evaluating():
+            for epoch in range(self.settings.epochs):
+                losses = self._train_epoch(epoch)
+        return losses
+
+    def _train_epoch(self, epoch: int) -> dict[str, Tensor]:
+        totals: dict[str, Tensor] = {}
+        order = self.streams.permutation("plane batches", len(self.dataset.train))
+        batches = order.split(self.settings.batch_size, 1)
+        for step, index in enumerate(batches):
+            self.start_update(epoch + step / len(batches))
+            for name, loss in self.captured((), index).items():
+                totals[name] = totals[name] + loss if name in totals else loss
         return {f"plane_{name}": total / len(batches) for name, total in totals.items()}
 
     def start_update(self, epoch: float) -> None:
@@ -132,8 +143,7 @@ class SecondStage:
             "head_distance": own.head_distance_weight,
         }
         self.autoencoder(sum(w * found[name] for name, w in weights.items()))
-        generators = self.streams["plane prior"]
-        real = stacked([self.prior.sample(index.shape[1], g) for g in generators])
+        real = samples(self.prior, index.shape[1], self.streams["plane prior"])
         losses = self.stack.each(discrimination, real, style)
         self.discriminator(losses)
         return {name: loss.detach() for name, loss in {**found, "discriminator": losses}.items()}

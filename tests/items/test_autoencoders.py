@@ -14,18 +14,21 @@ from replication import companion_autoencoders as companion
 from replication.base.streams import Streams
 from replication.data.loaders import load
 from replication.evidence import records
-from replication.measures.representation import component_error
-from replication.models.priors import FittedGaussian
+from replication.measures import fine_tuning
+from replication.measures.code_plane import pictures
+from replication.measures.representation import component_error, sampling_priors
+from replication.models.build import build
+from replication.models.priors import FittedGaussian, Gaussian
 from replication.pages.drawing import Drawing
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
 from replication.training.fit import Fitted
 from replication.training.inputs import EncoderInput
 from replication.training.layerwise import Layerwise
-from replication.training.penalties import activity_divergence, squared_jacobian
+from replication.training.penalties import activity_divergence, with_squared_jacobian
 from replication.training.run import Run
 from replication.training.schedule import in_order
-from tests.tools.builders import make_record, make_seed, make_settings
+from tests.tools.builders import make_joint_settings, make_record, make_seed, make_settings
 from tests.tools.tables import shown_rows
 
 ITEM = companion.ITEM
@@ -57,8 +60,13 @@ def test_the_jacobian_is_right_on_average() -> None:
     expected = torch.stack([row.square().sum() for row in rows]).mean().item()
     many = images.repeat(5000, 1)
     directions = torch.randn(len(many), 3, generator=stream)
-    found = squared_jacobian(Model(), many, many[:, :0], directions).item()
-    assert found == pytest.approx(expected, rel=0.05)
+    codes, found = with_squared_jacobian(Model(), many, many[:, :0], directions)
+    assert found.item() == pytest.approx(expected, rel=0.05)
+    assert torch.equal(codes["style"], layers(many))
+    # The codes are those that the error is of: the encoder learns from them, too.
+    weight = layers[0].weight
+    own, same = (torch.autograd.grad(c.sum(), weight)[0] for c in (codes["style"], layers(many)))
+    assert torch.equal(own, same)
 
 
 @pytest.mark.parametrize("variant", ["sparse_l1", "sparse_kl", "contractive", "weights_l1"])
@@ -145,6 +153,51 @@ def test_the_fitted_gaussian_has_the_codes_moments() -> None:
     torch.testing.assert_close(drawn.mean(0), codes.mean(0), atol=0.05, rtol=0)
     torch.testing.assert_close(drawn.T.cov(), codes.T.cov(), atol=0.08, rtol=0)
     assert (drawn[:, 2] == 3).all(), "a unit without spread keeps its value"
+
+
+def test_a_gaussian_is_fitted_to_codes_of_one_number() -> None:
+    codes = torch.tensor([[1.0], [3.0], [5.0]])
+    fitted = FittedGaussian(codes)
+    assert fitted.root.abs().tolist() == [[2.0]], "the standard deviation of 1, 3 and 5"
+    drawn = fitted.sample(20_000, torch.Generator().manual_seed(0))
+    assert drawn.shape == (20_000, 1)
+    assert drawn.mean().item() == pytest.approx(3, abs=0.05)
+    assert drawn.std().item() == pytest.approx(2, abs=0.05)
+
+
+def test_codes_that_no_adversary_saw_have_no_prior_to_draw_from() -> None:
+    """Of a joint loss, too, which has no phases: with and without its adversary of the style."""
+    codes, seeds = torch.randn(1, 50, 2), [make_seed(0, metrics={"prior_distance": 1.0})]
+    for changes, kind in (({}, Gaussian), ({"style_adversary": None}, FittedGaussian)):
+        settings = make_joint_settings(joint={"weights": changes})
+        run = Run(settings, load(settings), [Seed(0, 0)])
+        assert [type(p) for p in sampling_priors(run, codes, [False])] == [kind]
+        record = make_record(item=ITEM, settings=settings, seeds=seeds)
+        shown = str(companion.measure(record, "prior_distance"))
+        assert shown == ("1.000" if kind is Gaussian else "")
+
+
+def test_the_fine_tuned_error_is_the_same_however_images_are_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With batch-norm, that is, in evaluation mode alone."""
+    run = run_of("stacked_denoising", batch_norm="encoder", fine_tuning_epochs=5)
+    errors = []
+    for chunk in (2000, 7):
+        monkeypatch.setattr(fine_tuning, "CHUNK", chunk)
+        encoder = build(run.settings, run.dataset.pixels, 0).get_submodule("encoder")
+        errors.append(fine_tuning.fine_tuned_error(run, encoder, 0))
+    assert errors[0] == errors[1] < 50
+
+
+def test_the_plane_is_decoded_in_evaluation_mode() -> None:
+    """With batch-norm one code gives one image, whatever it is decoded with."""
+    run = run_of("aae_2d", batch_norm="all", epochs=1)
+    run.fit(dict)
+    arrays = pictures(run)
+    with run.stack.evaluating(), torch.no_grad():
+        images = run.stack.template.decoder(arrays["grid"][0])
+    assert torch.equal(arrays["plane"][0], run.dataset.scaling.to_bytes(images))
 
 
 def test_all_components_leave_no_error_and_none_the_warned() -> None:

@@ -146,6 +146,21 @@ def test_a_prior_without_a_part_for_each_class(changes: dict[str, object], messa
         figure4.train(run_of(**changes))
 
 
+def test_images_in_colour_and_a_label_for_the_decoder_are_refused() -> None:
+    with pytest.raises(UserError, match="data: street_digits has 3 channels; choose grey data"):
+        figure4.train(run_of(data="street_digits"))
+    with pytest.raises(UserError, match="label_dim: 10 gives its decoder a label, too; set"):
+        figure4.train(run_of(label_at="encoder"))
+
+
+def test_the_shares_of_the_classes_are_of_the_same_draws_as_that_of_all() -> None:
+    outcome = figure4.train(run_of(posterior="gaussian", epochs=1))
+    labels = outcome.arrays["labels"][0]
+    of_class = [outcome.metrics[f"class_{k}_own_part_percent"].item() for k in range(10)]
+    whole = sum(float(x) * int(n) for x, n in zip(of_class, labels.bincount(), strict=True))
+    assert outcome.metrics["test_own_part_percent"].item() == pytest.approx(whole / len(labels))
+
+
 def test_more_labels_than_images() -> None:
     with pytest.raises(UserError, match="2000 labels need 200 images of class 0"):
         figure4.train(run_of(labels=2000))

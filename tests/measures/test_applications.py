@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from replication import companion_applications as companion
 from replication.base.errors import UserError
-from replication.data.dataset import Split, leave_out
+from replication.data.dataset import Split, leave_out, scaled
 from replication.data.digits import load_digits
 from replication.data.loaders import load
-from replication.measures import features
+from replication.measures import anomaly, features
 from replication.measures.anomaly import anomaly_scores, areas, measure_anomaly, rival_scores
 from replication.measures.augmentation import classifier_errors, generated_images, pools
 from replication.measures.evaluate import cpu_workers, metrics_on_test, of_each_seed
@@ -256,8 +256,9 @@ def test_rivals_see_what_lies_off_the_line() -> None:
     assert scores["pca"][:-1].max() < 1e-9
     assert scores["forest"].shape == (51,)
     gaps = torch.cdist(test.images.double() / 255, train.images.double() / 255).min(1).values
-    assert scores["nearest"] == pytest.approx(gaps.numpy(), abs=1e-3)
-    assert scores["nearest"][-1] == scores["nearest"].max()
+    nearest_image = anomaly.nearest_distances(scaled(train.images), scaled(test.images))
+    assert nearest_image == pytest.approx(gaps.numpy(), abs=1e-3)
+    assert nearest_image[-1] == nearest_image.max()
 
 
 def test_an_anomaly_is_measured_in_every_seed_that_is_healthy() -> None:
@@ -268,6 +269,21 @@ def test_an_anomaly_is_measured_in_every_seed_that_is_healthy() -> None:
     for own in metrics.values():
         assert own[0].isnan()
         assert 0 <= own[1] <= 100
+
+
+def test_the_nearest_images_are_found_once_for_all_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, found = run_of(settings_of("anomaly_0"), 0, 1), list[np.ndarray]()
+    whole = anomaly.nearest_distances
+
+    def counted(*images: Tensor) -> np.ndarray:
+        found.append(whole(*images))
+        return found[-1]
+
+    monkeypatch.setattr(anomaly, "nearest_distances", counted)
+    auroc = measure_anomaly(run, [False, False])["auroc_percent_nearest"]
+    assert len(found) == 1
+    anomalous = (run.dataset.test.labels == run.settings.held_out_class).numpy()
+    assert auroc.tolist() == pytest.approx([areas(found[0], anomalous)[0]] * 2)
 
 
 # Augmentation
@@ -331,6 +347,16 @@ def test_more_labels_teach_more_and_a_stack_is_its_seeds() -> None:
     alone = run_of(settings_of("augmentation_100"), 1)
     both = classifier_errors(run, few, 60)
     assert both[1].item() == pytest.approx(classifier_errors(alone, few[1:], 60).item(), abs=0.6)
+
+
+@pytest.mark.parametrize("posterior", ["gaussian", "universal"])
+def test_the_classifier_has_nothing_of_the_model_but_its_encoder(posterior: str) -> None:
+    """Neither a posterior of a style, which it does not have, nor any noise on its input."""
+    noise = {"input_masking": 0.5, "input_salt_and_pepper": 0.5, "input_dropout": 0.5}
+    drawn = {"posterior": posterior, "posterior_noise_dim": 5 * (posterior == "universal")}
+    plain, noisy = (run_of(settings_of("augmentation_100", **c), 0) for c in ({}, noise | drawn))
+    own = [plain.dataset.train[:100]]
+    assert classifier_errors(noisy, own, 5) == classifier_errors(plain, own, 5)
 
 
 # Features

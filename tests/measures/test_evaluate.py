@@ -19,6 +19,7 @@ from replication.data.digits import load_digits
 from replication.data.loaders import load
 from replication.measures.evaluate import (
     mean_image_error,
+    mean_image_per_pixel,
     metrics_on_test,
     prior_distances,
     sliced_wasserstein,
@@ -124,6 +125,12 @@ def test_error_of_the_mean_image_is_that_of_a_loop() -> None:
 def test_error_of_the_mean_image_on_itself_is_zero() -> None:
     split = Split(torch.full((3, 4), 200, dtype=torch.uint8), torch.zeros(3, dtype=torch.int64))
     assert mean_image_error(split, split) == 0
+
+
+def test_the_baseline_is_the_same_of_all_seeds_and_not_rounded() -> None:
+    data = load_digits()
+    (of_seeds,) = mean_image_per_pixel(data, 3).values()
+    assert of_seeds.tolist() == [mean_image_error(data.train, data.test)] * 3
 
 
 # Standardised images

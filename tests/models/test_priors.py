@@ -17,6 +17,7 @@ from replication.models.priors import (
     Prior,
     SwissRoll,
     priors_of,
+    samples,
 )
 from tests.tools.builders import make_settings
 
@@ -125,6 +126,13 @@ def test_categories_are_one_hot_and_equally_likely() -> None:
     assert set(np.unique(sample)) == {0.0, 1.0}
     np.testing.assert_array_equal(sample.sum(1), 1)
     assert stats.chisquare(sample.sum(0)).pvalue > 1e-3
+
+
+def test_each_generator_draws_samples_of_its_own() -> None:
+    drawn = samples(Gaussian(3), 4, [torch.Generator().manual_seed(k) for k in range(2)])
+    assert drawn.shape == (2, 4, 3)
+    for k, own in enumerate(drawn):
+        assert torch.equal(own, Gaussian(3).sample(4, torch.Generator().manual_seed(k)))
 
 
 DIVIDED: dict[str, Callable[[], ClassPrior]] = {"mixture": GaussianMixture, "roll": SwissRoll}

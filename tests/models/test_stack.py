@@ -143,6 +143,17 @@ def test_label_seed_and_seed_are_apart() -> None:
     assert not torch.equal(same[weight], other[weight])
 
 
+def test_evaluation_ends_in_the_mode_that_it_found_whatever_happens() -> None:
+    settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
+    stack = training_of(settings, [Seed(0, 0)]).stack
+    encoder = stack.template.encoder
+    with stack.evaluating():
+        with pytest.raises(KeyError), stack.evaluating():
+            raise KeyError
+        assert not encoder.training, "one within another ends nothing"
+    assert encoder.training
+
+
 def test_load_state_dict_names_what_does_not_fit() -> None:
     settings = experiments().settings_of("smoke", "table2_semi_supervised", "mnist_100")
     stack = training_of(settings, [Seed(0, 0)]).stack

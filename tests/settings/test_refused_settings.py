@@ -148,6 +148,39 @@ REFUSED = [
         "parzen.bandwidth_images",
         id="more images for the bandwidth than are held out",
     ),
+    pytest.param(
+        {"posterior": "gaussian", "style_dim": 0, "phases": {"reconstruction": None}},
+        "posterior: gaussian needs style_dim",
+        id="the posterior of no style",
+    ),
+    pytest.param(
+        {"posterior_noise_dim": 3},
+        "posterior_noise_dim needs posterior: universal",
+        id="noise for nothing",
+    ),
+    pytest.param({"use_extra": True}, "use_extra needs data: svhn", id="extra digits of digits"),
+    pytest.param(
+        {"standardise": True}, "standardise needs output: linear", id="a sigmoid below zero"
+    ),
+    pytest.param(
+        {"style_prior": {"radius": 2.0}},
+        "style_prior: radius needs kind: mixture",
+        id="petals of a Gaussian",
+    ),
+    pytest.param(
+        {"discriminator_hidden_sizes": []}, "discriminator_hidden_sizes", id="no hidden layers"
+    ),
+    pytest.param(
+        {
+            "application": {
+                "kind": "augmentation",
+                "generated_images": 25,
+                "classifier_updates": 1,
+            }
+        },
+        "application.generated_images: 25 must be a multiple of label_dim, 10",
+        id="more images of some classes",
+    ),
 ]
 
 
@@ -158,6 +191,11 @@ def test_a_wrong_setting_is_named(changes: dict[str, Any], key: str) -> None:
     assert "table9/small (smoke)" in caught.value.problem
     assert key in caught.value.problem
     assert "\n" not in str(caught.value)
+
+
+def test_standardised_images_are_classified_without_a_decoder() -> None:
+    changes = {"standardise": True, "phases": {"reconstruction": None}}
+    assert resolved(make_experiments({"smoke": changes})).standardise
 
 
 def test_a_missing_setting_is_named() -> None:

@@ -59,7 +59,7 @@ def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
         {"label_dim": 9},
         {"output": "linear"},
         {"posterior": "gaussian"},
-        {"posterior_noise_dim": 1},
+        {"posterior": "universal", "posterior_noise_dim": 1},
         {"init_std": 0.2},
         {"init_std": "he"},
         {"differences": {"mean_error": True}},
@@ -87,6 +87,11 @@ def test_hash_does_not_depend_on_order_or_on_how_a_number_is_written() -> None:
 )
 def test_the_training_hash_depends_on_every_other_setting(changes: dict[str, Any]) -> None:
     assert make_settings(**changes).training_hash() != make_settings().training_hash()
+
+
+def test_the_training_hash_depends_on_how_much_noise_the_universal_posterior_has() -> None:
+    drawn = [make_settings(posterior="universal", posterior_noise_dim=size) for size in (1, 2)]
+    assert drawn[0].training_hash() != drawn[1].training_hash()
 
 
 @pytest.mark.parametrize(

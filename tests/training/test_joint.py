@@ -211,7 +211,6 @@ def test_fifty_labels_are_learned() -> None:
         training.epoch(epoch, lambda *_: None)
     training.finish()
     test = load(settings).test
-    training.stack.template.eval()
-    with torch.no_grad():
+    with training.stack.evaluating(), torch.no_grad():
         found = training.stack.template.encoder(test.images / 255)["label"].argmax(-1)
     assert (found != test.labels).float().mean() < 0.25

@@ -1,5 +1,7 @@
 """The second stage: what it learns, what it leaves alone, and that it can be repeated."""
 
+import math
+
 import pytest
 import torch
 
@@ -10,8 +12,10 @@ from replication.settings.schema import Seed, Settings
 from replication.training.run import Run
 from replication.training.second_stage import (
     SecondStage,
-    heads_of,
+    costs,
+    discrimination,
     learned,
+    plane_heads,
     representation,
     styles_of,
 )
@@ -72,7 +76,7 @@ def test_what_was_learned_before_is_left_alone() -> None:
 def test_the_plane_is_the_heads_by_probability_plus_the_style() -> None:
     run, _ = trained(settings_of(), [0])
     images = run.dataset.scaling.to_network(run.dataset.test.images)
-    heads = over_chunks(run.stack, heads_of, torch.eye(10))[0]
+    heads = over_chunks(run.stack, plane_heads, torch.eye(10))[0]
     known, styles = (over_chunks(run.stack, f, images) for f in (learned, styles_of))
     places = over_chunks(run.stack, representation, images)
     torch.testing.assert_close(places[0], known["label"][0] @ heads + styles[0])
@@ -80,11 +84,22 @@ def test_the_plane_is_the_heads_by_probability_plus_the_style() -> None:
     torch.testing.assert_close(known["label"], codes["label"].softmax(-1))
 
 
+def test_the_planes_game_has_the_losses_of_the_others() -> None:
+    """At a discriminator that answers 0: 2 log 2 and log 2."""
+    run = run_of(settings_of(), [0])
+    for parameter in run.stack.parameters("plane.discriminator"):
+        parameter.data.zero_()
+    model, places = run.stack.template, torch.randn(5, 2)
+    assert discrimination(model, places, places).item() == pytest.approx(2 * math.log(2))
+    inputs = (torch.rand(5, 64), torch.rand(5, 16), torch.eye(10)[:5], torch.eye(10), 6.0)
+    assert costs(model, *inputs)["style_adversary"].item() == pytest.approx(math.log(2))
+
+
 def test_heads_keep_their_distance_and_images_are_learned() -> None:
     _, first = trained(settings_of(epochs=1), [0])
     run, last = trained(settings_of(epochs=12), [0])
     assert last["plane_reconstruction"].item() < first["plane_reconstruction"].item()
-    heads = over_chunks(run.stack, heads_of, torch.eye(10))[0]
+    heads = over_chunks(run.stack, plane_heads, torch.eye(10))[0]
     assert torch.pdist(heads).min() > 5.5
 
 

@@ -17,8 +17,8 @@ from replication.data import loaders
 from replication.evidence import records
 from replication.settings.experiments import Experiments, experiments
 from replication.training.jobs import job
-from replication.training.jobs.trained import has_prior
 from replication.training.run import Run
+from tests.tools.builders import make_joint_settings
 
 ITEM = "table2_semi_supervised"
 RECORD = Path("results/smoke") / ITEM / "mnist_100.json"
@@ -256,7 +256,13 @@ def test_samples_of_alae_come_from_its_mapping(
     ],
 )
 def test_samples_need_a_style_that_was_brought_near_its_prior(variant: str, sampled: bool) -> None:
-    assert has_prior(experiments().settings_of("smoke", *variant.split("/"))) is sampled
+    assert experiments().settings_of("smoke", *variant.split("/")).has_style_prior is sampled
+
+
+def test_of_a_joint_loss_the_style_adversary_alone_is_towards_a_prior() -> None:
+    assert make_joint_settings().has_style_prior
+    changes: dict[str, Any] = {"joint": {"weights": {"style_adversary": None}}}
+    assert not make_joint_settings(**changes).has_style_prior
 
 
 def test_an_ending_that_is_not_known_is_refused(trained: Any) -> None:

@@ -100,7 +100,7 @@ def train_stack(
         check_data(variant, dataset)
         progress = Progress(title, settings.epochs, *position, pace.live)
         keeper = Keeper(variant, seeds, dataset, progress, pace.checkpoint_seconds)
-        run = Run(settings, dataset, seeds, variant.execution, keeper)
+        run = Run(settings, dataset, seeds, variant.execution, keeper, variant.item)
         keeper.stack = run.stack
         values = settings.model_dump(mode="json")
         names = (variant.item, variant.name, variant.preset)

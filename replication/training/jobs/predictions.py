@@ -23,8 +23,7 @@ def predictions(run: Run) -> dict[str, Tensor]:
         logits: Tensor = model.encoder(scaling.to_network(images))["label"]
         return logits.argmax(-1).byte()
 
-    stack.template.eval()
-    chunks = run.dataset.test.images.split(CHUNK)
-    found = torch.cat([stack.each(inferred, shared=(chunk,)) for chunk in chunks], 1)
-    stack.template.train()
+    with stack.evaluating():
+        chunks = run.dataset.test.images.split(CHUNK)
+        found = torch.cat([stack.each(inferred, shared=(chunk,)) for chunk in chunks], 1)
     return {"test_predictions" if settings.labels else "test_clusters": found}

@@ -121,15 +121,6 @@ def modules_of_name(name: str, preset: str, number: int | None, precision: str) 
     return modules(chosen(variant, [seed], asked, None), seed.seed)
 
 
-def has_prior(settings: Settings) -> bool:
-    """Whether training brought the style near a prior."""
-    phases, joint = settings.phases, settings.joint
-    adversary = phases.generator is not None and settings.differences.unmatched != "style"
-    if joint is not None:
-        adversary = joint.weights.style_adversary is not None
-    return settings.style_dim > 0 and (adversary or phases.variational is not None)
-
-
 @torch.no_grad()
 def sample(variant: Variant, number: int | None, count: int, output: Path) -> None:
     """``count`` decoded prior samples, as a sheet (.png) or uint8 [count, C, H, W] (.npy).
@@ -139,7 +130,7 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
     prior or decoder.
     """
     settings = variant.settings
-    if not has_prior(settings):
+    if not settings.has_style_prior:
         raise UserError(f"{variant.name} has no prior to sample", "choose a variant with one")
     number = first_seed(variant) if number is None else number
     data = load(settings)
@@ -155,7 +146,7 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
     else:
         styles = style_prior(settings).sample(count, stream)
     label = None
-    if settings.label_dim and settings.label_at != "discriminator":
+    if settings.decoder_label_dim:
         label = torch.eye(settings.label_dim)[torch.arange(count) % settings.label_dim]
     images = data.scaling.to_bytes(model["decoder"](styles, label)).view(count, *data.shape)
     store(images.numpy(), output, COLUMNS if label is None else settings.label_dim)
