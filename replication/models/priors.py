@@ -5,7 +5,7 @@ A prior draws from a generator that it is given and keeps no state.
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, assert_never
 
 import torch
 from torch import Tensor
@@ -189,7 +189,9 @@ def style_prior(settings: Settings) -> Gaussian | GaussianMixture | SwissRoll:
         return GaussianMixture(described.radius, described.radial_std, described.tangential_std)
     if described.kind == "swiss_roll":
         return SwissRoll()
-    return Gaussian(settings.style_dim, described.std)
+    if described.kind == "gaussian":
+        return Gaussian(settings.style_dim, described.std)
+    assert_never(described.kind)
 
 
 def priors_of(settings: Settings) -> dict[str, Prior]:
