@@ -40,6 +40,7 @@ def train(run: "Run") -> "Outcome":
     """Train an adversarial or a variational autoencoder, without labels."""
     import torch
 
+    from .base.errors import UserError
     from .measures.evaluate import (
         mean_image_per_pixel,
         metrics_on_test,
@@ -55,6 +56,9 @@ def train(run: "Run") -> "Outcome":
     stack, test, prior = run.stack, run.dataset.test, style_prior(run.settings)
     if isinstance(prior, Gaussian):
         run.shows_grey_images()
+    if (size := prior.size) != 2:
+        problem = f"{run.item} draws a plane of codes, and style_dim is {size}"
+        raise UserError(problem, "set style_dim to 2")
 
     def evaluate() -> "dict[str, Tensor]":
         return metrics_on_test(stack, run.dataset)

@@ -34,3 +34,8 @@ def test_images_in_colour_are_refused_before_anything_is_trained() -> None:
     message = "figure2_prior_matching shows grey images alone, and data: street_digits has 3"
     with pytest.raises(UserError, match=message):
         figure2.train(run_of(data="street_digits", epochs=10**6))
+
+
+def test_codes_that_lie_in_no_plane_are_refused_before_anything_is_trained() -> None:
+    with pytest.raises(UserError, match="draws a plane of codes, and style_dim is 3"):
+        figure2.train(run_of(style_dim=3, epochs=10**6))
