@@ -190,15 +190,20 @@ def forget() -> None:
             path.unlink()
 
 
+def rewrite_seed(**changes: object) -> None:
+    """The record's only seed, as an earlier run would have left it."""
+    record = records.read(RECORD)
+    seed = record.seeds[0].model_copy(update=changes)
+    records.write(record.model_copy(update={"seeds": [seed]}), {}, RECORD)
+
+
 def test_a_record_of_two_precisions_says_so(
     workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     shrink(monkeypatch, seeds=[0])
     run("train")
-    record = records.read(RECORD)
-    made = record.seeds[0].provenance.model_copy(update={"precision": "bf16-products"})
-    seed = record.seeds[0].model_copy(update={"provenance": made})
-    records.write(record.model_copy(update={"seeds": [seed]}), {}, RECORD)
+    made = records.read(RECORD).seeds[0].provenance
+    rewrite_seed(provenance=made.model_copy(update={"precision": "bf16-products"}))
     shrink(monkeypatch, seeds=[0, 1])
     # The kept weights of seed 0 are in float32: what is begun leads, the record stays.
     variant = Variant(table2_semi_supervised, "smoke", "mnist_100")
@@ -214,10 +219,9 @@ def test_a_seed_that_older_code_measured_is_told(
 ) -> None:
     shrink(monkeypatch, seeds=[0])
     run("train")
-    record = records.read(RECORD)
-    metrics = {k: v for k, v in record.seeds[0].metrics.items() if k != "mean_image_per_pixel"}
-    seed = record.seeds[0].model_copy(update={"metrics": metrics})
-    records.write(record.model_copy(update={"seeds": [seed]}), {}, RECORD)
+    measured = records.read(RECORD).seeds[0].metrics
+    metrics = {k: v for k, v in measured.items() if k != "mean_image_per_pixel"}
+    rewrite_seed(metrics=metrics)
     shrink(monkeypatch, seeds=[0, 1])
     capsys.readouterr()
     run("train")

@@ -5,7 +5,6 @@ import os
 import torch
 
 from replication.base.errors import UserError
-from replication.base.options import PRECISIONS as PRECISIONS
 from replication.training.run import Execution
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from replication.base.errors import UserError
+from replication.base.options import PRECISIONS
 from replication.settings.schema import Seed
 from replication.training.run import Execution
 
-from .arithmetic import PRECISIONS, check_precision
+from .arithmetic import check_precision
 from .cards import use_device
 from .keeper import seed_names, stacked_in
 from .provenance import precision_of
