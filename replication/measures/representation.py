@@ -1,6 +1,7 @@
 """What the codes of an autoencoder are worth, whatever kind it is, and what it draws from them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor
@@ -10,7 +11,13 @@ from replication.models.priors import FittedGaussian, Prior, style_prior
 from replication.training.run import Run
 
 from .codes import nearest_neighbour
-from .evaluate import of_each_seed, over_chunks, prior_distances, sampled_codes
+from .evaluate import (
+    metrics_on_test,
+    of_each_seed,
+    over_chunks,
+    prior_distances,
+    sampled_codes,
+)
 from .probes import PROBED, linear_probe, style_of
 
 
@@ -42,21 +49,47 @@ def code_metrics(
     ``nearest_neighbour_percent`` and ``linear_probe_percent``; NaN where a seed ``diverged``.
     """
     data, test = run.dataset, codes_of(run, run.dataset.test)
-    labels, expected = data.train.labels, data.test.labels.cpu().numpy()
-    probed = labels[:PROBED].cpu().numpy()
     spread = sampled_codes(run.stack, data, run.epsilon_size, run.streams)
 
     def measure(i: int) -> dict[str, float]:
-        near = nearest_neighbour(train[i], labels, test[i]).cpu().numpy()
-        linear = linear_probe(train[i, :PROBED].cpu().numpy(), probed, test[i].cpu().numpy())
+        read = labels_read(train[i], data.train.labels, test[i], data.test.labels)
         distances = prior_distances(spread[i : i + 1], priors[i], run.seeds[i : i + 1])
-        return {
-            "nearest_neighbour_percent": 100 * float((near == expected).mean()),
-            "linear_probe_percent": 100 * float((linear == expected).mean()),
-            **{name: float(value[0]) for name, value in distances.items()},
-        }
+        return read | {name: float(value[0]) for name, value in distances.items()}
 
     return of_each_seed(measure, diverged)
+
+
+def held_out_metrics(run: Run, diverged: Sequence[bool]) -> dict[str, Tensor]:
+    """What settings may be chosen by: the same of the images held out of training, [S] each.
+
+    ``held_out_reconstruction_per_pixel``, and the accuracies of ``code_metrics``; NaN where a seed
+    ``diverged``.
+    """
+    data = run.dataset
+    held_out = replace(data, test=data.validation)
+    seen, codes = (codes_of(run, split) for split in (data.train, data.validation))
+
+    def measure(i: int) -> dict[str, float]:
+        return labels_read(seen[i], data.train.labels, codes[i], data.validation.labels)
+
+    found = of_each_seed(measure, diverged)
+    error = metrics_on_test(run.stack, held_out)["test_reconstruction_per_pixel"]
+    found["reconstruction_per_pixel"] = error
+    return {f"held_out_{name}": values for name, values in found.items()}
+
+
+def labels_read(train: Tensor, labels: Tensor, codes: Tensor, expected: Tensor) -> dict[str, float]:
+    """Per cent of ``codes`` [M, n] whose label [M] is found, by codes [N, n] with ``labels`` [N].
+
+    By the nearest of them, and by a linear probe that is fitted on the first 10,000.
+    """
+    near = nearest_neighbour(train, labels, codes)
+    seen, named = (part[:PROBED].cpu().numpy() for part in (train, labels))
+    linear = linear_probe(seen, named, codes.cpu().numpy())
+    return {
+        "nearest_neighbour_percent": 100 * (near == expected).double().mean().item(),
+        "linear_probe_percent": 100 * float((linear == expected.cpu().numpy()).mean()),
+    }
 
 
 def component_error(dataset: Dataset, size: int) -> float:

@@ -86,6 +86,10 @@ NAMES = {
     "largest_class_percent": Name("share of the largest class", "%"),
     "nearest_neighbour_percent": Name("accuracy of the nearest neighbour in codes", "%"),
     "linear_probe_percent": Name("accuracy of a linear probe of codes", "%"),
+    "held_out_reconstruction_per_pixel": Name("error per pixel of held-out images", digits=5),
+    "held_out_nearest_neighbour_percent": Name("the nearest neighbour, held-out images", "%"),
+    "held_out_linear_probe_percent": Name("a linear probe, held-out images", "%"),
+    "penalty_share_percent": Name("the penalty's share of the loss", "%"),
     "fine_tuned_error_percent": Name("test error after fine-tuning", "%"),
     "from_scratch_error_percent": Name("test error of the same network from scratch", "%"),
     r"pixels_(short|long)_nearest_neighbour_percent": Name(
@@ -113,6 +117,7 @@ NAMES = {
     ),
     # losses, as the history has them
     "reconstruction": Name("reconstruction loss", digits=3),
+    "penalty": Name("penalty, as it is in the reconstruction loss", digits=3),
     "discriminator": Name("discriminators' loss", digits=3),
     "generator": Name("generator's loss", digits=3),
     "classification": Name("classification loss", digits=3),

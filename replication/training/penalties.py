@@ -29,17 +29,28 @@ class PenalisedReconstruction(Reconstruction):
         self.penalty = penalty
         self.code_size = code_size
 
+    def __call__(self, batch: Batch) -> dict[str, Tensor]:
+        errors, costs = self.parts(batch)
+        losses = errors + costs
+        self.descents[0](losses)
+        return {"reconstruction": losses.detach(), "penalty": costs.detach()}
+
     def losses(self, batch: Batch) -> Tensor:
+        errors, costs = self.parts(batch)
+        return errors + costs
+
+    def parts(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The images' error, and the penalty times its weight, [S] each."""
         images, epsilon = self.encoder_input(batch.images)
         directions = images[..., :0]
         if self.penalty.kind == "contractive":
             streams = self.encoder_input.streams
             directions = streams.normal("contraction", images.shape[1], self.code_size)
         inputs = (batch.images, images, epsilon, directions)
-        losses = self.stack.each(penalised_loss, *inputs, shared=(self.penalty,))
+        errors, costs = self.stack.each(error_and_cost, *inputs, shared=(self.penalty,))
         if self.penalty.kind in ("weights_l1", "weights_l2"):
-            losses = losses + self.penalty.weight * self._weights()
-        return losses
+            costs = self._weights()
+        return errors, self.penalty.weight * costs
 
     def _weights(self) -> Tensor:
         """The sum over all weight matrices, [S]."""
@@ -48,16 +59,16 @@ class PenalisedReconstruction(Reconstruction):
         return torch.stack([m.abs().pow(power).flatten(1).sum(1) for m in matrices]).sum(0)
 
 
-def penalised_loss(
+def error_and_cost(
     model: Model,
     target: Tensor,
     images: Tensor,
     epsilon: Tensor,
     directions: Tensor,
     penalty: Penalty,
-) -> Tensor:
-    """The error of one model, and the penalty on its codes, if it is one on codes."""
-    cost: Tensor | float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """The error of one model, and what its codes cost; 0 where the penalty is not on codes."""
+    cost = directions.new_zeros(())
     if penalty.kind == "contractive":
         codes, cost = with_squared_jacobian(model, images, epsilon, directions)
     else:
@@ -67,7 +78,7 @@ def penalised_loss(
     elif penalty.kind == "code_kl":
         cost = activity_divergence(codes["style"], penalty.activity)
     error = half_squared_error(reconstructed(model, codes, images[..., :0]), target)
-    return error + penalty.weight * cost
+    return error, cost
 
 
 def activity_divergence(codes: Tensor, activity: float) -> Tensor:

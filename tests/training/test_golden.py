@@ -26,6 +26,7 @@ from ..tools.kinds import is_trained
 GOLDEN = Path(__file__).parent / "golden.json"
 LOSSES = (
     "reconstruction",
+    "penalty",
     "layer",
     "head_distance",
     "discriminator",
@@ -39,9 +40,12 @@ LOSSES = (
     "smoothness",
     "warps",
 )
-# Differences grow in ALAE's game: one of 3e-7 in the weights makes 0.8 % of the first epoch's
-# losses and 3 % of the second's.
-CHAOTIC = ("companion_alae",)
+# How much losses may differ after the first epoch and the second: twice what another processor's
+# rounding was seen to make, for most.
+USUAL = (2e-3, 1e-2)
+# Where a difference grows: of 3e-7 in the weights, ALAE's game makes 0.8 % of the first epoch's losses
+# and 3 % of the second's; of 1e-7, Adam at its high rate 0.4 % and 1 % of the house numbers'.
+CHAOTIC = {"companion_alae": (2e-2,), "figure7_style_and_content/svhn": (1e-2, 3e-2)}
 
 
 VARIANTS = [
@@ -63,11 +67,9 @@ def first_epochs(item: str, variant: str) -> list[Row]:
 
 @pytest.mark.parametrize(("item", "variant"), VARIANTS)
 def test_the_first_losses_are_the_golden_ones(item: str, variant: str) -> None:
-    """0.2 % after the first epoch, 1 % after the second: twice what another processor's rounding
-    was seen to make.
-    """
-    golden = json.loads(GOLDEN.read_text())[f"{item}/{variant}"]
-    tolerances = (2e-2,) if item in CHAOTIC else (2e-3, 1e-2)
+    name = f"{item}/{variant}"
+    golden = json.loads(GOLDEN.read_text())[name]
+    tolerances = CHAOTIC.get(name) or CHAOTIC.get(item, USUAL)
     rows = first_epochs(item, variant)
     for ours, theirs, tolerance in zip(rows, golden, tolerances, strict=False):
         losses = {k: v for k, v in ours.items() if k in LOSSES}  # shares of few images may flip
