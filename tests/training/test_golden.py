@@ -43,8 +43,9 @@ LOSSES = (
 # How much losses may differ after the first epoch and the second: twice what another processor's
 # rounding was seen to make, for most.
 USUAL = (2e-3, 1e-2)
-# Where a difference grows: of 3e-7 in the weights, ALAE's game makes 0.8 % of the first epoch's losses
-# and 3 % of the second's; of 1e-7, Adam at its high rate 0.4 % and 1 % of the house numbers'.
+# Where a difference grows: of 3e-7 in the weights, ALAE's game makes 0.8 % of the first epoch's
+# losses and 3 % of the second's; of 1e-7, Adam at its high rate 0.4 % and 1 % of those of house
+# numbers.
 CHAOTIC = {"companion_alae": (2e-2,), "figure7_style_and_content/svhn": (1e-2, 3e-2)}
 
 
