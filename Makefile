@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-# What Snakemake says of each job would bury the three lines at the end: its log has it.
+# What Snakemake says of each rule would bury the three lines at the end: its log has it.
 all: setup
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --cores all --quiet rules
 	@$(BIN)/python -m replication summary

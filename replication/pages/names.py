@@ -86,7 +86,7 @@ NAMES = {
     "largest_class_percent": Name("share of the largest class", "%"),
     "nearest_neighbour_percent": Name("accuracy of the nearest neighbour in codes", "%"),
     "linear_probe_percent": Name("accuracy of a linear probe of codes", "%"),
-    "held_out_reconstruction_per_pixel": Name("error per pixel of held-out images", digits=5),
+    "held_out_reconstruction_per_pixel": per_pixel("reconstruction of held-out images"),
     "held_out_nearest_neighbour_percent": Name("the nearest neighbour, held-out images", "%"),
     "held_out_linear_probe_percent": Name("a linear probe, held-out images", "%"),
     "penalty_share_percent": Name("the penalty's share of the loss", "%"),

@@ -57,7 +57,7 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
     paper = [v for v in verdicts if not v.published.of_other_papers]
     lines.append(f"**Score**, {score_sentence(paper)}  ")
     lines.append(
-        "*Reduced* runs have about 1 % of the paper's training (preset `quick`, on a CPU): "
+        "*Reduced* runs (preset `quick`, on a CPU) differ from the paper as their rows say: "
         "they can show that a number is within reach, never that the paper is wrong.  "
     )
     unconfirmed = sum(not v.published.confirmed for v in paper)
@@ -68,7 +68,10 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
     lines.append(f"{many_tests(verdicts)}  ")
     notes = [f"{v.place} ({v.margin_note.rpartition('needs ')[2]})" for v in paper if v.margin_note]
     if notes:
-        lines.append(f"Margins that more than 100 seeds would be needed for: {'; '.join(notes)}.")
+        named = "; ".join(notes)
+        lines.append(
+            f"Margins that more than 100 seeds would be needed for, as full runs: {named}."
+        )
     return lines
 
 

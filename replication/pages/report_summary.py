@@ -125,7 +125,8 @@ def came_out(run: Sequence[Outcome], total: int) -> str:
     reduced = [o for o in run if o.judged.kind != "full"]
     how = "With the paper's settings,"
     if len(reduced) > len(run) / 2:
-        how = f"With {training_share(reduced)} of the paper's training (most runs are reduced),"
+        share = training_share(reduced)
+        how = f"With {share} of the paper's epochs in the median (most runs are reduced),"
     judged = [o for o in run if o.word != "not comparable"]
     words = [o.word for o in judged]
     good = sum(word in GOOD for word in words)
@@ -175,6 +176,9 @@ def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
         means = f"; {warped} of these use random warps of images, as the paper does not"
     if plain := without_warps(numbers.stored, every):
         means += f" (without warps {sum(plain)} of {len(plain)} are better)"
+    own = [tuple(r.values(o.metric)) for r, o in zip(records, every, strict=True) if r]
+    if repeated := len(own) - len(set(own)):
+        means += f"; {repeated} of these repeat{'s' * (repeated == 1)} the errors of another"
     return (
         " Recipes of ours, which are no replication, have a better mean in "
         f"{sum(mark.value < 0 for mark in marks)} of {len(marks)} numbers of whole data sets"

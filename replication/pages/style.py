@@ -161,4 +161,5 @@ def square_frame(axes: "Axes", codes: np.ndarray, least: float) -> None:
 def not_run(axes: "Axes", text: str = "not run") -> None:
     """An empty panel that says so."""
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
-    axes.set(xticks=[], yticks=[])
+    # Hidden, not removed: panels beside it may share the axes.
+    axes.tick_params(which="both", bottom=False, left=False, labelbottom=False, labelleft=False)

@@ -28,7 +28,9 @@ def known(name: str, names: Iterable[str], kind: str) -> None:
 
 def suggestion(name: str, names: Iterable[str]) -> str:
     """The remedy for a name that is unknown: the nearest one, or all."""
-    near = get_close_matches(name, names := [*names], 1)
+    names = [*names]
+    longer = [n for n in names if n.startswith(name)] if name else []
+    near = longer if len(longer) == 1 else get_close_matches(name, names, 1)
     return f"did you mean {near[0]}?" if near else f"choose one of: {', '.join(names)}"
 
 
@@ -157,7 +159,7 @@ def read_yaml(path: Path) -> Any:
     try:
         return parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}", "restore the file") from None
+        raise UserError(f"{path}: {error.strerror}", "name a file that can be read") from None
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not valid YAML: {error}", "correct the file") from None
 

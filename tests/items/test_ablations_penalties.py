@@ -71,7 +71,8 @@ def test_a_weight_is_drawn_on_the_networks_that_it_was_trained_on(
     told |= {"none_relu": (0.0, 80.0), "code_l1_1": (20.0, 85.0)}
     for variant, (share, read) in told.items():
         settings = experiments().settings_of("quick", ITEM, variant)
-        metrics = dict.fromkeys(ablations.COLUMNS, read) | {ablations.SHARE: share}
+        metrics = dict.fromkeys(ablations.COLUMNS, read)
+        metrics |= {ablations.SHARE: share, ablations.ERROR: 0.016}
         names = {"preset": "quick", "item": ITEM, "variant": variant}
         record = make_record(settings=settings, seeds=[make_seed(metrics=metrics)], **names)
         records.write(record, {}, records.path_of("quick", ITEM, variant, tmp_path))
@@ -79,6 +80,7 @@ def test_a_weight_is_drawn_on_the_networks_that_it_was_trained_on(
     ablations.draw_table(drawing)
     rows = shown_rows(drawing.stem)
     assert rows["contractive, 0.1"]["linear probe, %"] == "91.00"
+    assert rows["contractive, 0.1"]["error per pixel x 1000"] == "16.00"
     assert rows["squared weights, 0.01"]["linear probe, %"] == "not run"
     drawn: list[Any] = []
     monkeypatch.setattr(Drawing, "save", lambda self, figure: drawn.append(figure))

@@ -105,6 +105,15 @@ def test_recipes_with_warps_are_said_to_have_them(site: Site) -> None:
     assert "as the paper does not (without warps 0 of 1 are better)." in top
 
 
+def test_a_recipe_that_repeats_the_errors_of_another_is_no_second_one(site: Site) -> None:
+    """A plane is laid out by a second stage, which leaves the classifier as it is."""
+    for item in ("ours_semi_supervised", "ours_dimensionality_reduction"):
+        variant = {"ours_semi_supervised": "mnist_100"}.get(item, "labels_100")
+        store(site.results, "quick", variant, [seed_result(0, 1.5)], item=item)
+    top = unescape(site.page().section("top"))
+    assert "of 2 numbers of whole data sets; 1 of these repeats the errors of another." in top
+
+
 def test_tally_counts_every_published_number(site: Site) -> None:
     top = site.page().section("top")
     targets = [t for content in published().items.values() for t in content.targets.values()]

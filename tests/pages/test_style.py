@@ -12,6 +12,7 @@ from replication.pages.style import (
     SCREEN_DPI,
     label_places,
     new_figure,
+    not_run,
     save_figure,
     scatter_by_class,
     square_frame,
@@ -141,3 +142,12 @@ def test_screens_and_print_have_their_resolution(tmp_path: Path) -> None:
     for ending in (".png", ".pdf"):
         first, second = ((tmp_path / name).with_suffix(ending) for name in ("one", "again"))
         assert first.read_bytes() == second.read_bytes()
+
+
+def test_an_empty_panel_leaves_the_axes_that_it_shares() -> None:
+    left, right = new_figure(4, 2).subplots(1, 2, sharey=True)
+    left.plot([0, 1], [3, 5])
+    before = list(left.get_yticks())
+    not_run(right)
+    assert list(left.get_yticks()) == before
+    assert not right.xaxis.get_tick_params()["labelbottom"]

@@ -89,6 +89,7 @@ def test_several_files_add_to_each_other(workdir: Path) -> None:
     [
         ("item: {}", "mine.yaml: item: no such key (and 1 more); did you mean items?"),
         ("items: {table2_semi_supervise: {variants: {a: {place: A}}}}", f"did you mean {TABLE}?"),
+        ("items: {table2: {variants: {a: {place: A}}}}", f"did you mean {TABLE}?"),
         (f"items: {{{TABLE}: {{settings: {{labels: 5}}}}}}", "settings: no such key"),
         (of_table("mine: {place: A, setings: {}}"), "mine.setings: no such key; did you mean set"),
         (of_table("mine: {place: A, settings: {lables: 5}}"), "lables: no such setting; did you"),

@@ -13,7 +13,7 @@ from replication.training.run import Execution
 from .arithmetic import check_precision
 from .cards import use_device
 from .keeper import seed_names, stacked_in
-from .provenance import precision_of
+from .provenance import check_device, precision_of
 from .variant import Variant
 from .weights import finish, is_kept
 
@@ -61,6 +61,7 @@ def chosen(variant: Variant, seeds: Sequence[Seed], asked: Asked, recorded: str 
     if asked.precision:
         check_precision(precision, device)
     if begun:
+        check_device(device)  # one that is not there is told first
         text = f"{variant} was begun with {begun[0].name}; this is another one, with"
         print(f"note: {text} {execution.name}", file=sys.stderr)
     return replace(variant, execution=execution)

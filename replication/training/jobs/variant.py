@@ -96,8 +96,10 @@ class Variant:
     def weights(self, seed: Seed) -> Path:
         """As ``kept``; a UserError where there are none."""
         if (folder := self.kept(seed)) is None:
-            problem = f"there are no weights of seed {seed.seed} in {self.folder}"
-            raise UserError(problem, "train it first: the repository has those of a few models")
+            problem = f"there are no weights of seed {seed.seed} of {self} in {self.folder}"
+
+            remedy = "train it first, or name the preset that was trained with --preset"
+            raise UserError(problem, f"{remedy}: the repository has the weights of a few models")
         return folder
 
     def recorded(self) -> dict[Seed, SeedResult]:
