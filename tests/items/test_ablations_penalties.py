@@ -79,9 +79,9 @@ def test_a_weight_is_drawn_on_the_networks_that_it_was_trained_on(
     drawing = Drawing("quick", ITEM, tmp_path, tmp_path / "figures")
     ablations.draw_table(drawing)
     rows = shown_rows(drawing.stem)
-    assert rows["contractive, 0.1"]["linear probe, %"] == "91.00"
-    assert rows["contractive, 0.1"]["error per pixel x 1000"] == "16.00"
-    assert rows["squared weights, 0.01"]["linear probe, %"] == "not run"
+    assert rows["contractive, weight 0.1"]["linear probe, %"] == "91.00"
+    assert rows["contractive, weight 0.1"]["error per pixel x 1000"] == "16.00"
+    assert rows["squared network weights, weight 0.01"]["linear probe, %"] == "not run"
     drawn: list[Any] = []
     monkeypatch.setattr(Drawing, "save", lambda self, figure: drawn.append(figure))
     ablations.draw_figure(drawing)
