@@ -33,6 +33,11 @@ COLUMNS = {
     "held_out_nearest_neighbour_percent": "1-NN, %",
     PROBE: "linear probe, %",
 }
+PANELS = {
+    SHARE: "penalty's share of the loss, %",
+    PROBE: "linear probe, %",
+    ERROR: "error per pixel x 1000",
+}
 PENALTIES = {
     "contractive": "contractive",
     "weights_l1": "absolute network weights",
@@ -40,6 +45,7 @@ PENALTIES = {
     "code_l1": "absolute codes",
     "code_kl": "mean activity",
 }
+PLAIN = "without a penalty"
 # The networks that are compared with each other: what their title is, and the one of no penalty.
 NETWORKS = {
     "none": "codes of 8 numbers",
@@ -87,47 +93,56 @@ def draw_table(drawing: Drawing) -> None:
 
 
 def draw_figure(drawing: Drawing) -> None:
-    """What a penalty brings (above) and costs (below) against its share of the loss."""
+    """Columns of networks; rows of the penalty's share, what it brings and what it costs."""
     from matplotlib.ticker import NullFormatter
 
-    figure = new_figure(9, 5.6)
-    every = figure.subplots(2, len(NETWORKS), sharex=True, sharey="row")
-    for column, (none, title) in enumerate(NETWORKS.items()):
-        above, below = every[:, column]
-        above.set_title(title)
-        for axes, metric in ((above, PROBE), (below, ERROR)):
+    figure = new_figure(9, 7.5)
+    every = figure.subplots(len(PANELS), len(NETWORKS), sharex=True, sharey="row")
+    for row, (metric, label) in zip(every, PANELS.items(), strict=True):
+        row[0].set_ylabel(label)
+        for axes, none in zip(row, NETWORKS, strict=True):
             draw_penalties(axes, drawing, none, metric)
             if not axes.lines:
                 not_run(axes)
-        below.set_xlabel("the penalty's share of the loss, %")
-    every[0, 0].set_ylabel("linear probe, held out, %")
-    every[1, 0].set_ylabel("error per pixel x 1000, held out")
+    for above, below, title in zip(every[0], every[-1], NETWORKS.values(), strict=True):
+        above.set_title(title)
+        below.set_xlabel("weight, times the least")
     every[0, 0].set_xscale("log")
     every[0, 0].xaxis.set_major_formatter("{x:g}")
     every[0, 0].xaxis.set_minor_formatter(NullFormatter())
-    shown = {line.get_label(): line for axes in every[0] for line in axes.lines}
+    lines = [line for axes in every[1] for line in axes.lines]
+    lines.sort(key=lambda line: line.get_label() == PLAIN)
+    shown = {line.get_label(): line for line in lines}
     if shown:
-        figure.legend(handles=list(shown.values()), loc="outside lower center", ncols=len(shown))
+        handles = [*shown.values()]
+        figure.legend(handles=handles, loc="outside lower center", ncols=len(NETWORKS))
     drawing.save(figure)
 
 
 def draw_penalties(axes: "Axes", drawing: Drawing, none: str, metric: str) -> None:
     """A line for each penalty on the networks of ``none``; grey without a penalty."""
-    plain = drawing.record(none)
     network = drawing.settings(none)
     points: dict[str, list[tuple[float, float]]] = {}
     for variant in drawing.description.variants:
-        record, penalty = drawing.record(variant), drawing.settings(variant).penalty
-        if record is None or not record.healthy or penalty is None:
-            continue
-        own = record.settings
-        if (own.style_dim, own.code_activation) == (network.style_dim, network.code_activation):
-            points.setdefault(penalty.kind, []).append((mean(record, SHARE), mean(record, metric)))
+        own, record = drawing.settings(variant), drawing.record(variant)
+        alike = (own.style_dim, own.code_activation) == (network.style_dim, network.code_activation)
+        if alike and own.penalty and record is not None and record.healthy:
+            found = points.setdefault(own.penalty.kind, [])
+            found.append((own.penalty.weight, mean(record, metric)))
     for kind, found in points.items():
+        weights, values = zip(*sorted(found), strict=True)
+        multiples = [weight / least(drawing, kind) for weight in weights]
         colour = LINES[list(PENALTIES).index(kind)]
-        axes.plot(*zip(*sorted(found), strict=True), "o-", color=colour, label=PENALTIES[kind])
-    if plain is not None and plain.healthy:
-        axes.axhline(mean(plain, metric), color=REFERENCE, ls="--", label="without a penalty")
+        axes.plot(multiples, values, "o-", color=colour, label=PENALTIES[kind])
+    plain = drawing.record(none)
+    if plain is not None and plain.healthy and metric != SHARE:
+        axes.axhline(mean(plain, metric), color=REFERENCE, ls="--", label=PLAIN)
+
+
+def least(drawing: Drawing, kind: str) -> float:
+    """The least weight of a penalty among all variants, run or not."""
+    every = [drawing.settings(variant).penalty for variant in drawing.description.variants]
+    return min(penalty.weight for penalty in every if penalty and penalty.kind == kind)
 
 
 def mean(record: "Record", metric: str) -> float:

@@ -85,8 +85,10 @@ def test_a_weight_is_drawn_on_the_networks_that_it_was_trained_on(
     drawn: list[Any] = []
     monkeypatch.setattr(Drawing, "save", lambda self, figure: drawn.append(figure))
     ablations.draw_figure(drawing)
-    above = drawn[0].axes[:3]
-    lines = [[line.get_ydata() for line in axes.lines] for axes in above]
+    shares, probes = drawn[0].axes[:3], drawn[0].axes[3:6]
+    assert [list(line.get_ydata()) for line in shares[0].lines] == [[1.0, 5.0]]
+    lines = [[line.get_ydata() for line in axes.lines] for axes in probes]
+    assert list(probes[0].lines[0].get_xdata()) == pytest.approx([1, 10])
     assert [list(y) for y in lines[0]] == [[90.5, 91.0], [90.0, 90.0]]
     assert [list(y) for y in lines[1]] == [[85.0], [80.0, 80.0]]
     assert lines[2] == []
