@@ -27,7 +27,7 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import Drawing
+from .pages.drawing import Drawing, enumerated
 from .pages.image_grids import WHITE, squares, tiled
 from .pages.sources import entries
 from .pages.style import new_figure, not_run, scatter_by_class
@@ -116,6 +116,7 @@ def draw_table(drawing: Drawing) -> None:
         "Models without one are sampled through the Gaussian of their codes' mean and covariance.",
         "FID and IS through the suite's own classifier, trained on the training images (whose FID "
         "is no lower bound therefore): not comparable with other papers'.",
+        *readers(drawing),
         *stages(drawing),
         *(f"Published, {entry}." for entry in entries(ITEM, published().items[ITEM])),
         *drawing.provenance_notes(),
@@ -154,6 +155,26 @@ def bounds(drawing: Drawing) -> list[Row]:
     scores = {"fid": "fid_sampling_noise", "inception_score": "inception_score_ceiling"}
     real = empty | {column: cell(record, metric) for column, metric in scores.items()}
     return [["the mean image", *mean.values()], ["real images", *real.values()]]
+
+
+def readers(drawing: Drawing) -> list[str]:
+    """A note where rows were read by classifiers that differ, as another machine's rounding makes."""
+    names: dict[float, list[str]] = {}
+    for variant, described in drawing.description.variants.items():
+        record = drawing.record(variant)
+        for error in dict.fromkeys(record.values("reader_error_percent") if record else []):
+            name = described.place.removeprefix("Autoencoders: ")
+            names.setdefault(error, []).append(f"“{name}”")
+    if len(names) < 2:
+        return []
+    usual = max(names, key=lambda error: len(names[error]))
+    others = [
+        f"that of {enumerated(own)} (trained on another machine) {error:.2f} %"
+        for error, own in names.items()
+        if error != usual
+    ]
+    differ = f"The classifier errs on {usual:.2f} % of the test images, {'; '.join(others)}"
+    return [f"{differ}: FID and IS of those rows are compared with the others' with care."]
 
 
 def stages(drawing: Drawing) -> list[str]:

@@ -279,3 +279,18 @@ def test_table_and_figure_show_what_was_run_and_what_not(stored: Path, tmp_path:
     assert float(rows["real images"]["IS"].split()[0]) > 1
     assert "layer by layer" in drawing.stem.with_suffix(".md").read_text(encoding="utf-8")
     assert drawing.stem.with_suffix(".png").stat().st_size > 0
+
+
+def test_rows_that_another_classifier_read_are_named(tmp_path: Path) -> None:
+    """Trained on another machine it rounds otherwise: FID is not quite the same measure then."""
+    for variant, error in (("undercomplete", 1.82), ("aae_2d", 1.82), ("contractive", 2.22)):
+        settings = experiments().settings_of("quick", ITEM, variant)
+        seeds = [make_seed(metrics={"reader_error_percent": error})]
+        names = {"preset": "quick", "item": ITEM, "variant": variant}
+        record = make_record(settings=settings, seeds=seeds, **names)
+        records.write(record, {}, records.path_of("quick", ITEM, variant, tmp_path))
+        drawing = Drawing("quick", ITEM, tmp_path, tmp_path / "figures")
+        notes = companion.readers(drawing)
+        assert len(notes) == (variant == "contractive")
+    assert "1.82 % of the test images, that of “contractive, 8-D”" in notes[0]
+    assert "2.22 %" in notes[0]
