@@ -158,7 +158,7 @@ def bounds(drawing: Drawing) -> list[Row]:
 
 
 def readers(drawing: Drawing) -> list[str]:
-    """A note where rows were read by classifiers that differ, as another machine's rounding makes."""
+    """A note where the rows' classifiers differ, as another machine's rounding makes them."""
     names: dict[float, list[str]] = {}
     for variant, described in drawing.description.variants.items():
         record = drawing.record(variant)
