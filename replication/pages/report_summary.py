@@ -178,7 +178,9 @@ def of_recipes(numbers: Numbers, every: Sequence[Outcome]) -> str:
         means += f" (without warps {sum(plain)} of {len(plain)} are better)"
     own = [tuple(r.values(o.metric)) for r, o in zip(records, every, strict=True) if r]
     if repeated := len(own) - len(set(own)):
-        means += f"; {repeated} of these repeat{'s' * (repeated == 1)} the errors of another"
+        means += (
+            f"; {repeated} of the {len(marks)} repeat{'s' * (repeated == 1)} the errors of another"
+        )
     return (
         " Recipes of ours, which are no replication, have a better mean in "
         f"{sum(mark.value < 0 for mark in marks)} of {len(marks)} numbers of whole data sets"

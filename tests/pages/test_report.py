@@ -111,7 +111,7 @@ def test_a_recipe_that_repeats_the_errors_of_another_is_no_second_one(site: Site
         variant = {"ours_semi_supervised": "mnist_100"}.get(item, "labels_100")
         store(site.results, "quick", variant, [seed_result(0, 1.5)], item=item)
     top = unescape(site.page().section("top"))
-    assert "of 2 numbers of whole data sets; 1 of these repeats the errors of another." in top
+    assert "of 2 numbers of whole data sets; 1 of the 2 repeats the errors of another." in top
 
 
 def test_tally_counts_every_published_number(site: Site) -> None:
