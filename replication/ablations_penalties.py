@@ -60,6 +60,7 @@ def train(run: "Run") -> "Outcome":
     from .training.run import Outcome
 
     run.needs("has_decoder", "validation_images")
+    run.decodes_styles_alone()
     fitted = run.fit(dict)
     metrics = held_out_metrics(run, fitted.diverged)
     metrics[SHARE] = shares(fitted.histories)
@@ -67,12 +68,19 @@ def train(run: "Run") -> "Outcome":
 
 
 def shares(histories: "list[list[dict[str, float]]]") -> "Tensor":
-    """Per cent of each seed's loss that is its penalty, over the last epoch, [S]."""
+    """Per cent of each seed's loss that is its penalty, over the last epoch, [S].
+
+    0 without a penalty; NaN for a seed that diverged before its first epoch was told.
+    """
     import torch
 
-    last = [history[-1] if history else {} for history in histories]
-    found = [row.get("penalty", 0.0) / row.get("reconstruction", float("nan")) for row in last]
-    return 100 * torch.tensor(found, dtype=torch.float64)
+    def share(history: "list[dict[str, float]]") -> float:
+        if not history:
+            return float("nan")
+        last = history[-1]
+        return last["penalty"] / last["reconstruction"] if "penalty" in last else 0.0
+
+    return 100 * torch.tensor([share(history) for history in histories], dtype=torch.float64)
 
 
 def draw_table(drawing: Drawing) -> None:

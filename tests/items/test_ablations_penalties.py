@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from replication import ablations_penalties as ablations
+from replication.base.errors import UserError
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.pages.drawing import Drawing
@@ -46,9 +47,17 @@ def test_the_loss_is_the_error_and_the_penalty_beside_it(kind: Any) -> None:
 
 def test_the_share_is_that_of_the_last_epoch() -> None:
     rows = [{"reconstruction": 9.0, "penalty": 9.0}, {"reconstruction": 4.0, "penalty": 1.0}]
-    found = ablations.shares([rows, [{"reconstruction": 2.0}], []]).tolist()
-    assert found[:2] == [25.0, 0.0]
-    assert found[2] != found[2], "a seed that diverged at once has none"
+    *found, at_once = ablations.shares(
+        [rows, [{"reconstruction": 2.0}], [{"negative_elbo": 2.0}], []]
+    )
+    assert [share.item() for share in found] == [25.0, 0.0, 0.0]
+    assert at_once.isnan(), "a seed that diverged at once has none"
+
+
+def test_a_decoder_that_is_given_labels_is_refused() -> None:
+    run = run_of(label_at="decoder", label_dim=10, labels="all")
+    with pytest.raises(UserError, match="decodes styles alone, and label_dim: 10"):
+        ablations.train(run)
 
 
 def test_test_images_are_not_looked_at() -> None:
