@@ -128,12 +128,12 @@ def draw_figure(drawing: Drawing) -> None:
 
 
 def draw_penalties(axes: "Axes", drawing: Drawing, none: str, metric: str) -> None:
-    """A line for each penalty on the networks of ``none``; grey without a penalty."""
+    """A line for each penalty on the networks and data of ``none``; grey without a penalty."""
     network = drawing.settings(none)
     points: dict[str, list[tuple[float, float]]] = {}
     for variant in drawing.description.variants:
         own, record = drawing.settings(variant), drawing.record(variant)
-        alike = (own.style_dim, own.code_activation) == (network.style_dim, network.code_activation)
+        alike = own.model_copy(update={"penalty": None, "seeds": network.seeds}) == network
         if alike and own.penalty and record is not None and record.healthy:
             found = points.setdefault(own.penalty.kind, [])
             found.append((own.penalty.weight, mean(record, metric)))

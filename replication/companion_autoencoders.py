@@ -169,7 +169,7 @@ def readers(drawing: Drawing) -> list[str]:
         return []
     usual = max(names, key=lambda error: len(names[error]))
     others = [
-        f"that of {enumerated(own)} (trained on another machine) {error:.2f} %"
+        f"that of {enumerated(own)} (on another machine or other data) {error:.2f} %"
         for error, own in names.items()
         if error != usual
     ]
