@@ -15,6 +15,7 @@ from replication.evidence import records
 from replication.evidence.records import Record
 from replication.evidence.seeds import Machine
 from tests.tools.builders import make_record, make_seed
+from tests.tools.workflow import ROOT
 
 MACHINE = {
     **{"commit": "0" * 40, "dirty": False, "python": "3.11.7", "torch": "2.6.0"},
@@ -111,3 +112,27 @@ def test_each_method_learns_two_heaps(method: str) -> None:
     labels[:2] = classes[:2]
     predicted = baselines.METHODS[method](points, labels, points, 0)
     assert (predicted == classes).mean() > 0.95
+
+
+def test_the_manual_says_what_is_stored() -> None:
+    """The numbers of docs/ours.md, "Time to an error", are those of the records and the bench."""
+    text = " ".join((ROOT / "docs" / "ours.md").read_text(encoding="utf-8").split())
+    text = text[text.index("## Time to an error") :]
+    (stored,) = (ROOT / "bench" / "results").glob("quality_*.json")
+    lines = table(read(stored), ROOT / "results").splitlines()
+    cells = {line[:34].strip(): line[34:].split() for line in lines}
+    words = {1: "one", 3: "three", 5: "five"}
+    ours = [words[round(float(minutes))] for minutes in cells["ours"][1:]]
+    below = "below 5 % after {} core-minute, below 2.2 % after {} and below 1.9 % after {};"
+    assert below.format(*ours) in text
+    warped, never = words[round(float(cells["ours, with warps"][2]))], cells["ours, with warps"][3]
+    assert f"16 clusters with warps are below 9.55 % after {warped}, and never below 4.1 %" in text
+    assert never == "—"
+    literal = float(cells["Table 2's recipe"][1])
+    assert f"Table 2's recipe is below 5 % after {literal:.0f} minutes" in text
+    spread, pseudo = (
+        cells[m][0] for m in ("label spreading, 7 neighbours", "pseudo-labels, 300 units")
+    )
+    assert f"Label spreading errs {float(spread):.1f} %" in text
+    assert f"(pseudo-labels) {float(pseudo):.1f} %" in text
+    assert f"k-means {float(cells['k-means, best of 10 starts'][0]):.1f} %" in text
