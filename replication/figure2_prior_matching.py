@@ -111,8 +111,9 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
     square_frame(axes, arrays["codes"], 2.8 if prior.kind == "mixture" else 2.6 * prior.std)
     axes.set_anchor("N")
-    distance, noise = (cell(record, m) for m in ("prior_distance", "prior_sampling_noise"))
-    text = f"$z_1$\ndistance to prior {distance} (two prior samples: {noise})"
+    distance = cell(record, "prior_distance", counted=True)
+    noise = cell(record, "prior_sampling_noise")
+    text = f"$z_1$\ndistance to prior {distance}\nof two prior samples {noise}"
     axes.set_xlabel(text, fontsize=TINY)
     axes.set_ylabel("$z_2$", fontsize=SMALL)
 

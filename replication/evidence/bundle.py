@@ -1,11 +1,11 @@
 """The bundle: trained weights that are part of the repository, of one seed of a few models.
 
 ``weights/<preset>/<item>/<variant>.safetensors`` has parts of a model in float16, named as the
-modules' own. Where that is too large, matrices are int8 with a scale for each row, in float16,
-under the same name and ``.scale``. Beside the decoder of a plane ``shown.codes`` [2 N] and
-``shown.labels`` [N] have the places and classes of some test images. ``weights/manifest.json``
-says of each file what it is, and ``weights/README.md`` says it to readers. Only safetensors are
-read, never a pickle.
+modules' own. Where that is too large, matrices with more than a few columns are int8, with a scale
+for each row in float16 under the same name and ``.scale``. Beside the decoder of a plane
+``shown.codes`` [2 N] and ``shown.labels`` [N] have the places and classes of some test images.
+``weights/manifest.json`` says of each file what it is, and ``weights/README.md`` says it to
+readers. Only safetensors are read, never a pickle.
 """
 
 import hashlib
@@ -25,6 +25,8 @@ from .json_files import read_json
 BUNDLE = Path("weights")
 MOST_BYTES = 2_000_000  # of a file: the bundle is cloned with the code
 SCALE = ".scale"
+FEW_COLUMNS = 16  # of a matrix that takes little space, so that it stays as it is
+DAMPING = 0.001  # of the mean square of the inputs: directions that they hardly have count little
 SHOWN = "shown."
 REMEDY = "restore it from the repository, or run aae bundle"
 
@@ -109,29 +111,57 @@ def unpacked(content: bytes) -> dict[str, np.ndarray]:
     }
 
 
-def in_rows(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """``arrays`` with each matrix as int8 and its scales."""
+def in_rows(
+    arrays: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """``arrays`` with each matrix as int8 and its scales, unless it has few columns."""
     found = {}
     for name, array in arrays.items():
-        if array.ndim == 2:
-            found[name], found[f"{name}{SCALE}"] = rounded(array)
+        if array.ndim == 2 and array.shape[1] > FEW_COLUMNS:
+            found[name], found[f"{name}{SCALE}"] = rounded(array, inputs.get(name))
         else:
             found[name] = array
     return found
 
 
-def rounded(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A matrix [R, C] as int8, and the scale [R] of each row in float16."""
+def rounded(matrix: np.ndarray, inputs: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """A matrix [R, C] as int8, and the scale [R] of each row in float16.
+
+    With ``inputs`` [N, C], which the matrix is multiplied by, its products with them are rounded
+    as little as possible, not its numbers (see ``made_up``).
+    """
     exact = matrix.astype(float)
     scale = np.maximum(np.abs(exact).max(1) / 127, 1e-6).astype("<f2")
-    whole = np.rint(exact / scale[:, None].astype(float)).clip(-127, 127)
-    return whole.astype(np.int8), scale
+    in_steps = exact / scale[:, None].astype(float)
+    whole = np.rint(in_steps) if inputs is None else made_up(in_steps, inputs.astype(float))
+    return whole.clip(-127, 127).astype(np.int8), scale
 
 
-def pack(arrays: Mapping[str, np.ndarray]) -> tuple[bytes, Literal["float16", "int8"]]:
+def made_up(matrix: np.ndarray, inputs: np.ndarray) -> np.ndarray:
+    """A matrix [R, C] in whole numbers, whose products with ``inputs`` [N, C] hardly differ.
+
+    Column after column is rounded, and the later ones make up for what that changes, by least
+    squares over the inputs: GPTQ (Frantar et al., 2022, arXiv:2210.17323), from memory.
+    """
+    squares = inputs.T @ inputs
+    squares += DAMPING * squares.diagonal().mean() * np.eye(len(squares))
+    order = np.argsort(-squares.diagonal())
+    upper = np.linalg.cholesky(np.linalg.inv(squares[order][:, order])).T
+    left, whole = matrix[:, order], np.empty_like(matrix)
+    for k, column in enumerate(order):
+        whole[:, column] = np.rint(left[:, k]).clip(-127, 127)
+        missed = (left[:, k] - whole[:, column]) / upper[k, k]
+        left[:, k + 1 :] -= np.outer(missed, upper[k, k + 1 :])
+    return whole
+
+
+def pack(
+    arrays: Mapping[str, np.ndarray], inputs: Mapping[str, np.ndarray] | None = None
+) -> tuple[bytes, Literal["float16", "int8"]]:
     """The safetensors file of ``arrays`` in float16, and how its matrices are stored.
 
-    In int8 where it is too large otherwise; a UserError where it is too large then, too.
+    In int8 where it is too large otherwise, rounded for the ``inputs`` of that name; a UserError
+    where it is too large then, too.
     """
     from safetensors.numpy import save
 
@@ -142,7 +172,7 @@ def pack(arrays: Mapping[str, np.ndarray]) -> tuple[bytes, Literal["float16", "i
     content = saved(arrays)
     if len(content) <= MOST_BYTES:
         return content, "float16"
-    content = saved(in_rows(arrays))
+    content = saved(in_rows(arrays, inputs or {}))
     if len(content) > MOST_BYTES:
         problem = f"{len(content):,} bytes are more than the bundle's {MOST_BYTES:,} for a model"
         raise UserError(problem, "bundle fewer parts of it")

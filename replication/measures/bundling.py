@@ -54,8 +54,11 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
     assert isinstance(decoder, Decoder)
     codes = codes_to_compare(settings, decoder.cluster_heads)
     exact = decoded(decoder, codes)
+    inputs = {}
     if parts == ("decoder",):
         leave_out_idle(decoder, codes)
+        others = codes_to_compare(settings, decoder.cluster_heads, "codes to round by")
+        inputs = {f"{named}.{name}": value for name, value in layer_inputs(decoder, others).items()}
     arrays = {
         f"{part}.{name}": value.half().numpy() if value.is_floating_point() else value.numpy()
         for part in parts
@@ -63,7 +66,7 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
     }
     if decoder.cluster_heads is not None:
         arrays |= places(model, data)
-    content, stored = pack(arrays)
+    content, stored = pack(arrays, inputs)
     again = bundled_modules(settings, unpacked(content))
     apart = np.abs(decoded(again.get_submodule(named), codes) - exact)
     own = Bundled(
@@ -105,14 +108,17 @@ def places(model: nn.ModuleDict, data: Dataset) -> dict[str, np.ndarray]:
 
 
 def codes_to_compare(
-    settings: Settings, heads: nn.Linear | None = None, count: int = COMPARED
+    settings: Settings,
+    heads: nn.Linear | None = None,
+    name: str = "codes of the bundle",
+    count: int = COMPARED,
 ) -> Tensor:
     """Decoder inputs [count, label + style]: each class in turn, samples of the prior.
 
     Every other one is twice as far from the prior's middle, where a slider may lead, too. With
     cluster ``heads`` inputs [count, style] anywhere between these, and around them.
     """
-    stream = generator(0, "codes of the bundle")
+    stream = generator(0, name)
     if heads is not None:
         places = heads.weight.detach().T
         low, high = places.amin(0) - AROUND, places.amax(0) + AROUND
@@ -156,3 +162,14 @@ def leave_out_idle(decoder: Decoder, codes: Tensor) -> None:
         own.out_features = following.in_features = int(used.sum())
         following.weight = nn.Parameter(following.weight[:, used])
         values = values[:, used]
+
+
+@torch.no_grad()
+def layer_inputs(decoder: Decoder, codes: Tensor) -> dict[str, np.ndarray]:
+    """What each matrix is multiplied by, [N, C], for ``codes`` [N, inputs]; by its name."""
+    names = {module: f"{name}.weight" for name, module in decoder.named_modules()}
+    found, values = {}, codes
+    for layer in linears(decoder):
+        found[names[layer]] = values.numpy()
+        values = torch.relu(layer(values))
+    return found

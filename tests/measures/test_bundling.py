@@ -19,6 +19,7 @@ from replication.measures.bundling import (
     codes_to_compare,
     decoded,
     hidden_sizes,
+    layer_inputs,
     leave_out_idle,
 )
 from replication.models.networks import Decoder
@@ -165,6 +166,21 @@ def test_idle_units_are_left_out_and_change_nothing() -> None:
     assert first <= 17
     assert second <= 20
     np.testing.assert_allclose(decoded(decoder, codes), before, atol=1e-6)
+
+
+def test_inputs_of_layers_are_those_of_a_pass() -> None:
+    """Multiplied by its matrix, with its bias, the last layer's input is what it decodes."""
+    torch.manual_seed(0)
+    decoder = Decoder(2, 0, [24, 20], 16).eval()
+    codes = torch.randn(50, 2)
+    found = layer_inputs(decoder, codes)
+    assert {name: a.shape for name, a in found.items()} == {
+        "trunk.0.weight": (50, 2),
+        "trunk.2.weight": (50, 24),
+        "output.weight": (50, 20),
+    }
+    last = decoder.output(torch.from_numpy(found["output.weight"]))
+    np.testing.assert_allclose(decoder.activate(last).detach(), decoded(decoder, codes), atol=1e-6)
 
 
 def test_a_decoder_with_batch_norm_is_refused() -> None:
