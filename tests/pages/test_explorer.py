@@ -242,29 +242,6 @@ def test_the_committed_decoders_are_close_to_what_was_trained() -> None:
         assert mean < 0.003, own.name
 
 
-def test_a_plane_in_factors_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of smooth random layers: nearly exact, in fewer numbers, on codes that it was not made of."""
-    monkeypatch.setattr(explorer, "RANK", 60)
-    stream = np.random.default_rng(0)
-    sizes = [(80, 2, "relu"), (70, 80, "relu"), (16, 70, "sigmoid")]
-    exact = [
-        (stream.normal(size=(rows, columns)) / columns**0.5, stream.normal(size=rows), activation)
-        for rows, columns, activation in sizes
-    ]
-    frame = ([-3.0, 2.0], [3.0, 4.0])
-    shown = explorer.factored(exact, explorer.evenly(*frame))
-    assert [weight.shape for weight, _, _ in shown] == [
-        (80, 2),
-        (60, 80),
-        (70, 60),
-        (60, 70),
-        (16, 60),
-    ]
-    others = np.random.default_rng(1).uniform(*frame, (300, 2))
-    largest, mean = differences(exact, eight_bits(shown), others)
-    assert 0 < mean < largest < 0.05
-
-
 def test_a_plane_starts_in_the_tightest_class(site: Site, explore: Explore) -> None:
     """Not in the middle, where there may be none."""
     stream = np.random.default_rng(0)
