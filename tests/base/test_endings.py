@@ -19,7 +19,10 @@ AGAIN = "start it again to go on from the last checkpoint"
 
 @pytest.fixture(autouse=True)
 def handlers() -> Iterator[None]:
+    """None is ignored, as SIGINT is by what a shell starts in the background."""
     before = {number: signal.getsignal(number) for number in REQUESTS}
+    for number in REQUESTS:
+        signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
