@@ -18,6 +18,13 @@ MACHINE = {
 }
 
 
+# How docs/scale.md calls the commands, in their order.
+NAMED = (
+    *("`aae list`", "`snakemake --dry-run`", "a table"),
+    *("a figure with a panel for each", "`aae report`"),
+)
+
+
 def test_the_records_are_whole_and_of_todays_settings(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,3 +87,23 @@ def test_the_table_has_exponents_and_ratios() -> None:
 def test_numbers_of_variants_ascend(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError):
         bench.sizes(text)
+
+
+def test_the_manual_says_what_is_stored() -> None:
+    """The table of docs/scale.md and the exponents below it are those of the stored bench."""
+    text = (bench.ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    (path,) = (bench.ROOT / "bench" / "results").glob("records_*.json")
+    stored = bench.Records.model_validate_json(path.read_text())
+    assert stored.beside is not None
+    exponents = []
+    for told, name in zip(NAMED, stored.costs, strict=True):
+        costs, (*_, other) = [cost for cost in stored.costs[name] if cost], stored.beside[name]
+        seconds = [cost.core_seconds for cost in costs]
+        each = (seconds[-1] - seconds[-2]) / (stored.variants[-1] - stored.variants[-2])
+        ratio = f"{other.core_seconds / seconds[-1]:.2f}" if other else "stopped after 60 s"
+        cells = [*(f"{s:.1f} s" for s in seconds), f"{1000 * each:.1f} ms"]
+        cells += [f"{costs[-1].bytes / 1e6:.0f} MB", ratio]
+        assert f"| {told} | {' | '.join(cells)} |" in text
+        exponents.append(bench.exponent_of(stored.variants, costs))
+    assert f"are {min(exponents):.2f} to {max(exponents):.2f}:" in text
+    assert f"({stored.seeds} seeds a variant, {stored.bytes / 1000:.0f} kB a record)" in text

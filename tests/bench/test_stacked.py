@@ -1,9 +1,11 @@
 """Several seeds at once, ours and JAX's: that both do the same, and what is said of them."""
 
+import re
 import sys
 from functools import partial
 from importlib.util import find_spec
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from replication.models.priors import priors_of
 from replication.pages.speed import ALONE, Stacked
 from replication.settings.experiments import experiments
 
+ROOT = Path(__file__).parents[2]
 WITH_JAX = pytest.mark.skipif(find_spec("jax") is None, reason="needs the extra bench")
 MACHINE = Machine(
     commit="", dirty=False, python="3", torch="2", numpy="2", device="a machine", threads=1
@@ -99,3 +102,16 @@ def test_each_program_is_measured_in_earnest() -> None:
     assert ours <= set(rates)
     assert len(rates) == (4 if find_spec("jax") else 2)
     assert min(rates.values()) > 0
+
+
+def test_the_manual_says_what_is_stored() -> None:
+    """The table of docs/benches.md, "Beside JAX", is that of the stored bench."""
+    text = (ROOT / "docs" / "benches.md").read_text(encoding="utf-8")
+    (path,) = (ROOT / "bench" / "results").glob("stacked_*.json")
+    stored = Stacked.model_validate_json(path.read_text())
+    plain = re.sub(r" \(`.*`\)", "", text.replace("ten at", f"{stored.seeds} at"))
+    lines = plain.splitlines()
+    for name, rate in stored.updates_per_second.items():
+        (line,) = (line for line in lines if line.startswith(f"| {name} |"))
+        assert line.endswith(f"| {rate:.1f} | {stored.to_ours(name):.2f} |")
+    assert f"(load {stored.load:.1f};" in text
