@@ -50,6 +50,15 @@ def test_a_cpu_computes_as_it_always_did() -> None:
     assert not torch.are_deterministic_algorithms_enabled()
 
 
+@pytest.mark.parametrize("device", ["cpu", "cuda:0"])
+def test_momenta_that_move_no_weight_cost_no_time(device: str) -> None:
+    """A processor computes numbers below 1e-38 ten times as slowly: they become zero."""
+    shrunk = torch.full((1000,), 1e-38)
+    assert (shrunk * 0.5 > 0).all()
+    set_arithmetic(Execution(device, 1, "float32"))
+    assert (shrunk * 0.5 == 0).all()
+
+
 def test_tf32_is_told_apart_in_the_folder_of_the_weights() -> None:
     name = Execution("cuda:1", 1, "tf32").name
     match = NAME.fullmatch(name)
