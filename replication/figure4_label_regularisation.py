@@ -230,16 +230,17 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     own, chance, ceiling, distance, noise = (rounded(record, m) for m in NUMBERS)
     shares = [record.values(f"class_{k}_own_part_percent") for k in range(len(DIGITS))]
     least = min(range(len(DIGITS)), key=lambda k: float(np.mean(shares[k])))
-    text = f"in their own part: {own} % of codes (by chance {chance} %,\n"
-    text += f"prior samples {ceiling} %); least, of digit {least}: {np.mean(shares[least]):.0f} %\n"
-    text += f"distance to prior {distance}; of two prior samples {noise}"
+    text = f"in their own part: {own} % of codes (by chance {chance.mean:.0f} %,\n"
+    text += f"prior samples {ceiling.mean:.0f} %); least, of digit {least}: "
+    text += f"{np.mean(shares[least]):.0f} %\n"
+    text += f"distance to prior {distance};\nof two prior samples {noise}"
     axes.set_xlabel(f"$z_1$\n{text}", fontsize=SMALL)
     axes.set_ylabel("$z_2$", fontsize=SMALL)
 
 
 def rounded(record: "Record", metric: str) -> Cell:
-    """Shares have no decimals: most are of a single seed."""
-    return replace(cell(record, metric), digits=0 if metric.endswith("percent") else 3)
+    """Shares with a decimal, distances with three."""
+    return replace(cell(record, metric), digits=1 if metric.endswith("percent") else 3)
 
 
 def pictures(axes: "Axes", drawing: Drawing, variant: str, name: str, title: str) -> None:
