@@ -41,13 +41,8 @@ if TYPE_CHECKING:
 COMPONENTS = 3  # of the mixture, whose manifolds the paper shows
 STEPS = 12  # along each axis of a component
 ROWS, COLUMNS = 10, 30  # of the walk along the roll: a row for each class
-NUMBERS = (
-    "test_own_part_percent",
-    "own_part_chance_percent",
-    "own_part_ceiling_percent",
-    "prior_distance",
-    "prior_sampling_noise",
-)
+NUMBERS = ("test_own_part_percent", "prior_distance", "prior_sampling_noise")
+BOUNDS = ("own_part_chance_percent", "own_part_ceiling_percent")
 
 PANELS = {
     "mixture": "(a) codes under the mixture of ten",
@@ -227,12 +222,12 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
     square_frame(axes, arrays["codes"], 3.2)
     axes.set_anchor("N")
-    own, chance, ceiling, distance, noise = (rounded(record, m) for m in NUMBERS)
+    own, distance, noise = (rounded(record, m) for m in NUMBERS)
+    chance, ceiling = (replace(cell(record, m), sd=None, digits=0) for m in BOUNDS)
     shares = [record.values(f"class_{k}_own_part_percent") for k in range(len(DIGITS))]
     least = min(range(len(DIGITS)), key=lambda k: float(np.mean(shares[k])))
-    text = f"in their own part: {own} % of codes (by chance {chance.mean:.0f} %,\n"
-    text += f"prior samples {ceiling.mean:.0f} %); least, of digit {least}: "
-    text += f"{np.mean(shares[least]):.0f} %\n"
+    text = f"in their own part: {own} % of codes (by chance {chance} %,\n"
+    text += f"prior samples {ceiling} %); least, of digit {least}: {np.mean(shares[least]):.0f} %\n"
     text += f"distance to prior {distance};\nof two prior samples {noise}"
     axes.set_xlabel(f"$z_1$\n{text}", fontsize=SMALL)
     axes.set_ylabel("$z_2$", fontsize=SMALL)

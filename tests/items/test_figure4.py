@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from replication import figure4_label_regularisation as figure4
@@ -19,6 +20,7 @@ from replication.settings.schema import Seed
 from replication.training.run import Outcome, Run
 from tests.tools.builders import make_settings
 
+ROOT = Path(__file__).parents[2]
 ITEM = "figure4_label_regularisation"
 PRIORS: list[ClassPrior] = [GaussianMixture(), SwissRoll()]
 LABELS = torch.arange(10).repeat(30)
@@ -175,3 +177,18 @@ def test_labels_in_the_discriminator_need_labels() -> None:
 def test_the_figure_is_drawn_without_records(tmp_path: Path) -> None:
     figure4.draw_figure(Drawing("quick", ITEM, tmp_path / "results", tmp_path / "figures"))
     assert (tmp_path / "figures" / "quick" / f"{ITEM}.png").stat().st_size > 0
+
+
+def test_the_notes_below_the_panels_are_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def check(drawing: Drawing, figure: Figure) -> None:
+        figure.draw_without_rendering()
+        for axes in figure.axes[::2]:
+            shown = axes.xaxis.label.get_window_extent()
+            assert "of two prior samples" in axes.get_xlabel()
+            assert figure.bbox.x0 <= shown.x0
+            assert shown.x1 < figure.axes[1].get_window_extent().x0
+
+    monkeypatch.setattr(Drawing, "save", check)
+    figure4.draw_figure(Drawing("quick", ITEM, ROOT / "results", tmp_path))
