@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.linalg import qr
 from torch import Tensor, nn
 
 from replication.base.errors import UserError
@@ -25,7 +26,7 @@ from replication.training.jobs.variant import Variant
 from replication.training.jobs.weights import told_of
 from replication.training.second_stage import representation
 
-# A lone decoder of 1000 units is small enough without its idle ones.
+# A lone decoder of 1000 units is small enough without the units that it can do without.
 BUNDLED = {
     ("table1_log_likelihood", "mnist"): ("decoder",),
     ("figure2_prior_matching", "aae_gaussian"): ("decoder",),
@@ -35,6 +36,9 @@ BUNDLED = {
     ("ours_semi_supervised", "mnist_100"): ("encoder", "decoder"),
 }
 COMPARED = 4000  # codes
+MOST_UNITS = 860  # in a layer of a lone decoder: 1.4 MB in int8
+FITTED = 20000  # codes that the units left out are made up for over
+RIDGE = 1e-7  # of the mean square of a unit
 PLACES = 2500  # test images at most whose places are stored
 AROUND = 4.0  # standard deviations of the style, about cluster heads
 
@@ -56,8 +60,8 @@ def bundle(item: str, variant_name: str, preset: str, folder: Path = BUNDLE) -> 
     exact = decoded(decoder, codes)
     inputs = {}
     if parts == ("decoder",):
-        leave_out_idle(decoder, codes)
-        others = codes_to_compare(settings, decoder.cluster_heads, "codes to round by")
+        others = codes_to_compare(settings, decoder.cluster_heads, "codes to fit by", FITTED)
+        thin(decoder, others)
         inputs = {f"{named}.{name}": value for name, value in layer_inputs(decoder, others).items()}
     arrays = {
         f"{part}.{name}": value.half().numpy() if value.is_floating_point() else value.numpy()
@@ -152,16 +156,42 @@ def linears(decoder: Decoder) -> list[nn.Linear]:
 
 
 @torch.no_grad()
-def leave_out_idle(decoder: Decoder, codes: Tensor) -> None:
-    """Drop, in place, the hidden units that are zero for all ``codes`` [N, inputs]."""
+def thin(decoder: Decoder, codes: Tensor, most: int = MOST_UNITS) -> None:
+    """Drop, in place, the hidden units that ``codes`` [N, inputs] can do without.
+
+    Those that are zero for all of them; of the rest at most ``most`` in a layer stay, from which
+    the next layer makes up for the others by least squares over the codes.
+    """
     values = codes
     for own, following in pairwise(linears(decoder)):
         values = torch.relu(own(values))
-        used = (values > 0).any(0)
+        used = (values > 0).any(0).nonzero()[:, 0]
+        kept, weights = fewer(values[:, used].double().numpy(), most)
+        used, others = used[kept], following.weight[:, used].double() @ torch.from_numpy(weights).T
         own.weight, own.bias = nn.Parameter(own.weight[used]), nn.Parameter(own.bias[used])
-        own.out_features = following.in_features = int(used.sum())
-        following.weight = nn.Parameter(following.weight[:, used])
+        own.out_features = following.in_features = len(used)
+        following.weight = nn.Parameter(others.float())
         values = values[:, used]
+
+
+def fewer(outputs: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which ``most`` of the columns of ``outputs`` [N, C] stay, in order, [K].
+
+    And the weights [K, C] with which these make all of them, as nearly as a sum can.
+    """
+    count = outputs.shape[1]
+    if count <= most:
+        return np.arange(count), np.eye(count)
+    # Each column that it takes next is the one that those before it explain least.
+    _, _, order = qr(outputs, mode="economic", pivoting=True)
+    kept, lost = np.sort(order[:most]), order[most:]
+    own = outputs[:, kept]
+    squares = own.T @ own
+    squares += RIDGE * squares.diagonal().mean() * np.eye(most)
+    weights = np.zeros((most, count))
+    weights[np.arange(most), kept] = 1
+    weights[:, lost] = np.linalg.solve(squares, own.T @ outputs[:, lost])
+    return kept, weights
 
 
 @torch.no_grad()

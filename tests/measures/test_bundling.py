@@ -20,7 +20,7 @@ from replication.measures.bundling import (
     decoded,
     hidden_sizes,
     layer_inputs,
-    leave_out_idle,
+    thin,
 )
 from replication.models.networks import Decoder
 from replication.settings.experiments import experiments
@@ -161,11 +161,34 @@ def test_idle_units_are_left_out_and_change_nothing() -> None:
         decoder.trunk[0].bias[:7] = -1000
     codes = torch.randn(500, 2)
     before = decoded(decoder, codes)
-    leave_out_idle(decoder, codes)
+    thin(decoder, codes)
     first, second = hidden_sizes(decoder)
     assert first <= 17
     assert second <= 20
     np.testing.assert_allclose(decoded(decoder, codes), before, atol=1e-6)
+
+
+def test_units_that_others_make_up_for_are_left_out_and_change_nothing() -> None:
+    """Of 28 units twenty give twice what one of the other eight gives."""
+    torch.manual_seed(0)
+    decoder = Decoder(2, 0, [28, 20], 16).eval()
+    with torch.no_grad():
+        first = decoder.trunk[0]
+        for unit in range(8, 28):
+            for values in (first.weight, first.bias):
+                values[unit] = 2 * values[unit % 8]
+    codes = torch.randn(500, 2)
+    before = decoded(decoder, codes)
+    thin(decoder, codes, most=20)
+    assert hidden_sizes(decoder)[0] == 20
+    np.testing.assert_allclose(decoded(decoder, codes), before, atol=1e-5)
+    second = hidden_sizes(decoder)[1]
+    thin(decoder, codes, most=12)
+    assert second > 12
+    assert hidden_sizes(decoder) == [12, 12]
+    # Of two numbers, what a few units of the second layer give is nearly a sum of the others'.
+    left = np.abs(decoded(decoder, codes) - before).mean()
+    assert 0 < left < np.abs(before - before.mean(0)).mean() / 10
 
 
 def test_inputs_of_layers_are_those_of_a_pass() -> None:
