@@ -5,7 +5,8 @@
   beside them those of real images.
 - *Anomalies*: a digit that is left out of training is to be told from the others in the test
   images, by the reconstruction's error, the prior's density of the code or the discriminator;
-  beside them principal components and an isolation forest, which take no autoencoder.
+  beside them principal components, an isolation forest and the distance to the nearest training
+  image, which take no autoencoder.
 - *Augmentation*: a supervised classifier with few labels, taught by images that the
   semi-supervised model with the same labels draws; beside it one taught by copies.
 - *Features*: codes learned without labels as the input of classifiers, against pixels and as many

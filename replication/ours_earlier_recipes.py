@@ -1,7 +1,8 @@
 """Recipes of ours beside Table 2's: single changes of the appendix, and the one they led to.
 
-None of it is the paper's. The recipes named ``tried_...`` changed one thing each and were compared
-by their error on 10,000 training images held out of training, whose labels serve nothing else.
+None of it is the paper's. The recipes named ``tried_...`` changed one thing each, most of them
+beside averaged weights, and were compared by their error on 10,000 training images held out of
+training, whose labels serve nothing else.
 
 Most were compared on one seed and one label draw, which is a weak choice: whether it held over
 three seeds is in the table, beside the paper's recipe.
