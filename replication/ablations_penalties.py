@@ -111,7 +111,7 @@ def draw_figure(drawing: Drawing) -> None:
         for axes, none in zip(row, NETWORKS, strict=True):
             draw_penalties(axes, drawing, none, metric)
             if not axes.lines:
-                not_run(axes)
+                not_run(axes, drawing.any_record())
     for above, below, title in zip(every[0], every[-1], NETWORKS.values(), strict=True):
         above.set_title(title)
         below.set_xlabel("weight, times the least")

@@ -215,7 +215,7 @@ def draw_figure(drawing: Drawing) -> None:
     for axes, (variant, name) in zip(figure.subplots(len(variants)), variants.items(), strict=True):
         record = drawing.record(variant)
         if record is None or not record.values("test_reconstruction_per_pixel"):
-            not_run(axes, "not run" if record is None else "diverged")
+            not_run(axes, record)
             axes.set_title(name)
             continue
         error = cell(record, "test_reconstruction_per_pixel")

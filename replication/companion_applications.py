@@ -133,8 +133,10 @@ def anomaly(drawing: Drawing) -> Table:
             own = (cell_if_measured(record, f"{area}_percent_{score}") for score in scores)
             chance = Cell(mean=50.0) if area == "auroc" else cell(record, "auprc_percent_chance")
             rows.append([f"{name}, digit {digit}", *own, chance])
-        run = [r for r in records.values() if r and r.values(f"{area}_percent_pca")]
-        means = (over_digits(run, f"{area}_percent_{score}") for score in scores)
+        stored = [r for r in records.values() if r]
+        run = [r for r in stored if r.values(f"{area}_percent_pca")]
+        # Without any digit the row says why, as the first does.
+        means = (over_digits(run or stored[:1], f"{area}_percent_{score}") for score in scores)
         rows.append([f"{name}, mean over {len(run)} digits", *means, Cell()])
     notes = [
         "All test images; the digit left out of training is the anomaly. The ± of the means is the "
@@ -147,10 +149,10 @@ def anomaly(drawing: Drawing) -> Table:
 
 def over_digits(run: "list[Record]", metric: str) -> Cell:
     """The mean of a metric over the digits ± the standard deviation between them."""
-    if not run:
-        return Cell(note="not run")
     found = [cell_if_measured(record, metric).mean for record in run]
     known = [mean for mean in found if mean is not None]
+    if not known:
+        return cell_if_measured(run[0] if run else None, metric)
     return number(known) if len(known) == len(found) else Cell(note="not measured")
 
 

@@ -210,7 +210,7 @@ def draw_plane(axes: "Axes", drawing: Drawing, variant: str, name: str) -> None:
     axes.set_title(f"{name}: codes of test images")
     arrays = arrays_of(drawing, variant)
     if "codes" not in arrays:
-        not_run(axes)
+        not_run(axes, drawing.record(variant))
         return
     scatter_by_class(axes, arrays["codes"], arrays["labels"])
     (left, bottom), (right, top) = arrays["grid"].min(0), arrays["grid"].max(0)
@@ -225,7 +225,7 @@ def draw_decoded(axes: "Axes", drawing: Drawing, variant: str) -> None:
     axes.set(title="decoded, evenly over the frame", xticks=[], yticks=[])
     arrays = arrays_of(drawing, variant)
     if "plane" not in arrays:
-        not_run(axes)
+        not_run(axes, drawing.record(variant))
         return
     images = squares(arrays["plane"])  # [steps^2, 1, side, side]
     steps = math.isqrt(len(images))
@@ -243,7 +243,7 @@ def draw_denoised(axes: "Axes", drawing: Drawing, variant: str, name: str) -> No
     axes.spines[:].set_visible(False)
     arrays = arrays_of(drawing, variant)
     if "answers" not in arrays:
-        not_run(axes)
+        not_run(axes, drawing.record(variant))
         return
     images = squares(arrays["answers"])
     show(axes, images)

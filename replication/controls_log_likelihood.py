@@ -195,7 +195,7 @@ def draw_figure(drawing: Drawing) -> None:
         by_bandwidth.set_ylim(bottom=lowest)
     for axes in (by_count, by_bandwidth):
         if not axes.lines:
-            not_run(axes)
+            not_run(axes, drawing.any_record())
     if by_count.lines:
         figure.legend(loc="outside lower center", ncols=3)
     drawing.save(figure)

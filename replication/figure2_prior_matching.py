@@ -102,7 +102,7 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     axes.set_title(title)
     record = drawing.record(variant)
     if record is None or not record.values("prior_distance"):
-        not_run(axes)
+        not_run(axes, record)
         return
     arrays = drawing.arrays(variant)
     prior = record.settings.style_prior
@@ -123,7 +123,7 @@ def manifold(axes: "Axes", drawing: Drawing) -> None:
     axes.set_title("(e) decoder of (a), over the Gaussian's percentiles")
     record = drawing.record("aae_gaussian")
     if record is None or not record.healthy:
-        not_run(axes)
+        not_run(axes, record)
         return
     sheet = drawing.arrays("aae_gaussian")["manifold"]
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")

@@ -214,7 +214,7 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     axes.set_title(title)
     record = drawing.record(variant)
     if record is None or not record.values("test_own_part_percent"):
-        not_run(axes)
+        not_run(axes, record)
         return
     for digit, outline in enumerate(prior_outlines(record.settings.style_prior)):
         axes.plot(*outline, color=DIGITS[digit], linewidth=1, alpha=0.6)
@@ -243,7 +243,7 @@ def pictures(axes: "Axes", drawing: Drawing, variant: str, name: str, title: str
     axes.set_title(title)
     record = drawing.record(variant)
     if record is None or not record.values("test_own_part_percent"):
-        not_run(axes)
+        not_run(axes, record)
         return
     sheet = drawing.arrays(variant)[name]
     if sheet.ndim == 3:

@@ -42,7 +42,7 @@ def draw_samples(axes: "Axes", letter: str, drawing: Drawing, variants: list[str
     axes.set_title(f"({letter}) {name}: {settings.style_dim}-D code")
     if record is None or not any(seed.status == "ok" for seed in record.seeds):
         axes.set_box_aspect(0.78)  # as large as the other panel's picture
-        not_run(axes, "diverged" if record else "not run")
+        not_run(axes, record)
         return
     arrays = drawing.arrays(variant)
     samples, nearest = squares(arrays["samples"]), squares(arrays["nearest"])

@@ -142,7 +142,7 @@ def draw_figure(drawing: Drawing) -> None:
         record = drawing.record(variant)
         title = f"{name}; above: the label given"
         if record is None or not record.values("asked_label_read_percent"):
-            not_run(axes, "not run" if record is None else "diverged")
+            not_run(axes, record)
             axes.set_title(title)
             continue
         arrays = drawing.arrays(variant)

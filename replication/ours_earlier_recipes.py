@@ -92,7 +92,7 @@ def draw_figure(drawing: Drawing) -> None:
             whole_epochs(axes)
             axes.legend(loc="upper left", bbox_to_anchor=(0, -0.16), handlelength=3)
         else:
-            not_run(axes)
+            not_run(axes, drawing.any_record())
     drawing.save(figure)
 
 

@@ -104,7 +104,7 @@ def draw_figure(drawing: Drawing) -> None:
         in_decades(curves.yaxis)
         curves.legend(fontsize=SMALL, loc="upper center", bbox_to_anchor=(0.5, -0.14))
     else:
-        not_run(curves)
+        not_run(curves, drawing.any_record())
     draw_grid(grid, drawing)
     drawing.save(figure)
 
@@ -114,7 +114,7 @@ def draw_grid(axes: "Axes", drawing: Drawing) -> None:
     axes.set_title("Decoded: a row has one style, a column one label")
     record = drawing.record("mnist_100")
     if record is None or not record.healthy:
-        not_run(axes)
+        not_run(axes, record)
         return
     sheet = tiled(squares(drawing.arrays("mnist_100")["grid"]), BLACK)
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")

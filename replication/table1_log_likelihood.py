@@ -75,6 +75,7 @@ def sample_sheet(run: "Run", index: int) -> "dict[str, Tensor]":
     """
     import torch
 
+    from .base.products import full_precision
     from .base.streams import generator
     from .data.dataset import scaled
     from .models.priors import style_prior
@@ -85,7 +86,8 @@ def sample_sheet(run: "Run", index: int) -> "dict[str, Tensor]":
     with torch.no_grad():
         outputs = model.decoder(prior.sample(ROWS * SHOWN, stream)).view(ROWS, SHOWN, -1)
     images = scaling.to_pixels(outputs)
-    nearest = torch.cdist(images[:, -1], scaled(run.dataset.train.images)).argmin(1)
+    with full_precision():
+        nearest = torch.cdist(images[:, -1], scaled(run.dataset.train.images)).argmin(1)
     sheet = (images * 255).round().byte()
     return {"samples": sheet, "nearest": run.dataset.train.images[nearest]}
 
@@ -130,11 +132,12 @@ def judged(drawing: Drawing, name: str) -> Cell:
 def estimate(record: "Record | None", count: str, verdict: str = "") -> Cell:
     """Mean over seeds, and the standard error over test images; never blank."""
     metric = f"log_likelihood_{count}"
-    if record is None or not any(metric in seed.metrics for seed in record.seeds):
+    lacks = record is None or not any(metric in seed.metrics for seed in record.seeds)
+    if record is None or (record.healthy and lacks):
         return Cell(note="not run", metric=metric, verdict=verdict)
     found = cell(record, metric, counted=True, verdict=verdict)
     errors = record.values(f"standard_error_{count}")
-    return replace(found, standard_error=sum(errors) / len(errors))
+    return replace(found, standard_error=sum(errors) / len(errors)) if errors else found
 
 
 def variant_note(drawing: Drawing, variant: str) -> str:

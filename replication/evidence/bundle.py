@@ -85,7 +85,7 @@ def find(
 
 
 def tensors(own: Bundled, folder: Path = BUNDLE) -> dict[str, np.ndarray]:
-    """The tensors of a file by name, float16 or float32; a UserError if it is another file."""
+    """The tensors of a file by name, floats or labels; a UserError if it is another file."""
     path = own.path(folder)
     try:
         content = path.read_bytes()

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from replication.base.products import full_precision
 from replication.data.dataset import Dataset, scaled
 from replication.models.priors import DensePrior, style_prior
 from replication.training.losses import Model
@@ -59,6 +60,7 @@ def rival_scores(dataset: Dataset, components: int, seed: int) -> dict[str, np.n
     }
 
 
+@full_precision()
 def nearest_distances(train: Tensor, test: Tensor) -> np.ndarray:
     """The Euclidean distance [M] of each of ``test`` [M, d] to the nearest of ``train`` [N, d].
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from replication.base.products import full_precision
 from replication.base.streams import generator
 from replication.data.dataset import Dataset
 from replication.models.stack import Stack
@@ -36,6 +37,7 @@ def codes(stack: Stack, dataset: Dataset, images: Tensor) -> dict[str, Tensor]:
     return found
 
 
+@full_precision()
 def nearest_neighbour(train: Tensor, labels: Tensor, test: Tensor) -> Tensor:
     """The label [M] of the Euclidean nearest of ``train`` [N, n] to each of ``test`` [M, n]."""
     lengths = train.square().sum(1)

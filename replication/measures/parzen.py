@@ -9,13 +9,13 @@ samples and on the bandwidth: it compares models that were measured alike, and s
 import math
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from replication.base.errors import UserError
+from replication.base.products import full_precision
 from replication.models.priors import Prior
 
 # Products computed at a time: 16 MB in float32, twice. On a CPU 2^18 to 2^24 are equally fast.
@@ -96,11 +96,13 @@ def choose_bandwidth(
         raise ValueError(f"want three ascending bandwidths or more, not {list(candidates)}")
     means = curve = log_likelihood(samples(), held_out, grid).mean(1)
     steps = torch.arange(1, len(grid) + 1, dtype=torch.float64)
-    for _ in range(WIDENINGS):
+    for widened in range(WIDENINGS + 1):
         best = int(means.argmax())
         if 0 < best < len(grid) - 1:
             around = slice(best - 1, best + 2)
             return _peak(grid[around].log(), means[around]), curve.tolist()
+        if widened == WIDENINGS:
+            break
         text = f"the best bandwidth {grid[best]:g} is at the end of {_ends(grid)}; looking further"
         print(f"note: {text}", file=sys.stderr)
         if best:
@@ -243,7 +245,7 @@ def _block_sums(
     rows = max(1, (TILE if points.device.type == "cpu" else GPU_TILE) // len(kernels))
     highest, totals = [], []
     for tile in points.split(rows):
-        with _full_precision():
+        with full_precision():
             exponents = torch.addmm(half_squares, tile, kernels.T, beta=-1)
         top = exponents.amax(1)
         exponents -= top.unsqueeze(1)
@@ -252,14 +254,3 @@ def _block_sums(
         highest.append(top)
         totals.append(torch.stack(own))
     return torch.cat(highest).double(), torch.cat(totals, 1).double()
-
-
-@contextmanager
-def _full_precision() -> Iterator[None]:
-    """Products in float32 proper: bfloat16 ones, fit for training, are wrong by several nats."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)

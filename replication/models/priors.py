@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 import torch
 from torch import Tensor
 
+from replication.base.products import full_precision
 from replication.base.streams import stacked
 from replication.settings.schema import Settings
 
@@ -160,6 +161,7 @@ class SwissRoll:
         own = (classes + draws) / self.classes
         return self.place(own.where(classes < self.classes, draws))
 
+    @full_precision()
     def position_of(self, codes: Tensor) -> Tensor:
         """The position of the roll's point nearest to ``codes`` [..., 2], [...]."""
         positions = torch.linspace(0, 1, 2001, device=codes.device)

@@ -75,10 +75,11 @@ class Stack:
         return self._buffers
 
     def weights(self, *parts: str) -> list[Tensor]:
-        """The weight matrices of ``parts``, [S, outputs, inputs] each."""
+        """The weight matrices of ``parts``, [S, outputs, inputs] each; no gains of batch-norm."""
         named = self._parameters.items()
         wanted = [p for n, p in named if n.endswith(".weight") and n.partition(".")[0] in parts]
-        return [p.unsqueeze(0) for p in wanted] if self.size == 1 else wanted
+        stacked = [p.unsqueeze(0) for p in wanted] if self.size == 1 else wanted
+        return [p for p in stacked if p.ndim > 2]
 
     def each(self, function: Callable, *stacked: Any, shared: tuple = ()) -> Any:
         """``function(model, *inputs, *shared)`` for every model.
@@ -87,7 +88,7 @@ class Stack:
         gets its own slice; ``shared`` go to all alike. Every returned tensor has the S axis.
         """
         # Of one call, not of one update: autocast keeps the weights that it has cast until it ends,
-        # and the phases change them. Evaluation, without gradients, stays in float32.
+        # and the phases change them. Evaluation, without gradients, has no bfloat16.
         kind, wanted = self.device.type, self.bf16 and torch.is_grad_enabled()
         with torch.autocast(kind, torch.bfloat16, enabled=wanted):
             return self._each(function, stacked, shared)

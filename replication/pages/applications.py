@@ -106,7 +106,7 @@ def drawable(axes: "Axes", record: "Record | None", title: str) -> bool:
     """Whether there is something to draw; otherwise the panel says what is the matter."""
     if record is not None and any(s.status == "ok" for s in record.seeds):
         return True
-    not_run(axes, "not run" if record is None else "diverged")
+    not_run(axes, record)
     axes.set_title(title)
     return False
 
@@ -133,12 +133,7 @@ def draw_anomalies(axes: "Axes", drawing: Drawing) -> None:
 
 def draw_augmentation(axes: "Axes", drawing: Drawing) -> None:
     """Every seed's test errors, and their means."""
-    names = {
-        "error_percent_labels": "labels alone",
-        "error_percent_duplicated": "with copies",
-        "error_percent_generated": "with generated",
-        "test_error_percent": "the AAE itself",
-    }
+    names = {metric: name for metric, name in TAUGHT.items() if "error" in metric}
     drawn = {v: drawing.record(v) for v in AUGMENTATION if drawing.record(v)}
     title = "Augmentation: classifiers with few labels"
     if not drawn:

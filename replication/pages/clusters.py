@@ -38,7 +38,7 @@ def draw_clusters_of(drawing: Drawing, variant: str, *, alone: bool = False) -> 
     else:
         figure = new_figure(7, 3.4)
         for axes in figure.subplots(1, 2):
-            not_run(axes, "diverged" if record else "not run")
+            not_run(axes, record)
     if alone:
         tell_others(figure, drawing, [variant])
     drawing.save(figure)

@@ -60,6 +60,11 @@ class Drawing:
             self._read[variant] = records.read(path) if path.exists() else None
         return self._read[variant]
 
+    def any_record(self) -> Record | None:
+        """The first record of the item, or None where nothing of it was run."""
+        found = (self.record(variant) for variant in experiments().items[self.source].variants)
+        return next((record for record in found if record is not None), None)
+
     def arrays(self, variant: str) -> Arrays:
         """What a figure draws of the variant; a UserError where a class has no colour."""
         found = self.stored_arrays(variant)
@@ -137,7 +142,7 @@ class Drawing:
         notes = []
         if len(made) > 1:
             parts = "; ".join(f"{name}: {enumerated(own)}" for name, own in made.items())
-            notes.append(f"Trained in two precisions. {parts}.")
+            notes.append(f"Trained in several precisions. {parts}.")
         if dirty:
             notes.append(f"Made with uncommitted changes of the code: {enumerated(dirty)}.")
         return notes

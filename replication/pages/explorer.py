@@ -21,6 +21,7 @@ from .style import DIGITS
 MOST_CODES = 3000  # of test images; more would only make the page heavy
 COMPARED = 2000  # codes that the difference of the page's weights is taken over
 FITTED = 4000  # codes of the frame that a plane's layers are fitted to, with as many of images
+SLIDERS = 3.0  # standard deviations of the prior, to both sides
 RANK = 128  # of a plane's layers
 COLUMNS = 10  # between two styles, where there is no label
 
@@ -114,10 +115,11 @@ def of_decoder(
     data["layers"] = [layer.shown for layer in shown]
     largest, mean = differences(exact, shown, codes)
     about = (
-        f"Seed {own.seed}, preset {own.preset}. A pixel differs from the trained decoder's by at "
-        f"most {255 * (largest + own.difference):.0f} of 255 grey levels, by "
-        f"{255 * (mean + own.mean_difference):.2f} on average. Of that {255 * own.difference:.2f} "
-        "at most are of how it is stored in weights/; the rest is of the 8 bits of this page."
+        f"Seed {own.seed}, preset {own.preset}. Over {COMPARED:,} codes a pixel differs from the "
+        f"trained decoder's by at most {255 * (largest + own.difference):.0f} of 255 grey levels, "
+        f"by {255 * (mean + own.mean_difference):.2f} on average. Of that "
+        f"{255 * own.difference:.2f} at most are of how it is stored in weights/; the rest is of "
+        "the 8 bits of this page."
     )
     where = anchor(own.preset, own.item, own.variant)
     place = experiments().items[own.item].variants[own.variant].place
@@ -207,9 +209,10 @@ def fitting_codes(low: Sequence[float], high: Sequence[float], codes: np.ndarray
 
 
 def sample_codes(settings: Settings, labels: int, count: int = COMPARED) -> np.ndarray:
-    """Where sliders lead: each label in turn, with normal styles of the prior's spread."""
+    """Where sliders lead: each label in turn, with styles anywhere that these reach."""
     stream = np.random.default_rng(0)
-    styles = settings.style_prior.std * stream.normal(size=(count, settings.style_dim))
+    reach = SLIDERS * settings.style_prior.std
+    styles = stream.uniform(-reach, reach, size=(count, settings.style_dim))
     if not labels:
         return styles
     return np.concatenate([np.eye(labels)[np.arange(count) % labels], styles], 1)

@@ -41,12 +41,11 @@ class Picture(NamedTuple):
 
 
 class Told(NamedTuple):
-    """A cell: a text, the place that it leads to, a badge of ``word``, small print below."""
+    """A cell: a text, the place that it leads to, a badge of ``word``."""
 
     text: str
     href: str = ""
     word: str = ""
-    small: str = ""
 
 
 @dataclass(frozen=True)

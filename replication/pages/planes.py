@@ -51,7 +51,7 @@ def draw_panel(
     axes.set_title(f"{title}\nerror, %: ours {error}{paper}")
     framed(axes)
     if record is None or error.mean is None:
-        not_run(axes, str(error))
+        not_run(axes, text=str(error))
         return
     arrays = drawing.arrays(variant)
     told = told_by_heads(arrays["codes"], arrays["heads"], arrays["labels"])

@@ -8,13 +8,13 @@ from replication.base.errors import UserError
 from replication.base.files import write_atomically
 from replication.evidence.published import published
 from replication.evidence.records import RESULTS
-from replication.evidence.verdicts import Verdict, not_surviving
+from replication.evidence.verdicts import Verdict
 from replication.settings.experiments import experiments
 
 from .drawing import Drawing
 from .in_minutes import minutes_section
 from .report_numbers import COMPARED, Numbers
-from .report_summary import score_sentence, sentences
+from .report_summary import many_tests, score_sentence, sentences
 
 README = Path("README.md")
 
@@ -73,14 +73,6 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
             f"Margins that more than 100 seeds would be needed for, as full runs: {named}."
         )
     return lines
-
-
-def many_tests(verdicts: Sequence[Verdict]) -> str:
-    """Which differences would not stand if the false discovery rate were held at 5 %."""
-    tested = sum(v.difference is not None for v in verdicts)
-    places = ", ".join(v.place for v in not_surviving(verdicts))
-    kept = f"these differences would not stand: {places}" if places else "all differences stand"
-    return f"With the false discovery rate held at 5 % over {tested} tests, {kept}."
 
 
 def counted(verdicts: Sequence[Verdict]) -> list[str]:

@@ -94,11 +94,17 @@ def tallies(numbers: Numbers) -> list[Tally]:
         found.append(Tally(f"Of {len(every)} numbers of {whose}:", counts))
     verdicts = [outcome.judged for outcome in numbers.every(other_papers=False)]
     found.append(Tally(f"Score, {score_sentence(verdicts)}", []))
-    if lost := not_surviving(verdicts):
-        places = ", ".join(v.place for v in lost)
-        text = f"Differences that do not survive a false discovery rate of 5 %: {places}."
-        found.append(Tally(text, []))
+    tested = [*verdicts, *(outcome.judged for outcome in numbers.every(other_papers=True))]
+    found.append(Tally(many_tests(tested), []))
     return found
+
+
+def many_tests(verdicts: Sequence[Verdict]) -> str:
+    """Which differences would not stand if the false discovery rate were held at 5 %."""
+    tested = sum(v.difference is not None for v in verdicts)
+    places = ", ".join(v.place for v in not_surviving(verdicts))
+    kept = f"these differences would not stand: {places}" if places else "all differences stand"
+    return f"With the false discovery rate held at 5 % over {tested} tests, {kept}."
 
 
 def score_sentence(verdicts: Sequence[Verdict]) -> str:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
+    from replication.evidence.records import Record
+
 # Of the ten digits, told apart with deuteranopia and protanopia, too (a test measures it).
 DIGITS = (
     "#9f209f",
@@ -158,8 +160,9 @@ def square_frame(axes: "Axes", codes: np.ndarray, least: float) -> None:
         axes.text(1, 1, text, fontsize=TINY, **place)
 
 
-def not_run(axes: "Axes", text: str = "not run") -> None:
-    """An empty panel that says so."""
+def not_run(axes: "Axes", record: "Record | None" = None, text: str = "") -> None:
+    """An empty panel that says why: ``text``, or that no seed of the ``record`` came to an end."""
+    text = text or ("not run" if record is None else "diverged")
     axes.text(0.5, 0.5, text, ha="center", va="center", transform=axes.transAxes)
     # Hidden, not removed: panels beside it may share the axes.
     axes.tick_params(which="both", bottom=False, left=False, labelbottom=False, labelleft=False)

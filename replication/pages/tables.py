@@ -22,6 +22,7 @@ LATEX = str.maketrans(
     {c: f"\\{c}" for c in "&%$#_{}"}
     | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     | {"±": r"$\pm$", "≤": r"$\leq$", "×": r"$\times$"}
+    | {"|": r"\textbar{}", "<": r"\textless{}", ">": r"\textgreater{}"}
 )
 MARKS = {"paper": "", "secondhand": "[s]", "memory": "[m]", "code": "[c]", "guess": "[g]"}
 # What is read has no more rows; the .csv file has all.

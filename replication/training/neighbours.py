@@ -8,6 +8,7 @@ from torch import Tensor
 
 from replication.base import sealed
 from replication.base.errors import UserError
+from replication.base.products import full_precision
 from replication.data.dataset import Dataset
 
 FOLDER = Path(".checkpoints") / "neighbours"
@@ -44,6 +45,7 @@ def stored_distances(path: Path, count: int) -> Tensor:
     return stored
 
 
+@full_precision()
 def kth_distances(points: Tensor, neighbour: int, among: int) -> Tensor:
     """The distance of each of ``points`` [N, d] to the ``neighbour``-th of the first ``among``."""
     others = points[:among]

@@ -300,3 +300,11 @@ def test_drawing_leaves_the_callers_gradients_on() -> None:
 def test_counts_below_one_are_refused_at_once(count: int, block: int) -> None:
     with pytest.raises(ValueError, match="have to be positive"):
         decoder_samples(torch.nn.Identity(), Gaussian(3), count, block, torch.Generator())
+
+
+def test_the_last_widening_is_looked_at(capsys: pytest.CaptureFixture[str]) -> None:
+    """Three candidates from 0.015 to 0.03; the samples are so far off that 0.5 is the best."""
+    samples, held_out = torch.zeros(50, 4), torch.full((20, 4), 0.5)
+    bandwidth, _ = parzen.choose_bandwidth(lambda: [samples], held_out, [0.015, 0.021, 0.03])
+    assert bandwidth == pytest.approx(0.5, rel=0.1)
+    assert capsys.readouterr().err.count("looking further") == 3

@@ -185,3 +185,13 @@ def test_evaluation_is_in_float32_whatever_the_products() -> None:
         for bf16 in (False, True)
     )
     assert exact == same
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_weights_are_matrices_and_no_gains_of_batch_norm(seeds: int) -> None:
+    settings = experiments().settings_of("smoke", "ours_semi_supervised", "mnist_100")
+    stack = Stack(lambda seed: build(settings, 64, seed), range(seeds), CPU, False)
+    assert "encoder.trunk.0.1.weight" in stack.state_dict(), "a gain"
+    found = stack.weights("encoder", "decoder")
+    assert len(found) == 4 + 3
+    assert all(weight.ndim == 3 and len(weight) == seeds for weight in found)

@@ -165,7 +165,7 @@ def test_latex() -> None:
         r"\midrule",
         r"ours & 1.90 $\pm$ 0.10 (n=3) & 1,234 \\",
         r"verdict on ours & replicated &  \\",
-        r"A | B, C & not run & 2.50 $\pm$ 0.25 [m] \\",
+        r"A \textbar{} B, C & not run & 2.50 $\pm$ 0.25 [m] \\",
         r"gap & +0.50 $\pm$ 0.25 &  \\",
         r"\bottomrule",
         r"\end{tabular}",
@@ -188,6 +188,9 @@ def test_latex() -> None:
         ("^", r"\textasciicircum{}"),
         ("±", r"$\pm$"),
         ("≤", r"$\leq$"),
+        ("|", r"\textbar{}"),
+        ("<", r"\textless{}"),
+        (">", r"\textgreater{}"),
     ],
 )
 def test_characters_that_latex_reads_as_commands(character: str, escaped: str) -> None:
@@ -243,7 +246,7 @@ def test_precisions_and_uncommitted_changes_are_noted(tmp_path: Path) -> None:
         record = make_record(settings=experiments().settings_of(**names), seeds=seeds, **names)
         records.write(record, {}, records.path_of("quick", item, variant, tmp_path))
     assert Drawing("quick", item, tmp_path).provenance_notes() == [
-        "Trained in two precisions. float32: clusters_16; bf16-products: clusters_30.",
+        "Trained in several precisions. float32: clusters_16; bf16-products: clusters_30.",
         "Made with uncommitted changes of the code: clusters_16.",
     ]
     assert Drawing("paper", item, tmp_path).provenance_notes() == []

@@ -42,7 +42,7 @@ PLUMBING = {"__getitem__", "detach", "float", "stack", "unsqueeze"}
 class Unit:
     """A module that an optimiser can choose: a trunk, a head, an output layer.
 
-    ``hidden`` are the widths of its layers with a ReLU, ``size`` is that of its output.
+    ``hidden_sizes`` are the widths of its layers with a ReLU, ``size`` is that of its output.
     """
 
     name: str
