@@ -10,6 +10,9 @@ from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.arrays import read_arrays
 from replication.settings.experiments import experiments
+from replication.settings.schema import Seed
+from replication.training.jobs.predictions import predictions
+from replication.training.run import Run
 from tests.training.test_weights import ITEM, RECORD, run, shrink
 
 
@@ -75,3 +78,12 @@ def test_a_model_without_a_label_has_none(workdir: Path, monkeypatch: pytest.Mon
     arrays = read_arrays(records.path_of("smoke", "figure2_prior_matching", "aae_gaussian"))
     assert "codes" in arrays
     assert not {*records.EVERY_SEED} & {*arrays}
+
+
+@pytest.mark.parametrize(("size", "names"), [(255, ["test_clusters"]), (256, []), (300, [])])
+def test_more_clusters_than_a_byte_can_number_are_not_stored(size: int, names: list[str]) -> None:
+    """Cluster 299 would be read as 43, and cluster 255 as no prediction."""
+    settings = experiments().settings_of("smoke", "table3_clustering", "clusters_16")
+    settings = settings.model_copy(update={"label_dim": size, "hidden_sizes": [16]})
+    found = predictions(Run(settings, load(settings), [Seed(0, 0)]))
+    assert [*found] == names
