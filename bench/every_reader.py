@@ -52,7 +52,12 @@ from replication.settings.experiments import Experiments, experiments
 from replication.settings.reading import parse, read_yaml
 from replication.training import neighbours
 from replication.training.jobs import stored, weights
-from tests.tools.sealed_content import make_checkpoint, make_finished, make_fitted
+from tests.tools.sealed_content import (
+    make_checkpoint,
+    make_finished,
+    make_fitted,
+    make_trained_stack,
+)
 
 REMEDY = "restore it"
 
@@ -120,6 +125,7 @@ def readers() -> Iterator[Reader]:
     contents: dict[str, tuple[Any, type[BaseModel]]] = {
         "checkpoint": (make_checkpoint(), stored.Checkpoint),
         "trained seed": (make_fitted(), stored.Fitted),
+        "trained stack": (make_trained_stack(), stored.TrainedStack),
         "measured seed": (make_finished(), stored.Finished),
     }
     for name, (content, kind) in contents.items():

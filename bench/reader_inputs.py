@@ -82,6 +82,7 @@ DRAWN: dict[str, np.ndarray] = {
     "heads": np.zeros((3, 16), np.uint8),
     "curve_10000": np.linspace(-9, 1, 20, dtype=np.float32),
     "test_predictions": np.zeros((2, 12), np.uint8),
+    "seed_numbers": np.array([[0, 0], [1, 1]]),
 }
 
 

@@ -157,9 +157,12 @@ def references(
 
 
 def each_class(codes: "Tensor", labels: "Tensor", prior: "ClassPrior") -> "dict[str, Tensor]":
-    """The share of each class's codes that lie in its own part, [S] each."""
+    """The share of each class's codes that lie in its own part, [S] each.
+
+    Of the classes that ``labels`` [N] have: data of the user's own may lack one in the test set.
+    """
     own = 100 * (prior.class_of(codes) == labels).double()
-    shares = {k: own[:, labels == k].mean(1) for k in range(prior.classes)}
+    shares = {k: own[:, labels == k].mean(1) for k in labels.unique().tolist()}
     return {f"class_{k}_own_part_percent": share for k, share in shares.items()}
 
 
@@ -224,10 +227,11 @@ def scatter(axes: "Axes", drawing: Drawing, variant: str, title: str) -> None:
     axes.set_anchor("N")
     own, distance, noise = (rounded(record, m) for m in NUMBERS)
     chance, ceiling = (replace(cell(record, m), sd=None, digits=0) for m in BOUNDS)
-    shares = [record.values(f"class_{k}_own_part_percent") for k in range(len(DIGITS))]
-    least = min(range(len(DIGITS)), key=lambda k: float(np.mean(shares[k])))
+    each = (cell_if_measured(record, f"class_{k}_own_part_percent") for k in range(len(DIGITS)))
+    shares = {k: share.mean for k, share in enumerate(each) if share.mean is not None}
+    least = min(shares, key=lambda k: shares[k])
     text = f"in their own part: {own} % of codes (by chance {chance} %,\n"
-    text += f"prior samples {ceiling} %); least, of digit {least}: {np.mean(shares[least]):.0f} %\n"
+    text += f"prior samples {ceiling} %); least, of digit {least}: {shares[least]:.0f} %\n"
     text += f"distance to prior {distance};\nof two prior samples {noise}"
     axes.set_xlabel(f"$z_1$\n{text}", fontsize=SMALL)
     axes.set_ylabel("$z_2$", fontsize=SMALL)

@@ -74,10 +74,16 @@ def _code(command: Callable[[], None]) -> int:
         _drop_output()
         return _told("error: standard output cannot be written: the disk is full", 2)
     except (MemoryError, RuntimeError) as error:
-        if not isinstance(error, MemoryError) and not NO_MEMORY.search(str(error)):
+        if not is_lack_of_memory(error):
             raise
         return _told(f"error: there is not enough memory; {AGAIN}", 2)
     return 0
+
+
+def is_lack_of_memory(error: Exception) -> bool:
+    """Whether Python, or torch, has no memory left."""
+    told = isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))
+    return isinstance(error, MemoryError) or bool(told)
 
 
 def _listen(handler: Callable[[int, FrameType | None], None]) -> None:

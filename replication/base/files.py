@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,13 +27,15 @@ def write_atomically(path: Path, content: bytes) -> None:
 def atomically(path: Path) -> Iterator[BinaryIO]:
     """A file to write, which is ``path`` once all of it is on the disk; else there is no trace.
 
-    What the disk refuses is a UserError. What a process left that was killed while it wrote is
-    removed by the next that writes there.
+    Of a link, the file that it leads to is written. What the disk refuses is a UserError, and so is
+    a ``path`` that is there and is no regular file. What a process left that was killed while it
+    wrote is removed by the next that writes there.
     """
-    with _part_of(path) as part:
+    target = _target_of(path)
+    with _part_of(target) as part:
         with _on_disk(part) as file:
             yield file
-        os.replace(part, path)
+        os.replace(part, target)
 
 
 def check_writable(folder: Path) -> None:
@@ -51,6 +54,23 @@ def remove_dead_parts(folder: Path) -> None:
                 part.unlink()
             finally:
                 os.close(handle)
+
+
+def _target_of(path: Path) -> Path:
+    """``path``, or the file that it leads to as a link.
+
+    A UserError where a folder, a device or the like is there: a rename would take its place.
+    """
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
+    try:
+        mode = target.lstat().st_mode
+    except OSError:  # nothing is there, or what is above it tells the fault when it is written
+        return target
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "no regular file"
+        remedy = "name another file, or move that one away"
+        raise UserError(f"cannot write {path}: it is {kind}", remedy)
+    return target
 
 
 @contextmanager

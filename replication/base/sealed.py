@@ -5,15 +5,18 @@ written and read: beside the state itself, a file takes no memory, on a GPU that
 """
 
 import hashlib
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import torch
 
+from .endings import is_lack_of_memory
 from .errors import UserError
 from .files import atomically
 
 SEAL = 2 * hashlib.sha256().digest_size + 1  # bytes before the content
+ASIDE = ".unreadable"  # follows the name of a file that was refused
 
 
 class Hashing:
@@ -73,5 +76,22 @@ def load(path: Path) -> Any:
             # Generator states must stay on the CPU; the stack copies parameters to its own device.
             return torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:  # whatever the unpickler stumbles over
+            if is_lack_of_memory(error):  # which is no fault of the file
+                raise
             reason = (str(error) or repr(error)).splitlines()[0]
             raise UserError(f"{path} cannot be read: {reason}", remedy) from None
+
+
+def set_aside(path: Path) -> Path:
+    """Rename ``path``, which was refused, so that it is read no more; what it is called now.
+
+    Nothing is lost: it can be looked at, or named as before. A UserError where the disk refuses.
+    """
+    names = (path.with_name(f"{path.name}{ASIDE}{n or ''}") for n in count())
+    aside = next(name for name in names if not name.exists())
+    try:
+        path.rename(aside)
+    except OSError as error:
+        problem = f"cannot rename {path}: {error.strerror}"
+        raise UserError(problem, "make the folder writable") from None
+    return aside

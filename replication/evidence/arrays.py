@@ -20,7 +20,8 @@ SQUARE = "²"
 class Form(NamedTuple):
     """The type of an array, and its sizes: a number, or a name that is one number in a file.
 
-    A name that ends in ² is of a square number. ``bytes`` are uint8, ``numbers`` finite floats.
+    A name that ends in ² is of a square number. ``bytes`` are uint8, ``integers`` int64,
+    ``numbers`` finite floats.
     """
 
     kind: str
@@ -65,6 +66,7 @@ FORMS: dict[str, tuple[Form, ...]] = {
     # Of every seed.
     "test_predictions": (of_bytes("seeds", "test images"),),
     "test_clusters": (of_bytes("seeds", "test images"),),
+    "seed_numbers": (Form("integers", ("seeds", 2)),),
 }
 CURVE = of_numbers("bandwidths")  # of the names that begin with ``curve_``
 
@@ -128,8 +130,8 @@ def fault_of(name: str, array: np.ndarray, sizes: dict[str, int]) -> str | None:
 
 def matched(form: Form, array: np.ndarray, sizes: Mapping[str, int]) -> dict[str, int] | None:
     """The sizes that ``array`` gives to the names in ``form``; None if it has another form."""
-    right_kind = array.dtype == np.uint8 if form.kind == "bytes" else array.dtype.kind == "f"
-    if not right_kind or array.ndim != len(form.sizes):
+    kinds = {"bytes": array.dtype == np.uint8, "integers": array.dtype == np.int64}
+    if not kinds.get(form.kind, array.dtype.kind == "f") or array.ndim != len(form.sizes):
         return None
     own: dict[str, int] = {}
     for wanted, size in zip(form.sizes, array.shape, strict=True):

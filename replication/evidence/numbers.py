@@ -26,7 +26,7 @@ def in_range(values: Mapping[str, float]) -> Mapping[str, float]:
     for name, value in values.items():
         least, greatest = range_of(name)
         if not least <= value <= greatest:
-            shown = value if abs(value) <= LARGEST else "a number of no float32"
+            shown = "a number of no float32" if abs(value) > LARGEST else value
             raise ValueError(f"{name} is {shown}, not in {math.ceil(least)} to {greatest:.3g}")
     return values
 

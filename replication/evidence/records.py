@@ -2,7 +2,8 @@
 
 ``results/<preset>/<item>/<variant>.json`` holds the numbers and where they come from. Arrays lie
 beside it as ``.npz``: what a figure draws, of the first seed that did not diverge; and of every
-seed the class, or the cluster, of each test image (``EVERY_SEED``, uint8 [seeds, images]).
+seed the class, or the cluster, of each test image (``EVERY_SEED``, uint8 [seeds, images]), with
+the seeds themselves (``SEEDS``, int64 [seeds, 2]: seed, label seed).
 """
 
 import hashlib
@@ -27,6 +28,7 @@ from .seeds import DataSummary, SeedResult
 
 RESULTS = Path("results")
 EVERY_SEED = ("test_predictions", "test_clusters")
+SEEDS = "seed_numbers"  # not in older files
 NO_PREDICTION = 255  # of a seed that diverged
 # Per cent of the test images; the classes of the suite's data have 4 % or more.
 LEAST_CLASS = 1.0
@@ -135,7 +137,10 @@ def path_of(preset: str, item: str, variant: str, results: Path = RESULTS) -> Pa
 
 
 def write(record: Record, arrays: Mapping[str, np.ndarray], path: Path) -> None:
-    """Store ``record`` and its arrays; the JSON comes last, so that a record has its arrays."""
+    """Store ``record`` and its arrays; the JSON comes last, so that a record has its arrays.
+
+    A kill in between leaves arrays of more seeds than the record has: ``SEEDS`` says of which.
+    """
     text = _text(record)  # first, for it may raise: the old arrays must not be replaced then
     if arrays:
         buffer = io.BytesIO()

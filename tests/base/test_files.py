@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,45 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="make the folder writable") as caught:
         write_atomically(path, b"content")
     assert caught.value.problem == f"cannot write {path}: Not a directory"
+
+
+def test_a_link_stays_and_the_file_that_it_leads_to_is_written(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    target = tmp_path / "there" / "target.txt"
+    for number, content in enumerate((b"a new file", b"an old one")):
+        (tmp_path / f"link {number}").symlink_to("there/target.txt")
+        write_atomically(tmp_path / f"link {number}", content)
+        assert (tmp_path / f"link {number}").is_symlink()
+        assert target.read_bytes() == content
+    assert names_in(tmp_path) == ["link 0", "link 1", "there"]
+    assert names_in(tmp_path / "there") == ["target.txt"]
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize(
+    ("make", "kind"), [(Path.mkdir, "a folder"), (os.mkfifo, "no regular file")]
+)
+def test_what_is_no_regular_file_is_refused_and_stays(
+    tmp_path: Path, make: Callable[[Path], None], kind: str, linked: bool
+) -> None:
+    """Of root a device, too, would be replaced: /dev/null of the whole machine."""
+    place = path = tmp_path / "place"
+    make(place)
+    if linked:
+        path = tmp_path / "link"
+        path.symlink_to("place")
+    before = place.lstat()
+    with pytest.raises(UserError, match="name another file") as caught:
+        write_atomically(path, b"content")
+    assert caught.value.problem == f"cannot write {path}: it is {kind}"
+    assert place.lstat() == before
+    assert names_in(tmp_path) == (["link", "place"] if linked else ["place"])
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("link")
+    with pytest.raises(UserError, match="it is no regular file"):
+        write_atomically(tmp_path / "link", b"content")
 
 
 def test_a_full_disk_leaves_the_old_content_and_nothing_else(

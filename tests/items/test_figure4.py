@@ -11,9 +11,12 @@ from torch import Tensor
 from replication import figure4_label_regularisation as figure4
 from replication.base.errors import UserError
 from replication.data.loaders import load
+from replication.evidence import records
+from replication.evidence.arrays import read_arrays
 from replication.models.priors import ClassPrior, GaussianMixture, SwissRoll
 from replication.pages.drawing import Drawing
 from replication.pages.outlines import prior_outlines
+from replication.pages.style import new_figure
 from replication.settings.experiments import experiments
 from replication.settings.models import StylePrior
 from replication.settings.schema import Seed
@@ -68,6 +71,14 @@ def test_the_shares_of_the_classes_make_up_the_whole() -> None:
     shares = figure4.each_class(centres(prior, classes), LABELS, prior)
     values = [shares[f"class_{k}_own_part_percent"].tolist() for k in range(10)]
     assert values == [[0]] * 3 + [[100]] * 7
+
+
+def test_a_class_that_the_test_set_lacks_has_no_share() -> None:
+    """Its mean would be no number, which no record can hold."""
+    prior, labels = GaussianMixture(), LABELS[LABELS != 3]
+    shares = figure4.each_class(centres(prior, labels).unsqueeze(0), labels, prior)
+    assert [*shares] == [f"class_{k}_own_part_percent" for k in range(10) if k != 3]
+    assert all(share.tolist() == [100] for share in shares.values())
 
 
 def test_a_component_is_decoded_outwards_from_left_to_right() -> None:
@@ -177,6 +188,19 @@ def test_labels_in_the_discriminator_need_labels() -> None:
 def test_the_figure_is_drawn_without_records(tmp_path: Path) -> None:
     figure4.draw_figure(Drawing("quick", ITEM, tmp_path / "results", tmp_path / "figures"))
     assert (tmp_path / "figures" / "quick" / f"{ITEM}.png").stat().st_size > 0
+
+
+def test_the_panel_of_data_without_a_class_names_another_as_the_least(tmp_path: Path) -> None:
+    own = records.path_of("quick", ITEM, "mixture", ROOT / "results")
+    record, arrays = records.read(own), read_arrays(own)
+    for seed in record.seeds:
+        del seed.metrics["class_3_own_part_percent"]
+        others = {f"class_{k}_own_part_percent": 90.0 + k for k in range(10) if k != 3}
+        seed.metrics.update(others)
+    records.write(record, arrays, records.path_of("quick", ITEM, "mixture", tmp_path))
+    axes = new_figure(5, 5).subplots()
+    figure4.scatter(axes, Drawing("quick", ITEM, tmp_path), "mixture", "(a)")
+    assert "least, of digit 0: 90 %" in axes.get_xlabel()
 
 
 def test_the_notes_below_the_panels_are_not_cut(

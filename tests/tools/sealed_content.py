@@ -39,6 +39,14 @@ def make_fitted(**changes: Any) -> dict[str, Any]:
     return {**aside, **changes}
 
 
+def make_trained_stack(**changes: Any) -> dict[str, Any]:
+    """Two seeds that are not kept one by one yet."""
+    streams = {"batches": [torch.Generator().get_state()] * 2}
+    state = {"weights": {"encoder.weight": torch.zeros(2, 2, 3)}, "streams": streams}
+    told = make_told(stacked=2, stack=[[0, 0], [1, 1]])
+    return {**state, "histories": [[ROW], []], "diverged": [False, True], "told": told, **changes}
+
+
 def make_finished(**changes: Any) -> dict[str, Any]:
     """A measured seed before the record is whole."""
     arrays = {"codes": torch.zeros(6, 2)}

@@ -156,12 +156,53 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_warning(
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.startswith("warning: ")
-    assert str(newest) in output.err
-    assert len(output.err.splitlines()) == 1
+    (line,) = output.err.splitlines()
+    assert str(newest) in line
+    assert line.endswith("it is epoch_000002.pt.unreadable now, and training goes on after epoch 1")
 
     previous.write_bytes(b"")
     assert checkpoints.newest() is None
-    assert str(previous) in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(previous) in line
+    assert line.endswith("now, and training starts from the beginning")
+
+
+def test_new_checkpoints_are_kept_where_later_ones_were_refused(tmp_path: Path) -> None:
+    """Else each would be removed as soon as it is stored, and a second kill cost as much again."""
+    checkpoints = Checkpoints(tmp_path, seconds=0)
+    for name in ("epoch_000049.pt", "epoch_000050.pt", "epoch_000050.pt.unreadable"):
+        (tmp_path / name).write_bytes(name.encode())
+    assert checkpoints.newest() is None
+    for epoch in (1, 2, 3):
+        checkpoints.store(epoch, lambda epoch=epoch: make_checkpoint(epoch))
+        assert epochs_of(Checkpoints(tmp_path, seconds=0)) == epoch
+    new = ["epoch_000002.pt", "epoch_000003.pt"]
+    refused = {
+        "epoch_000049.pt.unreadable": "epoch_000049.pt",
+        "epoch_000050.pt.unreadable": "epoch_000050.pt.unreadable",
+        "epoch_000050.pt.unreadable1": "epoch_000050.pt",
+    }
+    assert names_in(tmp_path) == sorted([*new, *refused])
+    assert {name: (tmp_path / name).read_text() for name in refused} == refused
+    clear(tmp_path)
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("can't allocate memory")])
+def test_a_lack_of_memory_is_no_fault_of_a_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    checkpoints = Checkpoints(tmp_path, seconds=0)
+    checkpoints.store(1, lambda: make_checkpoint(1))
+
+    def fail(*arguments: Any, **named: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "load", fail)
+        with pytest.raises(type(error)):
+            checkpoints.newest()
+    assert epochs_of(checkpoints) == 1
 
 
 def test_nothing_is_stored_before_it_is_time(tmp_path: Path) -> None:

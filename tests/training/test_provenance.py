@@ -1,5 +1,7 @@
 """What a record says of the checkout that it was made in."""
 
+import os
+import shutil
 import subprocess
 from contextlib import nullcontext
 from pathlib import Path
@@ -63,6 +65,35 @@ def test_an_archive_inside_another_repository_has_no_commit(
     unpacked.parent.mkdir()
     unpacked.write_text("")
     monkeypatch.setattr(provenance, "__file__", str(unpacked))
+    made = provenance.environment(Execution())
+    assert (made["commit"], made["dirty"]) == ("", False)
+
+
+SLOW = """#!/bin/sh
+case "$*" in *" WHEN "*) exec sleep 60 ;; esac
+exec GIT "$@"
+"""
+
+
+@pytest.mark.parametrize("when", ["ls-files", "rev-parse", "status"])
+def test_a_git_that_does_not_answer_is_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """Of a commit alone a record would say that nothing had been changed since."""
+    checkout, tools = tmp_path / "checkout", tmp_path / "tools"
+    for folder in (checkout, tools):
+        folder.mkdir()
+    (checkout / "provenance.py").write_text("before")
+    git(checkout, "init", "-q")
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-qm", "all")
+    (checkout / "provenance.py").write_text("after")
+    monkeypatch.setattr(provenance, "__file__", str(checkout / "provenance.py"))
+    (tools / "git").write_text(SLOW.replace("WHEN", when).replace("GIT", shutil.which("git")))
+    (tools / "git").chmod(0o755)
+    assert provenance.environment(Execution())["dirty"] is True
+    monkeypatch.setattr(provenance, "GIT_SECONDS", 1)
+    monkeypatch.setenv("PATH", f"{tools}{os.pathsep}{os.environ['PATH']}")
     made = provenance.environment(Execution())
     assert (made["commit"], made["dirty"]) == ("", False)
 

@@ -21,11 +21,13 @@ from tests.tools.sealed_content import (
     make_finished,
     make_fitted,
     make_told,
+    make_trained_stack,
 )
 
 KINDS = {
     stored.Checkpoint: make_checkpoint,
     stored.Fitted: make_fitted,
+    stored.TrainedStack: make_trained_stack,
     stored.Finished: make_finished,
 }
 SEED = Seed(0, 0)
@@ -59,6 +61,11 @@ def test_anything_else_is_refused(tmp_path: Path, kind: type[BaseModel], content
         (stored.Fitted, make_fitted(streams={"batches": torch.zeros(3)})),
         (stored.Fitted, make_fitted(told=make_told(data=None))),
         (stored.Fitted, make_fitted(history=[ROW, ROW])),
+        (stored.TrainedStack, make_trained_stack(told=make_told())),
+        (stored.TrainedStack, make_trained_stack(diverged=[False])),
+        (stored.TrainedStack, make_trained_stack(weights={"bias": torch.zeros(3)})),
+        (stored.TrainedStack, make_trained_stack(weights={"bias": torch.tensor(1.0)})),
+        (stored.TrainedStack, make_trained_stack(streams={"batches": []})),
         (stored.Finished, make_finished(dataset={})),
         (stored.Finished, make_finished(arrays={"codes": [1.0]})),
     ],

@@ -97,6 +97,30 @@ def test_a_measure_that_fails_costs_no_training(
     assert records.read(RECORD).values("test_error_percent")
 
 
+def test_a_metric_that_is_no_number_is_named_at_once(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored, it would be refused as a file of another version, and be measured again."""
+    shrink(monkeypatch)
+    train = table2_semi_supervised.train
+
+    def failing(own: Run) -> Any:
+        outcome = train(own)
+        outcome.metrics["test_error_percent"] = torch.tensor([3.0, torch.nan])
+        return outcome
+
+    monkeypatch.setattr(table2_semi_supervised, "train", failing)
+    with pytest.raises(UserError, match="what is trained is kept") as caught:
+        run("train", "--stack")
+    name = "table2_semi_supervised mnist_100 (smoke) seed 1"
+    assert caught.value.problem == f"{name}: test_error_percent is nan, not in 0 to 100"
+    assert not list(Path(".checkpoints").rglob("seed_*.pt"))
+    monkeypatch.setattr(table2_semi_supervised, "train", train)
+    no_training(monkeypatch)
+    run("train", "--stack")
+    assert len(records.read(RECORD).values("test_error_percent")) == 2
+
+
 def test_seeds_can_be_added(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeds that the record has are kept, even where nothing else of them is left."""
     for path in Path(".checkpoints").rglob("*"):

@@ -29,13 +29,22 @@ class Checkpoints:
         self._last = time.monotonic()
 
     def newest(self) -> dict[str, Any] | None:
-        """The newest readable state; one that is not is named on standard error and passed over."""
+        """The newest readable state; one that is not is set aside and named on standard error.
+
+        In its place it would stay one of the ``KEPT`` newest, and each that is stored after fewer
+        epochs would be removed at once.
+        """
+        found, refused = None, []
         for path in reversed(self._files()):
             try:
-                return stored.read(path, stored.Checkpoint)
+                found = stored.read(path, stored.Checkpoint)
+                break
             except UserError as error:
-                print(f"warning: {error.problem}; using the one before", file=sys.stderr)
-        return None
+                refused.append(f"{error.problem}; it is {sealed.set_aside(path).name} now")
+        start = f"goes on after epoch {found['epochs']}" if found else "starts from the beginning"
+        for told in refused:
+            print(f"warning: {told}, and training {start}", file=sys.stderr)
+        return found
 
     def store(self, epoch: int, state: Callable[[], dict[str, Any]]) -> None:
         """Store ``state()`` as that after ``epoch`` epochs, if the last is old enough."""

@@ -16,6 +16,7 @@ from replication.data.dataset import Dataset
 from replication.data.loaders import load
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash
+from replication.evidence.numbers import in_range
 from replication.evidence.seeds import DataSummary, SeedResult
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
@@ -108,14 +109,14 @@ def train_stack(
         keeper.trackers = [Tracker(*names, s.seed, s.label_seed, values, made_with) for s in seeds]
         try:
             outcome = variant.script.train(run)
+            results = [seed_result(variant, outcome, i, seed) for i, seed in enumerate(seeds)]
         except BaseException:  # an interruption, too
             for tracker in keeper.trackers:
                 tracker.cut()
             raise
         stored = outcome.arrays | predictions(run)
         for i, seed in enumerate(seeds):
-            result = seed_result(outcome, i, seed)
-            history = outcome.fitted.histories[i]
+            result, history = results[i], outcome.fitted.histories[i]
             result["provenance"] = keeper.provenance() | {
                 "updates": history[-1]["updates"] if history else 0,
                 "wandb_id": keeper.trackers[i].id,
@@ -139,10 +140,19 @@ def check_data(variant: Variant, dataset: Dataset) -> None:
             raise UserError(problem, "give the data of then, or move it away")
 
 
-def seed_result(outcome: Outcome, i: int, seed: Seed) -> dict[str, Any]:
-    """The result of the ``i``-th seed of the stack; one that diverged has no metrics."""
+def seed_result(variant: Variant, outcome: Outcome, i: int, seed: Seed) -> dict[str, Any]:
+    """The result of the ``i``-th seed of the stack; one that diverged has no metrics.
+
+    A UserError for a metric that no record can hold, such as NaN: it would be measured again each
+    time that what was stored of it is refused.
+    """
     diverged = outcome.fitted.diverged[i]
     metrics = {} if diverged else {k: float(v[i]) for k, v in outcome.metrics.items()}
+    try:
+        in_range(metrics)
+    except ValueError as error:
+        remedy = "mend the measure or the data and start again: what is trained is kept"
+        raise UserError(f"{variant} seed {seed.seed}: {error}", remedy) from None
     return {
         "seed": seed.seed,
         "label_seed": seed.label_seed,

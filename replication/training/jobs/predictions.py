@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from replication.evidence.records import NO_PREDICTION
 from replication.training.losses import Model
 from replication.training.run import Run
 
@@ -13,10 +14,12 @@ CHUNK = 2000  # images in a pass
 def predictions(run: Run) -> dict[str, Tensor]:
     """The arg max of q(y|x) of each test image, uint8 [S, N]; nothing where no label is inferred.
 
-    ``test_predictions``: a class; ``test_clusters``: of models without labels, a cluster.
+    ``test_predictions``: a class; ``test_clusters``: of models without labels, a cluster. Of more
+    than 255 classes or clusters nothing either: a byte has no number for each, with
+    ``NO_PREDICTION`` beside them.
     """
     settings, stack, scaling = run.settings, run.stack, run.dataset.scaling
-    if not settings.label_dim or settings.label_at != "encoder":
+    if not 0 < settings.label_dim <= NO_PREDICTION or settings.label_at != "encoder":
         return {}
 
     def inferred(model: Model, images: Tensor) -> Tensor:

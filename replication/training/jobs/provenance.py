@@ -13,6 +13,7 @@ from replication.base.errors import UserError
 from replication.settings.schema import Settings
 from replication.training.run import Execution
 
+GIT_SECONDS = 10  # it has for an answer: a slow disk must not hold up a training
 CODE = (":(top)", ":(top,exclude)results", ":(top,exclude)figures")
 # Where bf16 begins to pay: the weights are cast at every use. At 128 units it is slower.
 WIDE = 250
@@ -57,10 +58,10 @@ def has_bf16_products() -> bool:
 def environment(execution: Execution) -> dict[str, Any]:
     """Where and with what a run was made."""
     on_gpu = torch.device(execution.device).type == "cuda"
+    commit, dirty = checkout()
     return {
-        "commit": _git("rev-parse", "HEAD"),
-        # A record or a drawing that is new makes no difference to the next run.
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no", "--", *CODE)),
+        "commit": commit,
+        "dirty": dirty,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
         "numpy": np.__version__,
@@ -70,24 +71,33 @@ def environment(execution: Execution) -> dict[str, Any]:
     }
 
 
-def _git(*arguments: str) -> str:
-    """What git says of this checkout; empty where there is none.
+def checkout() -> tuple[str, bool]:
+    """The commit of this checkout, and whether its code has been changed since.
 
-    An archive that was unpacked inside another repository is none of its files.
+    Without a commit, and not changed, where git does not tell both: where there is none, or none
+    that answers in ``GIT_SECONDS``. An archive that was unpacked inside another repository is none
+    of its files.
     """
     here = Path(__file__)
     if not _said_by_git(here.parent, "ls-files", "--", here.name):
-        return ""
-    return _said_by_git(here.parent, *arguments)
+        return "", False
+    commit = _said_by_git(here.parent, "rev-parse", "HEAD")
+    # A record or a drawing that is new makes no difference to the next run.
+    asked = ("status", "--porcelain", "--untracked-files=no", "--", *CODE)
+    changes = _said_by_git(here.parent, *asked) if commit else None
+    return ("", False) if commit is None or changes is None else (commit, changes != "")
 
 
-def _said_by_git(folder: Path, *arguments: str) -> str:
+def _said_by_git(folder: Path, *arguments: str) -> str | None:
+    """What git answers; None where it does not, or says that it cannot."""
     command = ["git", "-C", str(folder), *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-    except OSError:
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 def _processor() -> str:

@@ -57,6 +57,24 @@ class Fitted(Content):
     told: Told
 
 
+class TrainedStack(Content):
+    """The seeds of a stack, until each has its own files (``trained.pt``)."""
+
+    weights: dict[str, Tensor]
+    streams: dict[str, list[State]]
+    histories: list[History]
+    diverged: list[bool]
+    told: Told
+
+    @model_validator(mode="after")
+    def _is_of_one_stack(self) -> "TrainedStack":
+        sizes = [len(value) if value.ndim else 0 for value in self.weights.values()]
+        sizes += [len(self.histories), len(self.diverged), *map(len, self.streams.values())]
+        if not self.told.stack or {*sizes} != {len(self.told.stack)}:
+            raise ValueError("weights, streams and histories are not of the same seeds")
+        return self
+
+
 class Finished(Content):
     """A measured seed, until the record is whole."""
 

@@ -5,8 +5,9 @@ history and the state of the random streams, so that measuring again gives the s
 training had just ended.
 """
 
+import sys
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -62,21 +63,37 @@ def keep(
 
 
 def finish(folder: Path) -> None:
-    """Keep the seeds of stacks whose ``keep`` was cut by a kill."""
+    """Keep the seeds of stacks whose ``keep`` was cut by a kill; a UserError on a full disk."""
     for whole in folder.glob(f"stack_*/{WHOLE}"):
-        # Who holds the lock is in the middle of it.
-        with suppress(UserError), locked(whole.with_name("lock"), "training that stack"):
-            state = sealed.load(whole)
-            fitted = Fitted(state["histories"], state["diverged"])
-            seeds = [Seed(*numbers) for numbers in state["told"]["stack"]]
-            kept = Kept(state["weights"], state["streams"], fitted)
-            _keep_each(folder, seeds, kept, state["told"])
-            clear(whole.parent)
+        with ExitStack() as held:
+            try:
+                held.enter_context(locked(whole.with_name("lock"), "training that stack"))
+            except UserError:  # who holds it is in the middle of keeping them
+                continue
+            if whole.exists():
+                _finish(folder, whole)
+
+
+def _finish(folder: Path, whole: Path) -> None:
+    """One that is refused is set aside, with a line on standard error."""
+    try:
+        state = stored.read(whole, stored.TrainedStack)
+    except UserError as error:
+        aside, lost = sealed.set_aside(whole), "seeds that it alone had are trained again"
+        print(f"warning: {error.problem}; it is {aside.name} now, and {lost}", file=sys.stderr)
+        return
+    fitted = Fitted(state["histories"], state["diverged"])
+    seeds = [Seed(*numbers) for numbers in state["told"]["stack"]]
+    _keep_each(folder, seeds, Kept(state["weights"], state["streams"], fitted), state["told"])
+    clear(whole.parent)
 
 
 def clear(stack: Path) -> None:
-    """Remove what is needed no longer once the seeds of ``stack`` are kept."""
-    for path in (*stack.glob("epoch_*.pt"), stack / WHOLE):
+    """Remove what is needed no longer once the seeds of ``stack`` are kept.
+
+    What was refused of it, too: training has given the same anew.
+    """
+    for path in (*stack.glob("epoch_*.pt*"), *stack.glob(f"{WHOLE}*")):
         if path.is_file():
             path.unlink()
     remove_dead_parts(stack)
