@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from .base.errors import UserError
 from .base.files import check_writable
-from .base.options import PRECISION_CHOICES, amount, positive, whole, whole_numbers
+from .base.options import (
+    PRECISION_CHOICES,
+    amount,
+    folder_to_read,
+    positive,
+    whole,
+    whole_numbers,
+)
 from .evidence import records
 from .settings.experiments import experiments
 from .settings.reading import known
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 
 
 Command = Callable[[str, argparse.Namespace], None]
+WRITERS = ("train", "measure")  # of records
 ALL = sys.maxsize  # seeds in one stack
 seed_numbers = whole_numbers("seeds", "0,2")
 
@@ -32,13 +40,21 @@ def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[
     for name, (told, add_options, command) in TRAINING.items():
         parser = commands.add_parser(name, parents=[common], help=told)
         parser.add_argument("--variant", required=True, help=", ".join(variants))
-        if name in ("train", "measure"):
+        add_results(parser, written=name in WRITERS)
+        if name in WRITERS:
             seeds = "just these seeds (all); `aae train` has --only, too: its --seeds 3 is how many"
             parser.add_argument("--only", "--seeds", type=seed_numbers, metavar="0,2", help=seeds)
         add_execution(parser)
         if add_options:
             add_options(parser)
         parser.set_defaults(command=command, count=None)
+
+
+def add_results(command: argparse.ArgumentParser, written: bool = False) -> None:
+    """Where records are; a command by which they are ``written`` may make the folder."""
+    kind = Path if written else folder_to_read
+    told = f"folder of records ({records.RESULTS})"
+    command.add_argument("--results", type=kind, default=records.RESULTS, help=told)
 
 
 def add_execution(command: argparse.ArgumentParser) -> None:

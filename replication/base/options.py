@@ -3,6 +3,9 @@
 import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
+
+from .errors import UserError
 
 PRECISIONS = ("float32", "tf32", "bf16-products")
 # "auto": as a training was begun or recorded, or else what is fastest.
@@ -49,6 +52,17 @@ def whole_numbers(of: str, example: str) -> Callable[[str], list[int]]:
             raise ArgumentTypeError(f"'{text}' is no list of {of} such as {example}") from None
 
     return read
+
+
+def folder_to_read(text: str) -> Path:
+    """A folder that a command reads; a UserError where there is none.
+
+    Mistyped, it would count as an empty one. argparse asks this only of what is given: the default
+    may be missing.
+    """
+    if not (path := Path(text)).is_dir():
+        raise UserError(f"there is no folder {path}", "correct its name, or leave it out")
+    return path
 
 
 def _number(text: str) -> float:
