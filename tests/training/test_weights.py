@@ -1,6 +1,7 @@
 """What is kept of a trained seed: measured again without training, loaded, sampled, encoded."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,18 @@ def test_a_measure_that_fails_costs_no_training(
     no_training(monkeypatch)
     run("train")
     assert records.read(RECORD).values("test_error_percent")
+
+
+def test_without_weights_the_way_out_is_a_folder_beside_the_record(trained: Any) -> None:
+    shutil.rmtree(".checkpoints")
+    with pytest.raises(UserError, match=r"train it first with --results mine, a folder beside"):
+        run("measure")
+    run("train", "--results", "mine")
+    run("measure")
+    RECORD.unlink()
+    shutil.rmtree(".checkpoints")
+    with pytest.raises(UserError, match=r"train it first, or name the preset"):
+        run("measure")
 
 
 def test_seeds_can_be_added(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,7 +137,7 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
     model = modules(variant, number)
     if "plane" in model and "decoder" not in model:
         problem = f"the bundle has the plane alone of {variant.name}, which has no prior"
-        raise UserError(problem, "train it first, or choose another variant")
+        raise UserError(problem, f"{variant.train_first}, or choose another variant")
     if "decoder" not in model:
         raise UserError(f"{variant.name} has no decoder", "choose a variant that reconstructs")
     stream = generator(number, "samples of the command")
@@ -164,7 +164,7 @@ def encode(
     model = modules(variant, first_seed(variant) if number is None else number)
     if "encoder" not in model:
         problem = f"the bundle has no encoder of {variant.name}"
-        raise UserError(problem, "train it first, or choose another variant")
+        raise UserError(problem, f"{variant.train_first}, or choose another variant")
     images = (data.train if split == "train" else data.test).images
 
     def codes(chunk: Tensor) -> Tensor:
