@@ -8,7 +8,7 @@ from typing import Any
 
 from . import cli_training
 from .base.errors import UserError
-from .base.options import PRECISION_CHOICES, amount, folder_to_read
+from .base.options import MOST_TIME, PRECISION_CHOICES, amount, folder_to_read
 from .base.places import FIGURES, MEASURED, REPORT
 from .cli_names import items_named, variants_named
 from .evidence.bundle import BUNDLE
@@ -96,7 +96,7 @@ def _add_campaign(add: Adder) -> None:
     examples = ("--preset quick --hours 8 -- --cores all", "--preset paper --hours 8 --device cuda")
     running = add("campaign", told, _campaign, *examples)
     _add_preset(running, "quick")
-    hours = amount("number of hours")
+    hours = amount("number of hours", MOST_TIME)
     running.add_argument("--hours", type=hours, required=True, help="the budget, such as 2.5")
     running.add_argument("--device", help="a torch device, such as cuda:0 (cpu)")
     precision = "of the products (auto)"

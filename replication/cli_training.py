@@ -14,6 +14,7 @@ from .base.files import check_writable
 from .base.options import (
     PRECISION_CHOICES,
     amount,
+    endings,
     folder_to_read,
     positive,
     whole,
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 Command = Callable[[str, argparse.Namespace], None]
 WRITERS = ("train", "measure")  # of records
 ALL = sys.maxsize  # seeds in one stack
+MOST_THREADS = 1024  # of more, some machines have no stacks: the process dies without a word
+MOST_SEEDS = 1000  # each is looked for in records and checkpoints
+MOST_IMAGES = 100_000  # samples are in memory at once, and one sheet
 seed_numbers = whole_numbers("seeds", "0,2")
 
 
@@ -62,7 +66,7 @@ def add_execution(command: argparse.ArgumentParser) -> None:
     device = "a torch device, such as cuda:0 (as it was begun, or cpu)"
     command.add_argument("--device", default="auto", help=device)
     threads = "of each worker (as it was begun, or 1)"
-    command.add_argument("--threads", type=positive, help=threads)
+    command.add_argument("--threads", type=whole(1, MOST_THREADS), help=threads)
     command.add_argument(
         "--precision",
         choices=PRECISION_CHOICES,
@@ -84,9 +88,10 @@ def _add_train(train: argparse.ArgumentParser) -> None:
 
 def _add_sample(sample: argparse.ArgumentParser) -> None:
     sample.add_argument("--seed", type=whole(0), help="whose weights (the first kept)")
-    sample.add_argument("--count", type=positive, default=64, dest="images", help="images (64)")
-    output = ".png or .npy (samples.png)"
-    sample.add_argument("--output", type=Path, default=Path("samples.png"), help=output)
+    number, images = whole(1, MOST_IMAGES), f"images, {MOST_IMAGES:,} at most (64)"
+    sample.add_argument("--count", type=number, default=64, dest="images", help=images)
+    kind, output = endings(".png", ".npy"), ".png or .npy (samples.png)"
+    sample.add_argument("--output", type=kind, default=Path("samples.png"), help=output)
 
 
 def _add_encode(encode: argparse.ArgumentParser) -> None:
@@ -94,7 +99,8 @@ def _add_encode(encode: argparse.ArgumentParser) -> None:
     encode.add_argument("--code", choices=["style", "label"], help="label: q(y|x)'s logits (style)")
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
     output = "a .npy file (codes.npy)"
-    encode.add_argument("--output", type=Path, default=Path("codes.npy"), help=output)
+    kind = endings(".npy")
+    encode.add_argument("--output", type=kind, default=Path("codes.npy"), help=output)
 
 
 def _train(item: str, options: argparse.Namespace) -> None:
@@ -283,7 +289,7 @@ def _chosen(settings: Settings, numbers: list[int] | None) -> list[Seed]:
 def seed_count(text: str) -> int:
     if "," in text:
         raise argparse.ArgumentTypeError(f"is how many; for these: --only {text}")
-    return positive(text)
+    return whole(1, MOST_SEEDS)(text)
 
 
 # By name: what it does, what adds its own options, what runs it.

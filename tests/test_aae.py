@@ -273,3 +273,30 @@ def test_a_bundle_of_nothing_is_an_error(workdir: Path, capsys: pytest.CaptureFi
     *reasons, line = capsys.readouterr().err.splitlines()
     assert all(": not bundled: " in reason for reason in reasons)
     assert line.startswith(f"error: none of the {len(reasons)} models was bundled at smoke; ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sample", "table2/nn_100", "--count", "10000000000"],
+        ["train", "table2/nn_100", "--threads", "100000"],
+        ["encode", "table2/nn_100", "--threads", "10000000000"],
+        ["train", "table2/nn_100", "--seeds", "1000000000"],
+        ["campaign", "--hours", "1e300"],
+    ],
+)
+def test_a_number_for_no_machine_is_refused(
+    workdir: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        aae.main(arguments)
+    assert error.value.code == 2
+    assert f"'{arguments[-1]}' is no " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("command", "name"), [("sample", "a.csv"), ("encode", "a.png")])
+def test_an_output_that_cannot_be_written_costs_no_work(
+    workdir: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert aae.main([command, "table9/nothing", "--output", name]) == 2
+    assert capsys.readouterr().err.startswith(f"error: cannot write {name}; name a file that ends")

@@ -12,6 +12,7 @@ PRECISIONS = ("float32", "tf32", "bf16-products")
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 # More digits than this Python refuses to read at all.
 MOST = 10**18
+MOST_TIME = 10_000  # hours or minutes of a budget: Python waits for no 1e300 seconds
 
 
 def whole(least: int, most: int = MOST, why: str = "") -> Callable[[str], int]:
@@ -50,6 +51,19 @@ def whole_numbers(of: str, example: str) -> Callable[[str], list[int]]:
             return [whole(0)(part) for part in text.split(",")]
         except ArgumentTypeError:
             raise ArgumentTypeError(f"'{text}' is no list of {of} such as {example}") from None
+
+    return read
+
+
+def endings(*allowed: str) -> Callable[[str], Path]:
+    """Reads the name of a file to write; a UserError where it has none of these endings: ".png"."""
+
+    def read(text: str) -> Path:
+        if (path := Path(text)).suffix not in allowed:
+            raise UserError(
+                f"cannot write {path}", f"name a file that ends in {' or '.join(allowed)}"
+            )
+        return path
 
     return read
 

@@ -58,8 +58,15 @@ def _paths(names: str, folder: str) -> tuple[Path, ...]:
 
 
 def use_overlays(files: list[Path]) -> None:
-    """Read ``files`` beside those that are read already, in the processes started here, too."""
-    every = dict.fromkeys([*overlay_files(), *(file.expanduser().absolute() for file in files)])
+    """Read ``files`` beside those that are read already, in the processes started here, too.
+
+    A UserError where a name holds what stands between names.
+    """
+    named = [file.expanduser().absolute() for file in files]
+    if parted := [file for file in named if os.pathsep in str(file)]:
+        problem = f"{parted[0]} has a '{os.pathsep}' in its name, which parts names in {VARIABLE}"
+        raise UserError(problem, "give the file, or its folder, another name")
+    every = dict.fromkeys([*overlay_files(), *named])
     if every:
         os.environ[VARIABLE] = os.pathsep.join(map(str, every))
 

@@ -84,6 +84,12 @@ def test_several_files_add_to_each_other(workdir: Path) -> None:
     assert experiments().settings_of("quick", TABLE, "again").labels == 3000
 
 
+def test_a_name_that_would_be_two_is_refused(workdir: Path) -> None:
+    with pytest.raises(UserError, match=r"a:b\.yaml has a ':' in its name"):
+        use_overlays([Path("a:b.yaml")])
+    assert os.environ[VARIABLE] == ""
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
