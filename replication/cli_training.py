@@ -98,9 +98,8 @@ def _add_encode(encode: argparse.ArgumentParser) -> None:
     encode.add_argument("--seed", type=whole(0), help="whose weights (the first kept)")
     encode.add_argument("--code", choices=["style", "label"], help="label: q(y|x)'s logits (style)")
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
-    output = "a .npy file (codes.npy)"
-    kind = endings(".npy")
-    encode.add_argument("--output", type=kind, default=Path("codes.npy"), help=output)
+    path, output = endings(".npy"), "a .npy file (codes.npy)"
+    encode.add_argument("--output", type=path, default=Path("codes.npy"), help=output)
 
 
 def _train(item: str, options: argparse.Namespace) -> None:
