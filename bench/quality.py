@@ -23,7 +23,7 @@ import numpy as np
 
 from bench.baselines import Baseline, measured
 from replication.base.errors import UserError
-from replication.base.options import positive
+from replication.base.options import folder_to_read, positive
 from replication.base.places import FIGURES
 from replication.evidence.json_files import read_json
 from replication.evidence.records import RESULTS, Record, path_of
@@ -87,12 +87,12 @@ def main(arguments: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--seeds", type=positive, default=3, help="label draws of each method (3)")
-    parser.add_argument("--results", type=Path, default=RESULTS, help="folder of records")
+    told = "folder of records"
+    parser.add_argument("--results", type=folder_to_read, default=RESULTS, help=told)
     parser.add_argument("--out", type=Path, help="(bench/results/quality_<machine>.json)")
     parser.add_argument("--draw", type=Path, help="draw this JSON file, measure nothing")
-    options = parser.parse_args(arguments)
     try:
-        run(options)
+        run(parser.parse_args(arguments))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

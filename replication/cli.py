@@ -9,8 +9,7 @@ from typing import NoReturn
 from .base.endings import ended
 from .base.files import write_atomically
 from .base.places import FIGURES
-from .cli_training import add_training
-from .evidence import records
+from .cli_training import add_results, add_training
 from .evidence.verdicts import Comparison, Spoken
 from .pages.drawing import Drawing
 from .settings.experiments import ENDINGS, PRESETS, experiments
@@ -58,17 +57,18 @@ def parser(item: str) -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="command")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--preset", default="smoke", help=f"{', '.join(PRESETS)} (smoke)")
-    common.add_argument("--results", type=Path, default=records.RESULTS, help="folder of records")
     if variants:  # without, the item is drawn from the runs of another
         add_training(commands, common, variants)
 
     drawn = commands.add_parser("draw", parents=[common], help="draw from the stored records")
+    add_results(drawn)
     drawn.add_argument("--figures", type=Path, default=FIGURES, help="folder to draw into")
     kinds = experiments().items[item].draws
     drawn.add_argument("--only", choices=kinds, help="draw just the table, or the figure")
     drawn.set_defaults(command=_draw)
 
     judge = commands.add_parser("compare", parents=[common], help="judge against the paper")
+    add_results(judge)
     judge.set_defaults(command=_compare)
     return top
 

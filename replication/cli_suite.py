@@ -8,11 +8,11 @@ from typing import Any
 
 from . import cli_training
 from .base.errors import UserError
-from .base.options import PRECISION_CHOICES, amount
+from .base.options import MOST_TIME, PRECISION_CHOICES, amount, folder_to_read
 from .base.places import FIGURES, MEASURED, REPORT
 from .cli_names import items_named, variants_named
 from .evidence.bundle import BUNDLE
-from .evidence.records import RESULTS, migrate
+from .evidence.records import migrate
 from .settings.experiments import PRESETS, experiments
 
 # Its name, what it does, what runs it, and examples; gives what its options are added to.
@@ -22,12 +22,12 @@ ITEMS = "items, or the first word of their names (all)"
 
 def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.Command) -> None:
     """The names and options that ``train``, ``measure``, ``sample`` and ``encode`` share."""
-    many = name in ("train", "measure")
+    many = name in cli_training.WRITERS
     told = "item/variant; an item, or the first word of several: all that the preset is meant for"
     shown = {"nargs": "+", "help": told} if many else {"help": "item/variant"}
     command.add_argument("names", metavar="NAME", **shown)  # type: ignore[arg-type]
     _add_preset(command, "smoke" if many else "quick")
-    command.add_argument("--results", type=Path, default=RESULTS, help=f"records ({RESULTS})")
+    cli_training.add_results(command, written=many)
     if many:
         told = "how many, such as 3: the settings' first, then more (as many as the settings name)"
         count = cli_training.seed_count
@@ -50,14 +50,12 @@ def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """All other commands; ``shared`` has the options of each."""
-    common = argparse.ArgumentParser(add_help=False, parents=[shared])
-    common.add_argument("--results", type=Path, default=RESULTS, help=f"records ({RESULTS})")
 
     def add(name: str, told: str, run: Any, *examples: str) -> argparse.ArgumentParser:
         lines = "\n".join(f"  aae {name}{f' {e}' if e else ''}" for e in examples)
         added: argparse.ArgumentParser = commands.add_parser(
             name,
-            parents=[common],
+            parents=[shared],
             help=told,
             description=told,
             epilog=f"examples:\n{lines}\n",
@@ -71,15 +69,17 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     _add_campaign(add)
     _add_report(add)
     _add_summary(add)
-    add("readme", "renew README.md's table", _readme, "")
+    cli_training.add_results(add("readme", "renew README.md's table", _readme, ""))
     _add_bundle(add)
     _add_published(add)
-    add("migrate", "rewrite records of older versions of this suite", _migrate, "")
+    told = "rewrite records of older versions of this suite"
+    cli_training.add_results(add("migrate", told, _migrate, ""))
 
 
 def _add_list(add: Adder) -> None:
     told = "list items, variants, what ran, at which cost"
     listing = add("list", told, _list, "", "table2 ours")
+    cli_training.add_results(listing)
     listing.add_argument("names", nargs="*", metavar="NAME", help=ITEMS)
 
 
@@ -87,6 +87,7 @@ def _add_draw(add: Adder) -> None:
     drawn = add("draw", "draw and judge items", _draw, "--preset quick", "table2 --preset quick")
     drawn.add_argument("names", nargs="*", metavar="NAME", help=ITEMS)
     _add_preset(drawn, "smoke")
+    cli_training.add_results(drawn)
     drawn.add_argument("--figures", type=Path, default=FIGURES, help=f"to draw into ({FIGURES})")
 
 
@@ -95,7 +96,7 @@ def _add_campaign(add: Adder) -> None:
     examples = ("--preset quick --hours 8 -- --cores all", "--preset paper --hours 8 --device cuda")
     running = add("campaign", told, _campaign, *examples)
     _add_preset(running, "quick")
-    hours = amount("number of hours")
+    hours = amount("number of hours", MOST_TIME)
     running.add_argument("--hours", type=hours, required=True, help="the budget, such as 2.5")
     running.add_argument("--device", help="a torch device, such as cuda:0 (cpu)")
     precision = "of the products (auto)"
@@ -106,15 +107,20 @@ def _add_campaign(add: Adder) -> None:
 def _add_report(add: Adder) -> None:
     examples = ("", "--output /tmp/report.html")
     report = add("report", "write the page of all results", _report, *examples)
-    report.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
-    report.add_argument("--measured", type=Path, default=MEASURED, help=f"benches ({MEASURED})")
+    cli_training.add_results(report)
+    told = f"drawn ({FIGURES})"
+    report.add_argument("--figures", type=folder_to_read, default=FIGURES, help=told)
+    told = f"benches ({MEASURED})"
+    report.add_argument("--measured", type=folder_to_read, default=MEASURED, help=told)
     report.add_argument("--output", type=Path, default=REPORT, help=f"the page ({REPORT})")
 
 
 def _add_summary(add: Adder) -> None:
     summary = add("summary", "say in three lines what was made", _summary, "", "--preset quick")
     _add_preset(summary, "smoke")
-    summary.add_argument("--figures", type=Path, default=FIGURES, help=f"drawn ({FIGURES})")
+    cli_training.add_results(summary)
+    told = f"drawn ({FIGURES})"
+    summary.add_argument("--figures", type=folder_to_read, default=FIGURES, help=told)
 
 
 def _add_bundle(add: Adder) -> None:
@@ -186,14 +192,22 @@ def _readme(options: argparse.Namespace) -> None:
 
 
 def _bundle(options: argparse.Namespace) -> None:
-    """Of each model of the bundle whose weights are kept here; why not, of each other."""
+    """Of each model of the bundle whose weights are kept here; why not, of each other.
+
+    A UserError where there is none.
+    """
     from .measures.bundling import BUNDLED, bundle  # torch takes seconds to import
 
+    done = 0
     for item, variant in BUNDLED:
         try:
             print(bundle(item, variant, options.preset))
+            done += 1
         except UserError as error:
             print(f"{item}/{variant}: not bundled: {error}", file=sys.stderr)
+    if not done:
+        problem = f"none of the {len(BUNDLED)} models was bundled at {options.preset}"
+        raise UserError(problem, "see above why, or name the preset that was trained with --preset")
 
 
 def _migrate(options: argparse.Namespace) -> None:

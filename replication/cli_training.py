@@ -11,7 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from .base.errors import UserError
 from .base.files import check_writable
-from .base.options import PRECISION_CHOICES, amount, positive, whole, whole_numbers
+from .base.options import (
+    PRECISION_CHOICES,
+    amount,
+    endings,
+    folder_to_read,
+    positive,
+    whole,
+    whole_numbers,
+)
 from .evidence import records
 from .settings.experiments import experiments
 from .settings.reading import known
@@ -23,7 +31,11 @@ if TYPE_CHECKING:
 
 
 Command = Callable[[str, argparse.Namespace], None]
+WRITERS = ("train", "measure")  # of records
 ALL = sys.maxsize  # seeds in one stack
+MOST_THREADS = 1024  # of more, some machines have no stacks: the process dies without a word
+MOST_SEEDS = 1000  # each is looked for in records and checkpoints
+MOST_IMAGES = 100_000  # samples are in memory at once, and one sheet
 seed_numbers = whole_numbers("seeds", "0,2")
 
 
@@ -32,7 +44,8 @@ def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[
     for name, (told, add_options, command) in TRAINING.items():
         parser = commands.add_parser(name, parents=[common], help=told)
         parser.add_argument("--variant", required=True, help=", ".join(variants))
-        if name in ("train", "measure"):
+        add_results(parser, written=name in WRITERS)
+        if name in WRITERS:
             seeds = "just these seeds (all); `aae train` has --only, too: its --seeds 3 is how many"
             parser.add_argument("--only", "--seeds", type=seed_numbers, metavar="0,2", help=seeds)
         add_execution(parser)
@@ -41,12 +54,19 @@ def add_training(commands: Any, common: argparse.ArgumentParser, variants: list[
         parser.set_defaults(command=command, count=None)
 
 
+def add_results(command: argparse.ArgumentParser, written: bool = False) -> None:
+    """Where records are; a command by which they are ``written`` may make the folder."""
+    kind = Path if written else folder_to_read
+    told = f"folder of records ({records.RESULTS})"
+    command.add_argument("--results", type=kind, default=records.RESULTS, help=told)
+
+
 def add_execution(command: argparse.ArgumentParser) -> None:
     """How trained weights are, or were, made."""
     device = "a torch device, such as cuda:0 (as it was begun, or cpu)"
     command.add_argument("--device", default="auto", help=device)
     threads = "of each worker (as it was begun, or 1)"
-    command.add_argument("--threads", type=positive, help=threads)
+    command.add_argument("--threads", type=whole(1, MOST_THREADS), help=threads)
     command.add_argument(
         "--precision",
         choices=PRECISION_CHOICES,
@@ -68,17 +88,18 @@ def _add_train(train: argparse.ArgumentParser) -> None:
 
 def _add_sample(sample: argparse.ArgumentParser) -> None:
     sample.add_argument("--seed", type=whole(0), help="whose weights (the first kept)")
-    sample.add_argument("--count", type=positive, default=64, dest="images", help="images (64)")
-    output = ".png or .npy (samples.png)"
-    sample.add_argument("--output", type=Path, default=Path("samples.png"), help=output)
+    number, images = whole(1, MOST_IMAGES), f"images, {MOST_IMAGES:,} at most (64)"
+    sample.add_argument("--count", type=number, default=64, dest="images", help=images)
+    kind, output = endings(".png", ".npy"), ".png or .npy (samples.png)"
+    sample.add_argument("--output", type=kind, default=Path("samples.png"), help=output)
 
 
 def _add_encode(encode: argparse.ArgumentParser) -> None:
     encode.add_argument("--seed", type=whole(0), help="whose weights (the first kept)")
     encode.add_argument("--code", choices=["style", "label"], help="label: q(y|x)'s logits (style)")
     encode.add_argument("--split", choices=["test", "train"], default="test", help="images (test)")
-    output = "a .npy file (codes.npy)"
-    encode.add_argument("--output", type=Path, default=Path("codes.npy"), help=output)
+    path, output = endings(".npy"), "a .npy file (codes.npy)"
+    encode.add_argument("--output", type=path, default=Path("codes.npy"), help=output)
 
 
 def _train(item: str, options: argparse.Namespace) -> None:
@@ -267,7 +288,7 @@ def _chosen(settings: Settings, numbers: list[int] | None) -> list[Seed]:
 def seed_count(text: str) -> int:
     if "," in text:
         raise argparse.ArgumentTypeError(f"is how many; for these: --only {text}")
-    return positive(text)
+    return whole(1, MOST_SEEDS)(text)
 
 
 # By name: what it does, what adds its own options, what runs it.

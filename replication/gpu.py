@@ -16,7 +16,7 @@ from pathlib import Path
 
 from .base.endings import ended
 from .base.errors import UserError
-from .base.options import amount
+from .base.options import MOST_TIME, amount
 
 # The rest of the suite is imported below: a bare machine may lack what that needs.
 BASE = ("torch", "numpy", "scipy", "sklearn", "matplotlib", "yaml")
@@ -40,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
         prog="python -m replication.gpu",
         description="Use a GPU machine for some minutes: tests, a bench, then what paper misses.",
     )
-    minutes = amount("number of minutes")
+    minutes = amount("number of minutes", MOST_TIME)
     top.add_argument("--minutes", type=minutes, required=True, help="all of it ends within them")
     top.add_argument("--device", default="cuda", help="a torch device; cpu rehearses it (cuda)")
     top.add_argument("--preset", default="paper", help="smoke, quick or paper (paper)")

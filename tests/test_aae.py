@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from replication import __main__ as aae
-from replication import __version__
+from replication import __version__, cli
 from replication.base.errors import UserError
 from replication.cli_names import items_named, variants_named
 from replication.evidence import records
@@ -212,3 +212,91 @@ def test_three_lines_say_what_was_made(capsys: pytest.CaptureFixture[str]) -> No
     assert re.fullmatch(r"made: quick: \d+ of \d+ records, \d+ of \d+ tables .*", made)
     assert "results/report.html" in look
     assert re.fullmatch(r"verdicts of quick: 40 \(.*\d+ undecided.*\)", verdicts)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["list"],
+        ["draw", "table2"],
+        ["report"],
+        ["summary"],
+        ["readme"],
+        ["migrate"],
+        ["sample", "table2/nn_100"],
+        ["encode", "table2/nn_100"],
+    ],
+)
+def test_a_folder_of_records_that_is_not_there_is_no_empty_one(
+    workdir: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "README.md").write_text("as it was")
+    assert aae.main([*arguments, "--results", "resutls"]) == 2
+    line = capsys.readouterr().err
+    assert line == "error: there is no folder resutls; correct its name, or leave it out\n"
+    assert [path.name for path in workdir.rglob("*")] == ["README.md"]
+    assert (workdir / "README.md").read_text() == "as it was"
+
+
+@pytest.mark.parametrize("option", ["--figures", "--measured"])
+def test_what_the_report_is_made_from_is_there(
+    workdir: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert aae.main(["report", option, "nothing"]) == 2
+    assert "there is no folder nothing" in capsys.readouterr().err
+
+
+def test_an_items_own_commands_read_a_folder_that_is_there(workdir: Path) -> None:
+    for command in ("draw", "compare", "sample", "encode"):
+        named = ["--variant", "nn_100"] if command in ("sample", "encode") else []
+        with pytest.raises(UserError, match="there is no folder resutls"):
+            cli.run(TABLE, [command, *named, "--results", "resutls"])
+
+
+def test_training_may_make_its_folder_of_records(tiny: list[str]) -> None:
+    assert aae.main([*tiny, "--results", "mine"]) == 0
+    assert Path("mine/smoke", TABLE, "tiny.json").exists()
+
+
+@pytest.mark.parametrize("command", [["campaign", "--hours", "1"], ["bundle"], ["published"]])
+def test_an_option_without_use_is_refused(
+    workdir: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        aae.main([*command, "--results", str(workdir)])
+    assert error.value.code == 2
+    assert "unrecognized arguments: --results" in capsys.readouterr().err
+
+
+def test_a_bundle_of_nothing_is_an_error(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert aae.main(["bundle", "--preset", "smoke"]) == 2
+    *reasons, line = capsys.readouterr().err.splitlines()
+    assert all(": not bundled: " in reason for reason in reasons)
+    assert line.startswith(f"error: none of the {len(reasons)} models was bundled at smoke; ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["sample", "table2/nn_100", "--count", "10000000000"],
+        ["train", "table2/nn_100", "--threads", "100000"],
+        ["encode", "table2/nn_100", "--threads", "10000000000"],
+        ["train", "table2/nn_100", "--seeds", "1000000000"],
+        ["campaign", "--hours", "1e300"],
+    ],
+)
+def test_a_number_for_no_machine_is_refused(
+    workdir: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as error:
+        aae.main(arguments)
+    assert error.value.code == 2
+    assert f"'{arguments[-1]}' is no " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("command", "name"), [("sample", "a.csv"), ("encode", "a.png")])
+def test_an_output_that_cannot_be_written_costs_no_work(
+    workdir: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert aae.main([command, "table9/nothing", "--output", name]) == 2
+    assert capsys.readouterr().err.startswith(f"error: cannot write {name}; name a file that ends")

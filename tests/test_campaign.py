@@ -249,7 +249,7 @@ def test_a_budget_is_a_number_of_hours(hours: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as error:
         suite.main(["campaign", f"--hours={hours}"])
     assert error.value.code == 2
-    told = f"argument --hours: '{hours}' is no number of hours, 0 or more"
+    told = f"argument --hours: '{hours}' is no number of hours, from 0 to 10000"
     assert told in capsys.readouterr().err
 
 

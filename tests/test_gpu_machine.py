@@ -203,8 +203,8 @@ def test_the_tests_of_a_gpu_are_those_that_are_marked(
         (["--only", f"{ITEM}/mnist_10"], f"did you mean {ITEM}/mnist_100?"),
         (["--", "--precision", "float16"], "argument --precision: invalid choice: 'float16'"),
         (["--", "--stack", "0"], "argument --stack: '0' is no whole number"),
-        (["--minutes", "-1"], "'-1' is no number of minutes, 0 or more"),
-        (["--minutes", "soon"], "'soon' is no number of minutes, 0 or more"),
+        (["--minutes", "-1"], "'-1' is no number of minutes, from 0 to 10000"),
+        (["--minutes", "soon"], "'soon' is no number of minutes, from 0 to 10000"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(

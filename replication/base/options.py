@@ -3,12 +3,16 @@
 import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
+
+from .errors import UserError
 
 PRECISIONS = ("float32", "tf32", "bf16-products")
 # "auto": as a training was begun or recorded, or else what is fastest.
 PRECISION_CHOICES = ("auto", *PRECISIONS)
 # More digits than this Python refuses to read at all.
 MOST = 10**18
+MOST_TIME = 10_000  # hours or minutes of a budget: Python waits for no 1e300 seconds
 
 
 def whole(least: int, most: int = MOST, why: str = "") -> Callable[[str], int]:
@@ -49,6 +53,30 @@ def whole_numbers(of: str, example: str) -> Callable[[str], list[int]]:
             raise ArgumentTypeError(f"'{text}' is no list of {of} such as {example}") from None
 
     return read
+
+
+def endings(*allowed: str) -> Callable[[str], Path]:
+    """Reads the name of a file to write; a UserError where it has none of these endings: ".png"."""
+
+    def read(text: str) -> Path:
+        if (path := Path(text)).suffix not in allowed:
+            raise UserError(
+                f"cannot write {path}", f"name a file that ends in {' or '.join(allowed)}"
+            )
+        return path
+
+    return read
+
+
+def folder_to_read(text: str) -> Path:
+    """A folder that a command reads; a UserError where there is none.
+
+    Mistyped, it would count as an empty one. argparse asks this only of what is given: the default
+    may be missing.
+    """
+    if not (path := Path(text)).is_dir():
+        raise UserError(f"there is no folder {path}", "correct its name, or leave it out")
+    return path
 
 
 def _number(text: str) -> float:

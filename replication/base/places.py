@@ -5,3 +5,4 @@ from pathlib import Path
 FIGURES = Path("figures")
 REPORT = Path("results/report.html")
 MEASURED = Path("bench/results")
+OWN = "mine"  # the folder of records of what the reader trains again

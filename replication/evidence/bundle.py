@@ -18,11 +18,14 @@ import numpy as np
 
 from replication.base.errors import UserError
 from replication.base.files import write_atomically
+from replication.settings.experiments import PRESETS, experiments
+from replication.settings.schema import Settings
 from replication.settings.strict import Natural, Positive, Strict
 
 from .json_files import read_json
 
 BUNDLE = Path("weights")
+MANIFEST = "manifest.json"
 MOST_BYTES = 2_000_000  # of a file: the bundle is cloned with the code
 SCALE = ".scale"
 FEW_COLUMNS = 16  # of a matrix that takes little space, so that it stays as it is
@@ -67,10 +70,26 @@ class Bundled(Strict):
 
 def entries(folder: Path = BUNDLE) -> list[Bundled]:
     """All files of the bundle; none without a manifest. A UserError where it is damaged."""
-    path = folder / "manifest.json"
+    path = folder / MANIFEST
     if not path.exists():
         return []
     return read_json(path, list[Bundled], REMEDY)
+
+
+def settings_of(own: Bundled, folder: Path = BUNDLE) -> Settings:
+    """Today's settings of a file's model; a UserError where there is no such model any more."""
+    content = experiments()
+    try:
+        return content.settings_of(own.preset, own.item, own.variant)
+    except UserError as error:
+        raise UserError(f"{folder / MANIFEST}: {error.problem}", REMEDY) from None
+
+
+def is_described(own: Bundled) -> bool:
+    """Whether there is such a model still."""
+    items = experiments().items
+    variants = items[own.item].variants if own.item in items else {}
+    return own.variant in variants and own.preset in PRESETS
 
 
 def find(
@@ -180,12 +199,17 @@ def pack(
 
 
 def add(own: Bundled, content: bytes, folder: Path = BUNDLE) -> Path:
-    """Write a file, and the manifest and the README with it; an older one of that name goes."""
-    kept = [e for e in entries(folder) if (e.name, e.preset) != (own.name, own.preset)]
-    every = sorted([*kept, own], key=lambda e: (e.preset, e.item, e.variant))
+    """Write a file, and the manifest and the README with it; an older one of that name goes.
+
+    So does what nothing describes any more.
+    """
+    others = [e for e in entries(folder) if (e.name, e.preset) != (own.name, own.preset)]
+    every = sorted(
+        [*filter(is_described, others), own], key=lambda e: (e.preset, e.item, e.variant)
+    )
     write_atomically(own.path(folder), content)
     listed = json.dumps([entry.model_dump() for entry in every], indent=1) + "\n"
-    write_atomically(folder / "manifest.json", listed.encode())
+    write_atomically(folder / MANIFEST, listed.encode())
     write_atomically(folder / "README.md", readme(every).encode())
     return own.path(folder)
 

@@ -16,6 +16,7 @@ from replication.models.priors import DensePrior, style_prior
 from replication.training.losses import Model
 from replication.training.run import Run
 
+from .components import fitted_components
 from .evaluate import cpu_workers, of_each_seed, over_chunks
 
 BLOCK = 250  # test images at once: their distances to 60,000 others take 60 MB
@@ -47,11 +48,10 @@ def rival_scores(dataset: Dataset, components: int, seed: int) -> dict[str, np.n
 
     ``pca``: the squared error of that many principal components; ``forest``: IsolationForest.
     """
-    from sklearn.decomposition import PCA
     from sklearn.ensemble import IsolationForest
 
     train, test = (s.images.cpu().numpy() / 255 for s in (dataset.train, dataset.test))
-    pca = PCA(components, random_state=seed).fit(train)
+    pca = fitted_components(train, components, seed)
     misfit = pca.inverse_transform(pca.transform(test)) - test
     forest = IsolationForest(random_state=seed).fit(train)
     return {

@@ -54,16 +54,23 @@ def accuracies(classifier: Classifier, images: Tensor, labels: Tensor) -> dict[s
     return {f"{k}_accuracy_percent": 100 * own.double().mean().item() for k, own in right.items()}
 
 
-def linear_head(codes: np.ndarray, labels: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Weights [classes, n] and bias [classes] of logistic regression on codes [N, n]."""
+def linear_head(codes: np.ndarray, labels: np.ndarray, classes: int) -> tuple[Tensor, Tensor]:
+    """Weights [classes, n] and bias [classes] of logistic regression on codes [N, n].
+
+    A class that no code has is never named: its bias is -inf.
+    """
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import StandardScaler
 
     # Without a centre and a scale the fit takes long; both go into the weights.
     scaler = StandardScaler().fit(codes)
     fitted = LogisticRegression(max_iter=1000).fit(scaler.transform(codes), labels)
-    weights = fitted.coef_ / scaler.scale_
-    bias = fitted.intercept_ - weights @ scaler.mean_
+    own = fitted.coef_ / scaler.scale_
+    offset = fitted.intercept_ - own @ scaler.mean_
+    if len(own) == 1:  # of two classes: the log-odds, which are the difference of two logits
+        own, offset = np.concatenate([-own, own]) / 2, np.concatenate([-offset, offset]) / 2
+    weights, bias = np.zeros((classes, codes.shape[1])), np.full(classes, -np.inf)
+    weights[fitted.classes_], bias[fitted.classes_] = own, offset
     return torch.from_numpy(weights).float(), torch.from_numpy(bias).float()
 
 
@@ -72,10 +79,10 @@ def code_attacks(stack: Stack, dataset: Dataset, healthy: list[bool]) -> dict[st
     train, test = dataset.train[:PROBED], dataset.test[:ATTACKED]
     codes = over_chunks(stack, style_of(dataset), train.images).cpu().numpy()
     metrics: dict[str, Tensor] = {}
-    labels = train.labels.cpu().numpy()
+    known = (train.labels.cpu().numpy(), dataset.classes)
     with stack.evaluating():
         for i in (i for i in range(stack.size) if healthy[i]):
-            head = [part.to(stack.device) for part in linear_head(codes[i], labels)]
+            head = [part.to(stack.device) for part in linear_head(codes[i], *known)]
             own = classifier_of(stack.model(i), dataset, *head)
             for name, value in accuracies(own, scaled(test.images), test.labels).items():
                 metrics.setdefault(name, torch.full([stack.size], float("nan")))[i] = value
@@ -96,7 +103,8 @@ def pixel_attacks(dataset: Dataset) -> dict[str, float]:
     """The same of logistic regression on pixels."""
     train, test = dataset.train[:PROBED], dataset.test[:ATTACKED]
     seen = scaled(train.images).cpu().numpy()
-    head = [part.to(test.images.device) for part in linear_head(seen, train.labels.cpu().numpy())]
+    known = (train.labels.cpu().numpy(), dataset.classes)
+    head = [part.to(test.images.device) for part in linear_head(seen, *known)]
 
     def logits(images: Tensor) -> Tensor:
         return images @ head[0].T + head[1]

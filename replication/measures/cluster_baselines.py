@@ -11,6 +11,7 @@ from torch import Tensor
 from replication.data.dataset import Dataset
 
 from .clustering import agreement, log_odds
+from .components import fitted_components
 
 STARTS = 10  # of k-means, the best of which by inertia is taken
 COMPONENTS = 50  # principal ones: 82 % of the variance of MNIST's pixels
@@ -20,11 +21,8 @@ LEAST_VARIANCE = 1e-3
 
 def cluster_baselines(data: Dataset, clusters: int, seed: int) -> dict[str, float]:
     """The measures of ``agreement`` of each baseline, its name before them."""
-    from sklearn.decomposition import PCA
-
     pixels = [_pixels(split.images) for split in (data.train, data.test, data.validation)]
-    kept = min(COMPONENTS, *pixels[0].shape)
-    components = PCA(kept, random_state=seed).fit(pixels[0])
+    components = fitted_components(pixels[0], COMPONENTS, seed)
     reduced = [components.transform(images) for images in pixels]
     found = {
         "k_means_": k_means(pixels, clusters, seed),

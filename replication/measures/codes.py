@@ -14,6 +14,7 @@ from replication.data.dataset import Dataset
 from replication.models.stack import Stack
 from replication.training.losses import Model
 
+from .components import fitted_components
 from .evaluate import cpu_workers, of_each_seed, over_chunks
 
 PENALTY, ITERATIONS = 0.02, 5000  # C and max_iter of the public code's LinearSVC
@@ -75,11 +76,9 @@ def accuracies(
 
 def pixel_accuracies(dataset: Dataset, size: int, classified: int) -> dict[str, float]:
     """The same of pixels: ``long`` of all, ``short`` of ``size`` principal components of them."""
-    from sklearn.decomposition import PCA
-
     train, test = dataset.train, dataset.test
     pixels = [dataset.scaling.to_network(split.images) for split in (train, test)]
-    components = PCA(size, random_state=0).fit(pixels[0].cpu().numpy())
+    components = fitted_components(pixels[0].cpu().numpy(), size)
     short = [torch.from_numpy(components.transform(p.cpu().numpy())).to(p) for p in pixels]
     return {
         f"{length}_{classifier}_percent": value

@@ -11,6 +11,7 @@ from replication.base.errors import UserError
 from replication.data.dataset import Dataset, choose_labelled
 from replication.training.run import Run
 
+from .components import fitted_components
 from .evaluate import cpu_workers, of_each_seed, over_chunks
 from .probes import largest_class, linear_probe, style_of
 
@@ -27,11 +28,9 @@ def check_sizes(sizes: list[int], dataset: Dataset) -> None:
 
 
 def principal_components(dataset: Dataset, size: int) -> Space:
-    """The first ``size`` of the training images."""
-    from sklearn.decomposition import PCA
-
+    """The first ``size`` of the training images; all, where there are fewer."""
     train, test = pixels(dataset)
-    fitted = PCA(size, random_state=0).fit(train)
+    fitted = fitted_components(train, size)
     return fitted.transform(train), fitted.transform(test)
 
 

@@ -22,6 +22,7 @@ from replication.models.priors import one_hot
 from replication.models.stack import Stack
 from replication.training.losses import Model
 
+from .components import fitted_components
 from .evaluate import CHUNK, over_chunks
 
 HIDDEN = [256, 256]
@@ -136,10 +137,8 @@ def style_probes(stack: Stack, dataset: Dataset, healthy: list[bool]) -> Tensor:
 
 def pixel_probe(dataset: Dataset, size: int) -> float:
     """As ``style_probes``, from as many principal components of the pixels: the comparison."""
-    from sklearn.decomposition import PCA
-
     train, test = dataset.train[:PROBED], dataset.test
-    components = PCA(size, random_state=0).fit(train.images.cpu().numpy() / 255)
+    components = fitted_components(train.images.cpu().numpy() / 255, size)
     seen, held_out = (components.transform(s.images.cpu().numpy() / 255) for s in (train, test))
     read = linear_probe(seen, train.labels.cpu().numpy(), held_out)
     return 100 * float((read == test.labels.cpu().numpy()).mean())

@@ -11,6 +11,7 @@ from replication.models.priors import FittedGaussian, Prior, style_prior
 from replication.training.run import Run
 
 from .codes import nearest_neighbour
+from .components import fitted_components
 from .evaluate import (
     metrics_on_test,
     of_each_seed,
@@ -97,9 +98,7 @@ def component_error(dataset: Dataset, size: int) -> float:
 
     Of the training images; no linear code of that size does better on them.
     """
-    from sklearn.decomposition import PCA
-
     train, test = (s.images.cpu().numpy() / np.float32(255) for s in (dataset.train, dataset.test))
-    components = PCA(min(size, *train.shape), svd_solver="covariance_eigh").fit(train)
+    components = fitted_components(train, size, solver="covariance_eigh")
     restored = components.inverse_transform(components.transform(test))
     return float(np.square(restored - test, dtype=np.float64).mean())

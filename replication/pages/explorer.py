@@ -80,8 +80,8 @@ def explored(
     """Of every file of the bundle that has a decoder and today's settings, planes first."""
     found = []
     order = [*experiments().items]
-    for own in sorted(bundle.entries(weights), key=lambda entry: order.index(entry.item)):
-        settings = experiments().settings_of(own.preset, own.item, own.variant)
+    described = [(own, bundle.settings_of(own, weights)) for own in bundle.entries(weights)]
+    for own, settings in sorted(described, key=lambda pair: order.index(pair[0].item)):
         if own.decoder and own.training_hash == settings.training_hash():
             drawing = stored[own.item][own.preset]
             found += of_decoder(own, settings, bundle.tensors(own, weights), drawing)

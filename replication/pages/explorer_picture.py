@@ -8,7 +8,6 @@ import numpy as np
 
 from replication.evidence import bundle
 from replication.evidence.bundle import Bundled
-from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
 
 from .drawing import Drawing
@@ -52,7 +51,7 @@ def chosen(
     """What is drawn of the bundle, if it has it."""
     plane, labels = None, None
     for own in bundle.entries(weights):
-        settings = experiments().settings_of(own.preset, own.item, own.variant)
+        settings = bundle.settings_of(own, weights)
         arrays = codes_stored(own, stored[own.item][own.preset])
         if settings.cluster_head_distance is not None or settings.second_stage is not None:
             continue  # the page has these planes, too

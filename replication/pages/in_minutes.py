@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
+from replication.base.places import OWN
 from replication.evidence.published import published
 from replication.evidence.records import Record
 
@@ -15,7 +16,6 @@ from .tables import number
 
 PRESET = "quick"
 METRIC = "test_error_percent"
-OWN = "mine"  # the folder of what the reader trains
 
 
 @dataclass(frozen=True)

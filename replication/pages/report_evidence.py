@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from replication.base.durations import duration
+from replication.base.places import OWN
 from replication.evidence import records
 from replication.evidence.records import Record
 from replication.evidence.seeds import SeedResult
@@ -57,7 +58,7 @@ def evidence(stored: Drawing, variant: str, record: Record) -> Evidence:
         seeds=seed_table(record),
         shared=shared,
         provenance=apart,
-        commands=commands(record),
+        commands=commands(record, len(stored.settings(variant).runs)),
         settings=dumped(values),
     )
 
@@ -193,12 +194,16 @@ def commit(seed: SeedResult) -> str:
     return (made.commit[:12] or "—") + (" (dirty)" if made.dirty else "")
 
 
-def commands(record: Record) -> list[tuple[str, str]]:
-    """How to train the record again, with the time that it took; how to measure it again."""
-    if not record.seeds:
-        return []
+def commands(record: Record, usual: int) -> list[tuple[str, str]]:
+    """How to train the record again, with the time that it took; how to measure it again.
+
+    Into a folder of its own: beside the stored record nothing would be left to train. ``usual`` is
+    how many seeds are trained where none are asked for.
+    """
     what = f"{record.item}/{record.variant} --preset {record.preset}"
-    what += f" --precision {record.seeds[0].provenance.precision}"
+    what += f" --precision {record.seeds[0].provenance.precision} --results {OWN}"
+    if len(record.seeds) != usual:
+        what += f" --seeds {len(record.seeds)}"
     seconds = [seed.provenance.seconds for seed in record.seeds]
     each = f", {duration(sum(seconds) / len(seconds))} a seed" if len(seconds) > 1 else ""
     took = f"About {duration(sum(seconds))} in all{each}, on {machine(record.seeds[0])}."

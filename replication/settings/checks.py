@@ -56,6 +56,8 @@ def autoencoders_fit_together(settings: "Settings") -> None:
         and settings.code_activation != "sigmoid"
     ):
         raise ValueError("penalty.kind code_kl needs code_activation: sigmoid")
+    if settings.penalty and settings.differences.mean_error:
+        raise ValueError("penalty is added to the summed error: leave differences.mean_error out")
     if settings.standardise and (settings.input_masking or settings.input_salt_and_pepper):
         raise ValueError("input_masking and input_salt_and_pepper need pixels in [0, 1]")
     if not settings.layerwise_epochs:
@@ -80,8 +82,9 @@ def differences_have_their_phases(settings: "Settings") -> None:
         raise ValueError("differences.unmatched leaves out one of two codes: style and label")
     if differences.labelled_epochs and not settings.labels:
         raise ValueError("differences.labelled_epochs needs labels")
-    parts = (phases.reconstruction, phases.generator, phases.classification)
-    if differences.joint and (not all(parts) or phases.head_distance or phases.variational):
+    parts = ("reconstruction", "discriminator", "generator", "classification")
+    others = phases.model_copy(update=dict.fromkeys(parts)) != Phases()
+    if differences.joint and (others or not all(getattr(phases, name) for name in parts)):
         needed = "reconstruction, generator and classification, and no other"
         raise ValueError(f"differences.joint needs the phases {needed}")
 
@@ -120,7 +123,9 @@ def alae_has_networks_of_its_own(settings: "Settings") -> None:
         raise ValueError("alae needs a style_dim, that of its latent codes, above 0")
     needed = {"labels": 0, "label_dim": 0, "posterior": "deterministic", "batch_norm": "none"}
     needed |= {"input_noise_std": 0.0, "input_dropout": 0.0, "style_prior": StylePrior()}
+    needed |= {"input_masking": 0.0, "input_salt_and_pepper": 0.0, "layerwise_epochs": 0}
     needed |= {"differences": Differences(), "init_std": "he", "output": "linear"}
+    needed |= {"code_activation": "linear", "penalty": None, "discriminator_hidden_sizes": None}
     for name, value in needed.items():
         if getattr(settings, name) != value:
             shown = value if isinstance(value, str | int | float) else "the default"
@@ -148,6 +153,8 @@ def parts_have_what_they_read(settings: "Settings") -> None:
         raise ValueError(f"posterior: {posterior} needs style_dim")
     if settings.posterior_noise_dim and posterior != "universal":
         raise ValueError("posterior_noise_dim needs posterior: universal")
+    if settings.code_activation != "linear" and not settings.style_dim:
+        raise ValueError("code_activation needs style_dim")
     if settings.use_extra and settings.data != "svhn":
         raise ValueError("use_extra needs data: svhn")
     if settings.standardise and settings.output == "sigmoid" and settings.has_decoder:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from .strict import PositiveNumber, Strict
 
@@ -19,6 +19,12 @@ class Penalty(Strict):
     kind: Literal["code_l1", "code_kl", "contractive", "weights_l1", "weights_l2"]
     weight: PositiveNumber
     activity: Annotated[float, Field(gt=0, lt=1)] = 0.05
+
+    @model_validator(mode="after")
+    def _has_its_numbers(self) -> "Penalty":
+        if self.activity != type(self).model_fields["activity"].default and self.kind != "code_kl":
+            raise ValueError("activity needs kind: code_kl")
+        return self
 
 
 class Differences(Strict):

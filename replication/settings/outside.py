@@ -58,8 +58,15 @@ def _paths(names: str, folder: str) -> tuple[Path, ...]:
 
 
 def use_overlays(files: list[Path]) -> None:
-    """Read ``files`` beside those that are read already, in the processes started here, too."""
-    every = dict.fromkeys([*overlay_files(), *(file.expanduser().absolute() for file in files)])
+    """Read ``files`` beside those that are read already, in the processes started here, too.
+
+    A UserError where a name holds what stands between names.
+    """
+    named = [file.expanduser().absolute() for file in files]
+    if parted := [file for file in named if os.pathsep in str(file)]:
+        problem = f"{parted[0]} has a '{os.pathsep}' in its name, which parts names in {VARIABLE}"
+        raise UserError(problem, "give the file, or its folder, another name")
+    every = dict.fromkeys([*overlay_files(), *named])
     if every:
         os.environ[VARIABLE] = os.pathsep.join(map(str, every))
 
@@ -76,11 +83,9 @@ def additions_in(path: Path, items: Mapping[str, Item]) -> Iterator[Addition]:
         if twice := [variant for variant in more if variant in items[name].variants]:
             problem = f"{path.name}: {name} has a variant {twice[0]} already"
             raise UserError(problem, f"give yours another name, and say `like: {twice[0]}` in it")
-        places = {described.place for described in items[name].variants.values()}
-        if taken := [v for v, described in more.items() if described.place in places]:
-            problem = f"{path.name}: {name}/{taken[0]} has the place of another variant"
-            raise UserError(problem, "give it a `place` of its own: tables name it by that")
-        grown = items[name].model_copy(update={"variants": {**items[name].variants, **more}})
+        every = {**items[name].variants, **more}
+        check_places(every, f"{path.name}: {name}")
+        grown = items[name].model_copy(update={"variants": every})
         yield Addition(name, grown, [*more], _origin(path.name, path))
 
 
@@ -98,9 +103,20 @@ def described_items(scripts: Mapping[str, Place], items: Mapping[str, Item]) -> 
             raise UserError(f"{place} has no DESCRIPTION: the YAML text of the item", remedy)
         item = parse(Item, parse_yaml(text, f"DESCRIPTION of {place}"), place)
         wanted = [f"draw_{kind}" for kind in item.draws] + ["train"] * bool(item.variants)
+        check_places(item.variants, f"{place}: {name}")
         if missing := [function for function in wanted if not hasattr(script, function)]:
             raise UserError(f"{place} has no function {missing[0]}", "write it, or correct `draws`")
         yield Addition(name, item, [*item.variants], _origin(place, path))
+
+
+def check_places(variants: Mapping[str, Variant], where: str) -> None:
+    """A UserError for the first of the ``variants`` that has the place of one before it."""
+    places: set[str] = set()
+    for name, described in variants.items():
+        if described.place in places:
+            problem = f"{where}/{name} has the place of another variant"
+            raise UserError(problem, "give it a `place` of its own: tables name it by that")
+        places.add(described.place)
 
 
 def _origin(name: str, path: Path) -> Origin:

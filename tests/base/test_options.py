@@ -2,12 +2,21 @@
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from replication.base.durations import duration
-from replication.base.options import amount, positive, whole, whole_numbers
+from replication.base.errors import UserError
+from replication.base.options import (
+    amount,
+    endings,
+    folder_to_read,
+    positive,
+    whole,
+    whole_numbers,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +71,22 @@ def test_what_is_no_such_number_is_refused(
         with pytest.raises(ArgumentTypeError) as error:
             read(text)
         assert str(error.value) == f"'{text}' {line}"
+
+
+def test_the_ending_of_a_file_to_write_is_known_before_the_work() -> None:
+    read = endings(".png", ".npy")
+    assert read("a/b.npy") == Path("a/b.npy")
+    for text in ("codes.csv", "codes", ".npy", ""):
+        with pytest.raises(UserError, match=r"name a file that ends in \.png or \.npy"):
+            read(text)
+
+
+def test_a_folder_to_read_is_there(tmp_path: Path) -> None:
+    assert folder_to_read(str(tmp_path)) == tmp_path
+    (tmp_path / "file").touch()
+    for name in ("nothing", "file"):
+        with pytest.raises(UserError, match=f"there is no folder .*{name}; correct its name"):
+            folder_to_read(str(tmp_path / name))
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,19 @@ def test_a_damaged_manifest_is_one_line(tmp_path: Path, content: bytes) -> None:
         bundle.entries(tmp_path)
 
 
+@pytest.mark.parametrize("changed", ["item", "variant", "preset"])
+def test_a_model_that_is_gone_is_one_line_and_goes_with_the_next(
+    tmp_path: Path, content: bytes, changed: str
+) -> None:
+    gone = described(content, **{changed: "gone"})
+    bundle.add(gone, content, tmp_path)
+    (own,) = bundle.entries(tmp_path)
+    with pytest.raises(UserError, match=rf"manifest\.json: unknown {changed}.*or run aae bundle"):
+        bundle.settings_of(own, tmp_path)
+    bundle.add(described(content, seed=1), content, tmp_path)
+    assert [entry.seed for entry in bundle.entries(tmp_path)] == [1]
+
+
 def test_what_is_large_has_rows_of_eight_bits() -> None:
     matrix = np.random.default_rng(0).normal(size=(1001, 1000)).astype(np.float16)
     bias = np.ones(1001, np.float16)

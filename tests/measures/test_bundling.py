@@ -54,9 +54,12 @@ def test_float16_draws_what_float32_draws(trained: str, capsys: pytest.CaptureFi
     assert 0 < apart.max() <= LARGEST
     assert apart.max() == pytest.approx(own.difference, abs=1e-6)
     # The command lines use it, too, where it has what they need.
-    cli.run(ITEM, ["sample", "--variant", VARIANT, "--count", "4", "--output", "images.npy"])
+    drawing = ["sample", "--variant", VARIANT, "--count", "4", "--output", "images.npy"]
+    with pytest.raises(UserError, match="device 'foo' cannot be used"):
+        cli.run(ITEM, [*drawing, "--device", "foo"])
+    cli.run(ITEM, drawing)
     assert np.load("images.npy").shape == (4, 1, 8, 8)
-    with pytest.raises(UserError, match="the bundle has no encoder"):
+    with pytest.raises(UserError, match=r"has no encoder .* train it first with --results mine"):
         cli.run(ITEM, ["encode", "--variant", VARIANT, "--output", "codes.npy"])
 
 

@@ -279,7 +279,7 @@ def test_a_changed_size_changes_the_texts() -> None:
 
 @pytest.mark.parametrize("item", ["figure1_adversarial_autoencoder", "figure8_semi_supervised"])
 def test_items_are_drawn_without_records(item: str, tmp_path: Path) -> None:
-    paths = ["--results", str(tmp_path / "results"), "--figures", str(tmp_path)]
+    paths = ["--results", str(tmp_path), "--figures", str(tmp_path)]
     cli.run(item, ["draw", "--preset", "smoke", *paths])
     first = (tmp_path / "smoke" / f"{item}.png").read_bytes()
     assert first.startswith(b"\x89PNG")

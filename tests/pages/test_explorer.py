@@ -20,7 +20,9 @@ from replication.evidence.bundle import Bundled
 from replication.evidence.records import read as read_record
 from replication.models.networks import Decoder
 from replication.pages import explorer
+from replication.pages.drawing import Drawing
 from replication.pages.explorer import MOST_CODES, codes_of, differences, eight_bits, layers_of
+from replication.pages.explorer_picture import draw_explorer
 from replication.settings.experiments import experiments
 from tests.tools.browser import Browser
 from tests.tools.site import FIGURE, TABLE, Page, Site, seed_result, store
@@ -202,6 +204,19 @@ def test_a_decoder_of_other_settings_is_not_shown(site: Site, explore: Explore) 
     decoder = explore(PLANE)
     bundled(site, PLANE, decoder, "0" * 16)
     assert 'id="explore"' not in site.page().text
+
+
+@pytest.mark.parametrize("changed", ["item", "preset"])
+def test_a_model_that_is_gone_is_one_line(site: Site, explore: Explore, changed: str) -> None:
+    explore(PLANE)
+    (own,) = bundle.entries(site.weights)
+    manifest = site.weights / "manifest.json"
+    manifest.write_text(json.dumps([{**own.model_dump(), changed: "gone"}]))
+    with pytest.raises(UserError, match=r"manifest\.json: unknown .*; restore it from"):
+        site.page()
+    stored = {PLANE[0]: {"quick": Drawing("quick", PLANE[0], site.results)}}
+    with pytest.raises(UserError, match=r"manifest\.json: unknown"):
+        draw_explorer(stored, site.path, site.weights)
 
 
 def test_a_damaged_bundle_is_one_line(site: Site, explore: Explore) -> None:

@@ -242,12 +242,20 @@ def test_evidence_has_all_targets_seeds_and_commands(site: Site) -> None:
         ("after training", "<td>2.00</td>" * 3),
         ("after epoch 50", "<td>50.00</td>" * 3),
     ]
-    assert f"aae train {TABLE}/mnist_100 --preset quick" in evidence
-    assert f"aae measure {TABLE}/mnist_100 --preset quick" in evidence
+    own = f"{TABLE}/mnist_100 --preset quick --precision float32 --results mine<"
+    assert f"aae train {own}" in evidence
+    assert f"aae measure {own}" in evidence
     assert "About 38 s in all, 12 s a seed" in evidence
     assert path.as_posix() in evidence
     for shown in ("run0", "0123456789ab (dirty)", "2026-01-02 03:04:05", "ab" * 32):
         assert shown in evidence
+
+
+def test_a_record_of_other_seeds_than_usual_is_run_again_with_as_many(empty: Site) -> None:
+    store(empty.results, "quick", "mnist_100", [seed_result(n, 2.0) for n in range(2)])
+    evidence = empty.page().section(RECORD).split("</details>", 1)[0]
+    assert re.search(r"aae train \S+ --preset quick .* --results mine --seeds 2<", evidence)
+    assert re.search(r"aae measure \S+ --preset quick .* --results mine --seeds 2<", evidence)
 
 
 def test_seeds_stand_across_and_metrics_down(site: Site) -> None:

@@ -84,6 +84,12 @@ def test_several_files_add_to_each_other(workdir: Path) -> None:
     assert experiments().settings_of("quick", TABLE, "again").labels == 3000
 
 
+def test_a_name_that_would_be_two_is_refused(workdir: Path) -> None:
+    with pytest.raises(UserError, match=r"a:b\.yaml has a ':' in its name"):
+        use_overlays([Path("a:b.yaml")])
+    assert os.environ[VARIABLE] == ""
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -101,6 +107,7 @@ def test_several_files_add_to_each_other(workdir: Path) -> None:
         (of_table("mine: {place: A, like: mine}"), "mine is like itself"),
         (of_table("mnist_100: {place: A}"), "has a variant mnist_100 already; give yours another"),
         (of_table("mine: {place: 'Table 2, MNIST (100)'}"), "has the place of another variant"),
+        (of_table("mine: {place: A}, more: {place: A}"), "/more has the place of another variant"),
         (of_table("mine: {place: A, settings: {labels: few}}"), "mine.yaml: table2_semi"),
         (of_table("'my own': {place: A}"), "my own"),
         ("items: {figure9_clusters: {variants: {a: {place: A}}}}", "the runs of table3_clustering"),
@@ -163,6 +170,12 @@ def test_what_trains_in_a_script_changes_its_hash_and_what_draws_does_not(workdi
         ("undrawn", "draws: [table]", "draws: [figure]", "has no function draw_figure"),
         ("raising", '"""Mine."""', "1 / 0", "cannot be imported: ZeroDivisionError"),
         ("misspelt", "title: Mine", "titel: Mine", "titel: no such key (and 1 more); did you mean"),
+        (
+            "crowded",
+            "variants:\n",
+            'variants:\n  other: {place: "Mine, small"}\n',
+            "crowded/small has the place of another variant",
+        ),
         ("unsettled", "epochs: 1", "epoch: 1", "epoch: no such setting; did you mean epochs?"),
     ],
 )

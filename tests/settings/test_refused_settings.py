@@ -8,7 +8,7 @@ import pytest
 
 from replication.base.errors import UserError
 from replication.settings import reading
-from replication.settings.experiments import Experiments
+from replication.settings.experiments import Experiments, experiments
 from replication.settings.reading import PlainLoader, parse, parse_yaml, read_yaml
 from replication.settings.schema import Settings
 from tests.tools.builders import SETTINGS, make_experiments, make_settings
@@ -117,6 +117,16 @@ REFUSED = [
         {"penalty": {"kind": "code_kl", "weight": 1.0}}, "code_kl", id="activity of linear codes"
     ),
     pytest.param({"penalty": {"kind": "code_l1", "weight": 0.0}}, "weight", id="a penalty of none"),
+    pytest.param(
+        {"penalty": {"kind": "code_l1", "weight": 1.0, "activity": 0.1}},
+        "activity needs kind: code_kl",
+        id="an activity that nothing is compared with",
+    ),
+    pytest.param(
+        {"code_activation": "relu", "style_dim": 0, "phases": {"reconstruction": None}},
+        "code_activation needs style_dim",
+        id="the activation of no code",
+    ),
     pytest.param({"layerwise_epochs": 1}, "layerwise_epochs", id="layers with labels"),
     pytest.param(
         {
@@ -191,6 +201,25 @@ def test_a_wrong_setting_is_named(changes: dict[str, Any], key: str) -> None:
     assert "table9/small (smoke)" in caught.value.problem
     assert key in caught.value.problem
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"penalty": {"kind": "code_l1", "weight": 1.0}},
+        {"code_activation": "relu"},
+        {"layerwise_epochs": 1},
+        {"input_masking": 0.1},
+        {"input_salt_and_pepper": 0.1},
+        {"discriminator_hidden_sizes": [8]},
+    ],
+    ids=str,
+)
+def test_what_alae_and_its_baselines_do_not_read_is_refused(changes: dict[str, Any]) -> None:
+    baseline = experiments().settings_of("smoke", "companion_alae", "ae_l2")
+    assert baseline.alae is not None
+    with pytest.raises(UserError, match=f"alae needs {next(iter(changes))}: "):
+        parse(Settings, baseline.model_dump() | changes, "mine")
 
 
 def test_standardised_images_are_classified_without_a_decoder() -> None:

@@ -246,6 +246,21 @@ def test_training_with_departures_goes_on_from_its_state() -> None:
             {"differences": {"joint": True}, "phases": {**GAME, "variational": RATE}},
             "joint needs the phases .*, and no other",
         ),
+        (
+            {
+                "differences": {"joint": True},
+                "phases": {**GAME, "smoothness": RATE},
+                "smoothness": {"radius": 1.0},
+            },
+            "joint needs the phases .*, and no other",
+        ),
+        (
+            {
+                "differences": {"mean_error": True},
+                "penalty": {"kind": "code_l1", "weight": 1.0},
+            },
+            "penalty is added to the summed error",
+        ),
         ({"differences": {"mean_error": True}, "phases": {}}, "mean_error needs phases.recon"),
         ({"differences": {"saturating": True}}, "saturating needs phases.discriminator"),
         ({"differences": {"fresh_codes": True}}, "fresh_codes needs phases.discriminator"),

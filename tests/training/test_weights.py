@@ -1,6 +1,7 @@
 """What is kept of a trained seed: measured again without training, loaded, sampled, encoded."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from replication import cli, table2_semi_supervised
 from replication.base.errors import UserError
 from replication.data import loaders
 from replication.evidence import records
+from replication.models.networks import Decoder
 from replication.settings.experiments import Experiments, experiments
 from replication.training.jobs import job
+from replication.training.jobs.trained import store
 from replication.training.run import Run
 from tests.tools.builders import make_joint_settings
 
@@ -121,6 +124,18 @@ def test_a_metric_that_is_no_number_is_named_at_once(
     assert len(records.read(RECORD).values("test_error_percent")) == 2
 
 
+def test_without_weights_the_way_out_is_a_folder_beside_the_record(trained: Any) -> None:
+    shutil.rmtree(".checkpoints")
+    with pytest.raises(UserError, match=r"train it first with --results mine, a folder beside"):
+        run("measure")
+    run("train", "--results", "mine")
+    run("measure")
+    RECORD.unlink()
+    shutil.rmtree(".checkpoints")
+    with pytest.raises(UserError, match=r"train it first, or name the preset"):
+        run("measure")
+
+
 def test_seeds_can_be_added(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seeds that the record has are kept, even where nothing else of them is left."""
     for path in Path(".checkpoints").rglob("*"):
@@ -176,6 +191,23 @@ def test_a_result_in_the_place_of_another_seeds_is_refused(
         run("train")
     assert str(copied) in caught.value.problem
     assert not RECORD.exists()
+
+
+def test_images_are_decoded_in_parts(trained: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("sample", "--count", "25", "--output", "whole.npy")
+    monkeypatch.setattr("replication.training.jobs.trained.CHUNK", 10)
+    sizes = []
+    forward = Decoder.forward
+
+    def watched(self: Decoder, style: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(style))
+        return forward(self, style, label)
+
+    monkeypatch.setattr(Decoder, "forward", watched)
+    run("sample", "--count", "25", "--output", "parts.npy")
+    assert sizes == [10, 10, 5]
+    whole, parts = (np.load(f"{name}.npy").astype(int) for name in ("whole", "parts"))
+    assert np.abs(whole - parts).max() <= 1  # a product of other rows may be rounded otherwise
 
 
 def test_weights_that_are_missing_or_damaged_are_one_line(trained: Any) -> None:
@@ -290,5 +322,7 @@ def test_of_a_joint_loss_the_style_adversary_alone_is_towards_a_prior() -> None:
 
 
 def test_an_ending_that_is_not_known_is_refused(trained: Any) -> None:
-    with pytest.raises(UserError, match=r"a \.npy file, or a \.png"):
+    with pytest.raises(UserError, match=r"a file that ends in \.png or \.npy"):
         run("sample", "--output", "images.jpg")
+    with pytest.raises(UserError, match=r"a \.npy file, or a \.png for images"):
+        store(np.zeros((4, 2)), Path("codes.png"))

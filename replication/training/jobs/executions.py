@@ -46,6 +46,8 @@ def chosen(variant: Variant, seeds: Sequence[Seed], asked: Asked, recorded: str 
     fastest. One line on standard error says if a training that was begun otherwise stays behind. A
     UserError where the device that it was begun on is not there, or has not the asked precision.
     """
+    if asked.device is not None:
+        check_device(asked.device, used=False)  # weights are loaded on the CPU wherever they are of
     for folder in variant.root.glob(f"{variant.settings.training_hash()}-*"):
         finish(folder)
     begun = begun_with(variant, seeds)

@@ -19,10 +19,12 @@ CODE = (":(top)", ":(top,exclude)results", ":(top,exclude)figures")
 WIDE = 250
 
 
-def check_device(name: str) -> None:
-    """A UserError unless torch can use the device ``name``."""
+def check_device(name: str, used: bool = True) -> None:
+    """A UserError unless torch can use the device ``name``, or knows it, if it is not ``used``."""
     try:
-        torch.zeros(1, device=name).item()  # reads it back: the device meta holds no values
+        device = torch.device(name)
+        if used:
+            torch.zeros(1, device=device).item()  # reads it back: the device meta holds no values
     except (RuntimeError, AssertionError) as error:  # torch raises either, without CUDA
         reason = str(error).splitlines()[0].partition(". ")[0]  # torch goes on for a paragraph
         remedy = f"name a device of this machine: {', '.join(devices())}"

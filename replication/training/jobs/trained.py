@@ -26,7 +26,7 @@ from .executions import Asked, chosen
 from .variant import Variant
 from .weights import read_weights, weights_of
 
-CHUNK = 2000  # images encoded at a time
+CHUNK = 2000  # images encoded or decoded at a time
 COLUMNS = 8  # of a sheet of samples
 
 
@@ -137,7 +137,7 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
     model = modules(variant, number)
     if "plane" in model and "decoder" not in model:
         problem = f"the bundle has the plane alone of {variant.name}, which has no prior"
-        raise UserError(problem, "train it first, or choose another variant")
+        raise UserError(problem, f"{variant.train_first}, or choose another variant")
     if "decoder" not in model:
         raise UserError(f"{variant.name} has no decoder", "choose a variant that reconstructs")
     stream = generator(number, "samples of the command")
@@ -145,11 +145,15 @@ def sample(variant: Variant, number: int | None, count: int, output: Path) -> No
         styles = model["mapping"](torch.randn(count, settings.style_dim, generator=stream))
     else:
         styles = style_prior(settings).sample(count, stream)
-    label = None
-    if settings.decoder_label_dim:
-        label = torch.eye(settings.label_dim)[torch.arange(count) % settings.label_dim]
-    images = data.scaling.to_bytes(model["decoder"](styles, label)).view(count, *data.shape)
-    store(images.numpy(), output, COLUMNS if label is None else settings.label_dim)
+    classes = settings.decoder_label_dim
+    label = torch.eye(classes)[torch.arange(count) % classes] if classes else None
+
+    def decoded(chunk: slice) -> Tensor:
+        seen = None if label is None else label[chunk]
+        return data.scaling.to_bytes(model["decoder"](styles[chunk], seen))
+
+    images = torch.cat([decoded(slice(start, start + CHUNK)) for start in range(0, count, CHUNK)])
+    store(images.view(count, *data.shape).numpy(), output, classes or COLUMNS)
 
 
 @torch.no_grad()
@@ -164,7 +168,7 @@ def encode(
     model = modules(variant, first_seed(variant) if number is None else number)
     if "encoder" not in model:
         problem = f"the bundle has no encoder of {variant.name}"
-        raise UserError(problem, "train it first, or choose another variant")
+        raise UserError(problem, f"{variant.train_first}, or choose another variant")
     images = (data.train if split == "train" else data.test).images
 
     def codes(chunk: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 from replication.base.errors import UserError
+from replication.base.places import OWN
 from replication.evidence import records
 from replication.evidence.code_hash import code_hash, weights_code
 from replication.evidence.lineage import current_code
@@ -97,10 +98,16 @@ class Variant:
         """As ``kept``; a UserError where there are none."""
         if (folder := self.kept(seed)) is None:
             problem = f"there are no weights of seed {seed.seed} of {self} in {self.folder}"
-
-            remedy = "train it first, or name the preset that was trained with --preset"
+            remedy = f"{self.train_first}, or name the preset that was trained with --preset"
             raise UserError(problem, f"{remedy}: the repository has the weights of a few models")
         return folder
+
+    @property
+    def train_first(self) -> str:
+        """How to come by its weights: beside its record nothing is left to train."""
+        if not self.record.exists():
+            return "train it first"
+        return f"train it first with --results {OWN}, a folder beside the stored record"
 
     def recorded(self) -> dict[Seed, SeedResult]:
         """The seeds of the record that need no training; none where it is another's.
