@@ -25,7 +25,7 @@ from replication.measures.evaluate import validation_error
 from replication.pages.speed import Precision
 from replication.settings.experiments import experiments
 from replication.settings.schema import Settings
-from replication.training.jobs.arithmetic import set_arithmetic
+from replication.training.arithmetic import set_arithmetic
 from replication.training.jobs.provenance import check_device
 from replication.training.run import Execution
 

@@ -2,7 +2,8 @@
 
 It follows the imports: of an item's script, ``train`` and what it reaches there; of the package,
 each module that these import, and all that those import, whole. Comments, docstrings and layout do
-not count, nor does what can change no number (``UNCOUNTED``). A new module counts by being used.
+not count, nor does what can change no number (``UNCOUNTED``). A new module counts by being used;
+one that no item imports is named (``COUNTED``).
 """
 
 import ast
@@ -16,6 +17,7 @@ from types import ModuleType
 PACKAGE = Path(__file__).parents[1]
 # How a result is kept, shown and reported: rooms and modules of the package.
 UNCOUNTED = ("base.errors", "base.files", "base.sealed", "evidence", "pages", "training.jobs")
+COUNTED = {"training.arithmetic"}  # set before each training: the last bits depend on it
 
 
 @cache  # the first call counts: files edited during a run do not change what is running
@@ -37,7 +39,7 @@ def modules_of(script: ast.Module, package: str = PACKAGE.name) -> list[str]:
     pending = {m for d in definitions for node in ast.walk(d) for m in imported(node, package)}
     for node in script.body:
         pending |= imported(node, package, used)
-    return closure(pending)
+    return closure(pending | COUNTED)
 
 
 @cache
@@ -46,7 +48,7 @@ def weights_code() -> str:
 
     What is measured of them does not count: other measures do not ask for another training.
     """
-    parts = [normalised_source(module) for module in closure({"training.run"})]
+    parts = [normalised_source(module) for module in closure({"training.run", *COUNTED})]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -180,6 +180,20 @@ def test_what_train_imports_counts_with_all_that_it_imports_itself() -> None:
     assert not any(m.startswith(("pages.", "evidence.", "training.jobs")) for m in modules)
 
 
+def test_in_what_arithmetic_is_computed_counts_for_every_item_and_its_weights() -> None:
+    tree = ast.parse(ITEM)
+    assert "training.arithmetic" in modules_of(tree)
+    assert all(module.file_of(name).is_file() for name in module.COUNTED)
+    before = module.weights_code()
+    module.weights_code.cache_clear()
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "COUNTED", set())
+            assert module.weights_code() != before
+    finally:
+        module.weights_code.cache_clear()
+
+
 def test_a_module_counts_by_being_used_and_not_by_a_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

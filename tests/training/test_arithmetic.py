@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from replication.base.errors import UserError
-from replication.training.jobs.arithmetic import check_precision, set_arithmetic
+from replication.training.arithmetic import check_precision, set_arithmetic
 from replication.training.jobs.executions import NAME
 from replication.training.run import Execution
 from tests.training.test_weights import run, shrink

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from replication.base.errors import UserError
 from replication.base.options import PRECISIONS
 from replication.settings.schema import Seed
+from replication.training.arithmetic import check_precision
 from replication.training.run import Execution
 
-from .arithmetic import check_precision
 from .cards import use_device
 from .keeper import seed_names, stacked_in
 from .provenance import check_device, precision_of

@@ -20,9 +20,9 @@ from replication.evidence.numbers import in_range
 from replication.evidence.seeds import DataSummary, SeedResult
 from replication.settings.experiments import experiments
 from replication.settings.schema import Seed
+from replication.training.arithmetic import set_arithmetic
 from replication.training.run import Outcome, Run
 
-from .arithmetic import set_arithmetic
 from .arrays import arrays_of
 from .cards import use_device
 from .keeper import Keeper, stack_name
