@@ -102,11 +102,6 @@ def learning_curves(
     panels = dict(zip(variants, every, strict=False))
     for variant, axes in panels.items():
         axes.set(xscale="log", yscale="log")
-        # Updates span three decades: more of their labels would overlap.
-        for axis, labelled in ((axes.xaxis, (1, 3)), (axes.yaxis, (1, 2, 5))):
-            axis.set_major_locator(LogLocator(subs=labelled))
-            axis.set_major_formatter("{x:g}")
-            axis.set_minor_formatter(NullFormatter())
         reference = drawing.record((beside or {}).get(variant, literal))
         if reference is not None and variant != literal:
             draw_curve(axes, reference, metric, REFERENCE)
@@ -117,7 +112,13 @@ def learning_curves(
         elif record is not None:
             own = LITERAL if variant == literal or variant in again else OURS
             draw_curve(axes, record, metric, own)
+    first, last = every[0].get_xlim()
+    labelled = (1, 3) if last < 3000 * first else (1,)  # more of them would overlap
     for place, axes in enumerate(every):
+        for axis, leading in ((axes.xaxis, labelled), (axes.yaxis, (1, 2, 5))):
+            axis.set_major_locator(LogLocator(subs=leading))
+            axis.set_major_formatter("{x:g}")
+            axis.set_minor_formatter(NullFormatter())
         if place + PANELS >= len(variants):  # the lowest of its column
             axes.tick_params(labelbottom=True)
             axes.set_xlabel("updates")
