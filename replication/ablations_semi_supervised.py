@@ -5,7 +5,7 @@ labels, one of them 23.5 %, where the paper has 1.90 %; which of the things that
 would explain it? Every row is the literal recipe of Table 2 with one thing changed, with the same
 seeds and label draws, after as many epochs. Only where an epoch is a pass over the labelled images
 there are more epochs and still fewer updates (at quick 500 instead of 4,800), and ``longer`` is the
-literal recipe on one seed with twenty times the updates: does the one that errs most catch up?
+literal recipe with twenty times the updates: does the seed that errs most in Table 2 catch up?
 
 - ``he``: weights start with standard deviation sqrt(2 / inputs) instead of 0.01, as in
   conan7882's code;
