@@ -99,11 +99,18 @@ def read_arrays(record: Path) -> Arrays:
             found.update({name: np.asarray(stored[name]) for name in stored.files})
     except Exception as error:  # numpy and zipfile raise many kinds
         raise found.wrong(f"cannot be read: {error}") from None
-    sizes: dict[str, int] = {}
-    for name, array in found.items():
-        if fault := fault_of(name, array, sizes):
-            raise found.wrong(f"is damaged: {name} {fault}")
+    if fault := first_fault(found):
+        raise found.wrong(f"is damaged: {fault}")
     return found
+
+
+def first_fault(arrays: Mapping[str, np.ndarray]) -> str | None:
+    """Which of ``arrays`` is not what its name stands for, and why."""
+    sizes: dict[str, int] = {}
+    for name, array in arrays.items():
+        if fault := fault_of(name, array, sizes):
+            return f"{name} {fault}"
+    return None
 
 
 def fault_of(name: str, array: np.ndarray, sizes: dict[str, int]) -> str | None:

@@ -21,7 +21,7 @@ from .style import DIGITS
 MOST_CODES = 3000  # of test images; more would only make the page heavy
 COMPARED = 2000  # codes that the difference of the page's weights is taken over
 FITTED = 4000  # codes of the frame that a plane's layers are fitted to, with as many of images
-SLIDERS = 3.0  # standard deviations of the prior, to both sides
+SLIDERS = 3  # standard deviations of the prior, to both sides
 RANK = 128  # of a plane's layers
 COLUMNS = 10  # between two styles, where there is no label
 
@@ -109,7 +109,7 @@ def of_decoder(
     elif heads is not None:
         return []
     else:
-        data |= {"labels": labels, "std": settings.style_prior.std}
+        data |= {"labels": labels, "std": settings.style_prior.std, "reach": SLIDERS}
         data |= {"styleDim": settings.style_dim, "columns": labels or COLUMNS}
         codes, shown = sample_codes(settings, labels), eight_bits(exact)
     data["layers"] = [layer.shown for layer in shown]

@@ -124,6 +124,29 @@ def test_a_metric_that_is_no_number_is_named_at_once(
     assert len(records.read(RECORD).values("test_error_percent")) == 2
 
 
+def test_an_array_that_no_figure_can_be_drawn_of_is_named_at_once(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored, it would make a record that no drawing accepts."""
+    shrink(monkeypatch)
+    train = table2_semi_supervised.train
+
+    def failing(own: Run) -> Any:
+        outcome = train(own)
+        outcome.arrays["codes"] = torch.tensor([[[0.0, 1.0]], [[torch.nan, 1.0]]])
+        return outcome
+
+    monkeypatch.setattr(table2_semi_supervised, "train", failing)
+    with pytest.raises(UserError, match="what is trained is kept") as caught:
+        run("train", "--stack")
+    name = "table2_semi_supervised mnist_100 (smoke) seed 1"
+    assert caught.value.problem == f"{name}: codes holds what is no finite number of float32"
+    assert not Path(RECORD).exists()
+    monkeypatch.setattr(table2_semi_supervised, "train", train)
+    run("train", "--stack")
+    assert len(records.read(RECORD).values("test_error_percent")) == 2
+
+
 def test_without_weights_the_way_out_is_a_folder_beside_the_record(trained: Any) -> None:
     shutil.rmtree(".checkpoints")
     with pytest.raises(UserError, match=r"train it first with --results mine, a folder beside"):

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from replication.base.errors import UserError
 from replication.evidence import records
-from replication.evidence.arrays import Arrays, read_arrays
+from replication.evidence.arrays import Arrays, first_fault, read_arrays
 from replication.evidence.seeds import SeedResult
 from replication.settings.schema import Seed
 
@@ -43,6 +43,19 @@ def arrays_of(
     if arrays:
         arrays[records.SEEDS] = np.array([(s.seed, s.label_seed) for s in seeds], np.int64)
     return arrays
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], variant: Variant, seed: Seed) -> None:
+    """A UserError where figures could not be drawn of what was measured, as with a NaN."""
+    drawn = {name: array for name, array in arrays.items() if name not in records.EVERY_SEED}
+    if fault := first_fault(drawn):
+        raise refused(variant, seed, fault)
+
+
+def refused(variant: Variant, seed: Seed, fault: str) -> UserError:
+    """Of what no record can hold: stored, it would be refused, and be measured again each time."""
+    remedy = "mend the measure or the data and start again: what is trained is kept"
+    return UserError(f"{variant} seed {seed.seed}: {fault}", remedy)
 
 
 def _recorded(variant: Variant, results: Sequence[SeedResult]) -> dict[Seed, dict[str, np.ndarray]]:

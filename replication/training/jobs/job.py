@@ -23,7 +23,7 @@ from replication.settings.schema import Seed
 from replication.training.arithmetic import set_arithmetic
 from replication.training.run import Outcome, Run
 
-from .arrays import arrays_of
+from .arrays import arrays_of, check_arrays, refused
 from .cards import use_device
 from .keeper import Keeper, stack_name
 from .media import sheets
@@ -122,6 +122,8 @@ def train_stack(
                 "wandb_id": keeper.trackers[i].id,
             }
             arrays = {name: a[i].cpu().numpy() for name, a in stored.items()}
+            if result["status"] == "ok":
+                check_arrays(arrays, variant, seed)
             images = sheets(arrays, dataset.shape)
             images |= {name: sheet[i].cpu().numpy() for name, sheet in outcome.images.items()}
             keeper.trackers[i].finish(result["metrics"], result["status"], images)
@@ -143,16 +145,14 @@ def check_data(variant: Variant, dataset: Dataset) -> None:
 def seed_result(variant: Variant, outcome: Outcome, i: int, seed: Seed) -> dict[str, Any]:
     """The result of the ``i``-th seed of the stack; one that diverged has no metrics.
 
-    A UserError for a metric that no record can hold, such as NaN: it would be measured again each
-    time that what was stored of it is refused.
+    A UserError for a metric that no record can hold, such as NaN.
     """
     diverged = outcome.fitted.diverged[i]
     metrics = {} if diverged else {k: float(v[i]) for k, v in outcome.metrics.items()}
     try:
         in_range(metrics)
     except ValueError as error:
-        remedy = "mend the measure or the data and start again: what is trained is kept"
-        raise UserError(f"{variant} seed {seed.seed}: {error}", remedy) from None
+        raise refused(variant, seed, str(error)) from None
     return {
         "seed": seed.seed,
         "label_seed": seed.label_seed,
