@@ -81,6 +81,28 @@ def test_other_measuring_settings_need_no_training(
     assert json.loads(RECORD.read_text())["measuring_hash"] != trained["measuring_hash"]
 
 
+def test_variants_that_are_trained_alike_are_trained_once(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as codes that are classified, of the model whose images are judged: shared passes."""
+    shrink(monkeypatch)
+    item = "ablations_semi_supervised"
+    alone = ["train", "--variant", "same_labels", "--only", "0"]
+    cli.run(item, [*alone, "--results", "alone"])
+    shutil.move(".checkpoints", "elsewhere")
+    cli.run(item, ["train", "--variant", "literal", "--only", "0"])
+    no_training(monkeypatch)
+    cli.run(item, alone)
+    own, by_itself = (
+        list(Path(root, item).rglob("seed_0_labels_0.safetensors"))
+        for root in (".checkpoints", "elsewhere")
+    )
+    assert [path.parts[2] for path in own] == ["literal"]
+    assert own[0].read_bytes() == by_itself[0].read_bytes()
+    with pytest.raises(AssertionError, match="this trains"):  # of another start
+        cli.run(item, ["train", "--variant", "he", "--only", "0"])
+
+
 def test_a_measure_that_fails_costs_no_training(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

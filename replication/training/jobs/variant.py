@@ -7,7 +7,8 @@
 - ``seed_0_labels_0-<measures>-<code>.pt``: what was measured of it, until the record is whole.
 
 A changed setting, another training code, precision, number of threads or kind of device never go
-on with another's state; another measure starts from the same weights.
+on with another's state; another measure starts from the same weights, that of another variant of
+the item, too, whose training has the same settings.
 """
 
 from collections.abc import Sequence
@@ -84,13 +85,18 @@ class Variant:
     def kept(self, seed: Seed) -> Path | None:
         """The folder with the weights of ``seed``, if there are any.
 
-        They are of today's training code, or of one that gives the same results.
+        They are of today's training code, or of one that gives the same results; its own, or those
+        of another variant of the item that is trained alike and only measured otherwise.
         """
         if is_kept(self.folder, seed):
             return self.folder
-        others = f"{self.settings.training_hash()}-*-{self.execution.name}"
-        for folder in sorted(self.root.glob(others)):
-            if is_kept(folder, seed) and told_of(folder, seed)["code"] in current_code(self.item):
+        alike = f"{self.settings.training_hash()}-*-{self.execution.name}"
+        others = (CHECKPOINTS / self.item).glob(f"*/{alike}")
+        for folder in sorted(others, key=lambda path: (path.parent != self.root, path)):
+            today = folder.name == self.folder.name
+            if is_kept(folder, seed) and (
+                today or told_of(folder, seed)["code"] in current_code(self.item)
+            ):
                 return folder
         return None
 
