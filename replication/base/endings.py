@@ -23,8 +23,12 @@ REQUESTS = {
     signal.SIGHUP: "hung up",
 }
 AGAIN = "start it again to go on from the last checkpoint"
+NO_MEMORY_LEFT = (
+    "error: there is not enough memory; ask for less at once, or free some and start it again: "
+    "training goes on from its last checkpoint"
+)
 # As torch says it, of the CPU and of a GPU.
-NO_MEMORY = re.compile("(allocate|enough|out of) memory", re.IGNORECASE)
+LACK_OF_MEMORY = re.compile("(allocate|enough|out of) memory", re.IGNORECASE)
 
 
 class Ended(KeyboardInterrupt):
@@ -76,13 +80,13 @@ def _code(command: Callable[[], None]) -> int:
     except (MemoryError, RuntimeError) as error:
         if not is_lack_of_memory(error):
             raise
-        return _told(f"error: there is not enough memory; {AGAIN}", 2)
+        return _told(NO_MEMORY_LEFT, 2)
     return 0
 
 
 def is_lack_of_memory(error: Exception) -> bool:
     """Whether Python, or torch, has no memory left."""
-    told = isinstance(error, RuntimeError) and NO_MEMORY.search(str(error))
+    told = isinstance(error, RuntimeError) and LACK_OF_MEMORY.search(str(error))
     return isinstance(error, MemoryError) or bool(told)
 
 

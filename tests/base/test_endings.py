@@ -15,6 +15,10 @@ from replication.base.endings import REQUESTS, ended
 from replication.base.errors import UserError
 
 AGAIN = "start it again to go on from the last checkpoint"
+NO_MEMORY_LEFT = (
+    "error: there is not enough memory; ask for less at once, or free some and start it again: "
+    "training goes on from its last checkpoint"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -40,11 +44,11 @@ def failing(error: BaseException) -> Callable[[], None]:
     [
         (UserError("it is broken", "mend it"), 2, "error: it is broken; mend it"),
         (KeyboardInterrupt(), 130, f"interrupted; {AGAIN}"),
-        (MemoryError(), 2, f"error: there is not enough memory; {AGAIN}"),
+        (MemoryError(), 2, NO_MEMORY_LEFT),
         (
             RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"),
             2,
-            f"error: there is not enough memory; {AGAIN}",
+            NO_MEMORY_LEFT,
         ),
     ],
 )

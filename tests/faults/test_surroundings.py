@@ -123,7 +123,10 @@ def test_other_data_under_the_same_settings(victim: Victim, tmp_path: Path, mome
 
 def test_no_memory_left(victim: Victim, tmp_path: Path) -> None:
     life = Life(victim, tmp_path, PLAIN)
-    line = "error: there is not enough memory; start it again to go on from the last checkpoint"
+    line = (
+        "error: there is not enough memory; ask for less at once, or free some and start it again: "
+        "training goes on from its last checkpoint"
+    )
     assert life.run(before=AS_MUCH_AS_NOW) == (2, [line])
     assert life.run()[0] == 0
     assert bits(tmp_path) == life.wanted
