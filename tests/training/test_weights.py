@@ -122,8 +122,25 @@ def test_a_measure_that_fails_costs_no_training(
     assert records.read(RECORD).values("test_error_percent")
 
 
-def test_a_metric_that_is_no_number_is_named_at_once(
-    workdir: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("kind", "name", "values", "fault"),
+    [
+        ("metrics", "test_error_percent", [3.0, torch.nan], "is nan, not in 0 to 100"),
+        (
+            "arrays",
+            "codes",
+            [[[0.0, 1.0]], [[torch.nan, 1.0]]],
+            "holds what is no finite number of float32",
+        ),
+    ],
+)
+def test_what_no_record_can_hold_is_named_at_once(
+    workdir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    kind: str,
+    name: str,
+    values: list[Any],
+    fault: str,
 ) -> None:
     """Stored, it would be refused as a file of another version, and be measured again."""
     shrink(monkeypatch)
@@ -131,40 +148,17 @@ def test_a_metric_that_is_no_number_is_named_at_once(
 
     def failing(own: Run) -> Any:
         outcome = train(own)
-        outcome.metrics["test_error_percent"] = torch.tensor([3.0, torch.nan])
+        getattr(outcome, kind)[name] = torch.tensor(values)
         return outcome
 
     monkeypatch.setattr(table2_semi_supervised, "train", failing)
     with pytest.raises(UserError, match="what is trained is kept") as caught:
         run("train", "--stack")
-    name = "table2_semi_supervised mnist_100 (smoke) seed 1"
-    assert caught.value.problem == f"{name}: test_error_percent is nan, not in 0 to 100"
-    assert not list(Path(".checkpoints").rglob("seed_*.pt"))
+    seed = "table2_semi_supervised mnist_100 (smoke) seed 1"
+    assert caught.value.problem == f"{seed}: {name} {fault}"
+    assert not list(Path(".checkpoints").rglob("seed_1_*.pt"))
     monkeypatch.setattr(table2_semi_supervised, "train", train)
     no_training(monkeypatch)
-    run("train", "--stack")
-    assert len(records.read(RECORD).values("test_error_percent")) == 2
-
-
-def test_an_array_that_no_figure_can_be_drawn_of_is_named_at_once(
-    workdir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Stored, it would make a record that no drawing accepts."""
-    shrink(monkeypatch)
-    train = table2_semi_supervised.train
-
-    def failing(own: Run) -> Any:
-        outcome = train(own)
-        outcome.arrays["codes"] = torch.tensor([[[0.0, 1.0]], [[torch.nan, 1.0]]])
-        return outcome
-
-    monkeypatch.setattr(table2_semi_supervised, "train", failing)
-    with pytest.raises(UserError, match="what is trained is kept") as caught:
-        run("train", "--stack")
-    name = "table2_semi_supervised mnist_100 (smoke) seed 1"
-    assert caught.value.problem == f"{name}: codes holds what is no finite number of float32"
-    assert not Path(RECORD).exists()
-    monkeypatch.setattr(table2_semi_supervised, "train", train)
     run("train", "--stack")
     assert len(records.read(RECORD).values("test_error_percent")) == 2
 
