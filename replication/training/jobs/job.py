@@ -110,24 +110,27 @@ def train_stack(
         try:
             outcome = variant.script.train(run)
             results = [seed_result(variant, outcome, i, seed) for i, seed in enumerate(seeds)]
+            stored = outcome.arrays | predictions(run)
+            arrays = [
+                {name: a[i].cpu().numpy() for name, a in stored.items()} for i in range(len(seeds))
+            ]
+            for seed, result, own in zip(seeds, results, arrays, strict=True):
+                if result["status"] == "ok":
+                    check_arrays(own, variant, seed)
         except BaseException:  # an interruption, too
             for tracker in keeper.trackers:
                 tracker.cut()
             raise
-        stored = outcome.arrays | predictions(run)
         for i, seed in enumerate(seeds):
             result, history = results[i], outcome.fitted.histories[i]
             result["provenance"] = keeper.provenance() | {
                 "updates": history[-1]["updates"] if history else 0,
                 "wandb_id": keeper.trackers[i].id,
             }
-            arrays = {name: a[i].cpu().numpy() for name, a in stored.items()}
-            if result["status"] == "ok":
-                check_arrays(arrays, variant, seed)
-            images = sheets(arrays, dataset.shape)
+            images = sheets(arrays[i], dataset.shape)
             images |= {name: sheet[i].cpu().numpy() for name, sheet in outcome.images.items()}
             keeper.trackers[i].finish(result["metrics"], result["status"], images)
-            keep(variant.finished(seed), result, arrays, dataset)
+            keep(variant.finished(seed), result, arrays[i], dataset)
 
 
 def check_data(variant: Variant, dataset: Dataset) -> None:
