@@ -195,6 +195,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @of_trained
 def test_how_a_record_was_made_is_no_reason_to_make_it_again(trained: Path) -> None:
     """Nor is another text of the rule, as an update of the suite may bring it."""
@@ -209,6 +210,7 @@ def test_how_a_record_was_made_is_no_reason_to_make_it_again(trained: Path) -> N
     snakefile.write_text(text)
 
 
+@pytest.mark.slow
 @of_trained
 def test_a_record_that_was_deleted_is_made_again(trained: Path) -> None:
     """Even where the report is there, which is all that the records are for."""
@@ -229,6 +231,7 @@ def changed(folder: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
+@pytest.mark.slow
 @of_trained
 def test_a_seed_that_is_added_and_another_measure_leave_what_was_trained(trained: Path) -> None:
     before = json.loads((trained / RECORD).read_text())
@@ -252,6 +255,7 @@ def test_a_seed_that_is_added_and_another_measure_leave_what_was_trained(trained
     assert snakemake(trained, RECORD).returncode == 0
 
 
+@pytest.mark.slow
 @of_trained
 def test_a_record_stays_until_its_successor_is_whole(trained: Path) -> None:
     experiments = trained / "replication" / "experiments.yaml"
