@@ -28,8 +28,9 @@ DEVICE ?= cuda
 gpu:
 	$(or $(wildcard $(BIN)/python),$(PYTHON)) -m replication.gpu --minutes $(MINUTES) --device $(DEVICE) $(GPU)
 
+# make test PYTEST='-m "not gpu and not long"': the slow ones, too, as CI has them.
 test: setup
-	$(BIN)/pytest -n logical
+	$(BIN)/pytest -n logical $(PYTEST)
 
 # Kills by the hundred; what is measured is shown in the report, section "Reliability".
 faults: setup

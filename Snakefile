@@ -74,8 +74,6 @@ ON_CPU = DEVICE in ("auto", "cpu")
 
 def workers(wildcards):
     """On a CPU a process for each seed; on a GPU what is measured on the CPU takes four cores."""
-    if wildcards.preset == "smoke":  # seconds: processes would cost more than they save
-        return 1
     return len(SETTINGS[tuple(wildcards)].seeds) if ON_CPU else 4
 
 
@@ -100,6 +98,13 @@ def records(preset, item):
         for v in EXPERIMENTS.items[source].variants
     }
     return [path for v, path in paths.items() if v in trained or Path(path).exists()]
+
+
+TRAIN = (
+    "python -m replication train NAMES --device {resources.device} --workers {threads}"
+    " --precision {resources.precision}"
+    " >> {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
+)
 
 
 wildcard_constraints:
@@ -146,6 +151,8 @@ rule train:
         update("results/{preset}/{item}/{variant}.json"),
     log:
         "logs/{preset}/{item}/{variant}.log",
+    wildcard_constraints:
+        preset="|".join(preset for preset in PRESETS if preset != "smoke"),
     threads: workers
     # How a record is made is no reason to make it again, so that it is no parameter.
     resources:
@@ -159,15 +166,44 @@ rule train:
         training=lambda wildcards: SETTINGS[tuple(wildcards)].training_hash(),
         measuring=lambda wildcards: SETTINGS[tuple(wildcards)].measuring_hash(),
         seeds=lambda wildcards: str(SETTINGS[tuple(wildcards)].runs),
-        # New code makes a smoke record again; a costly one is marked stale instead.
-        code=lambda wildcards: (
-            code_hash(script_of(wildcards.item)) if wildcards.preset == "smoke" else ""
-        ),
+        code="",  # a costly record is marked stale instead
     shell:
-        "python -m replication train {wildcards.item}/{wildcards.variant}"
-        " --preset {wildcards.preset} --device {resources.device} --workers {threads}"
-        " --precision {resources.precision}"
-        " >> {log} 2>&1 || {{ tail -n 3 {log} >&2; exit 1; }}"
+        TRAIN.replace(
+            "NAMES",
+            "{wildcards.item}/{wildcards.variant} --preset {wildcards.preset}",
+        )
+
+
+# At smoke a training's start, most of it importing torch, takes as long as the training: all
+# variants of an item share a process.
+for ITEM in ITEMS:
+    VARIANTS = EXPERIMENTS.runnable(ITEM, "smoke")
+    if not VARIANTS:
+        continue
+    SMOKE = [SETTINGS["smoke", ITEM, variant] for variant in VARIANTS]
+
+    rule:
+        name:
+            f"smoke_{ITEM}"
+        output:
+            [update(f"results/smoke/{ITEM}/{variant}.json") for variant in VARIANTS],
+        log:
+            f"logs/smoke/{ITEM}.log",
+        # The longest first, more or less, so that no core waits for it at the end.
+        priority: sum(settings.epochs * len(settings.runs) for settings in SMOKE)
+        resources:
+            gpu=0 if ON_CPU else 1,
+            mem_mb=4_000 if ON_CPU else 8_000,
+            device=DEVICE,
+            precision=PRECISION,
+        params:
+            names=[f"{ITEM}/{variant}" for variant in VARIANTS],
+            training=[settings.training_hash() for settings in SMOKE],
+            measuring=[settings.measuring_hash() for settings in SMOKE],
+            seeds=[str(settings.runs) for settings in SMOKE],
+            code=code_hash(script_of(ITEM)),  # these are made again
+        shell:
+            TRAIN.replace("NAMES", "{params.names} --preset smoke")
 
 
 # All of a preset in one process: most of what a drawing takes is importing what draws.

@@ -95,11 +95,13 @@ def work_off(
         paths = missing(preset)
         return [p for p in paths if only is None or f"{p.parent.name}/{p.stem}" in only]
 
-    failed = []
-    for path in wanted():
+    failed: list[str] = []
+    tried: set[Path] = set()
+    while left_over := [path for path in wanted() if path not in tried]:
         left = end - time.monotonic()
         if left <= 0:
             break
+        tried.add(path := left_over[0])
         print(f"{path} ({duration(left)} left)", flush=True)
         started = time.time()
         if start(path, left) and time.monotonic() < end:
@@ -136,6 +138,8 @@ def last_line(path: Path, started: float) -> str:
 def log_of(path: Path) -> Path:
     """Where the training of the record ``path`` logs to, as in the Snakefile."""
     preset, item, variant = records.identity(path)
+    if preset == "smoke":  # which trains all of an item at once
+        return Path("logs", preset, f"{item}.log")
     return Path("logs", preset, item, f"{variant}.log")
 
 

@@ -69,6 +69,7 @@ def test_all_that_the_package_has_is_in_the_wheel(built: Path) -> None:
     assert packed == kept
 
 
+@pytest.mark.slow
 def test_its_command_runs_anywhere(built: Path, tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet")
     run(tmp_path, *pip, "install", "--no-deps", "--target", tmp_path / "site", wheel(built))

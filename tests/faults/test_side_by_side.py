@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from bench.faults.kills import Commands, Victim
-from bench.faults.miniature import bits, differing, environment, miniature
+from bench.faults.miniature import bits, differing, environment, miniature, training
 from replication.campaign import snakemake_at_work
 from tests.faults.conftest import PLAIN, alive
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(900)]  # on a machine that is busy
-RECORD = "results/smoke/figure2_prior_matching/aae_gaussian.json"
+# The only one of its item at smoke, which Snakemake trains as a whole.
+ALONE = training("alone", "ours_earlier_recipes", "mnist_100")
+RECORD = "results/smoke/ours_earlier_recipes/mnist_100.json"
 
 
 def test_two_trainings_of_one_variant(victim: Victim, tmp_path: Path) -> None:
@@ -55,7 +57,7 @@ def wait_for(folder: Path, pattern: str, process: "subprocess.Popen[str]") -> No
 @pytest.mark.parametrize("whole_group", [True, False])
 def test_snakemake_killed(victim: Victim, tmp_path: Path, whole_group: bool) -> None:
     """A second one is refused while the first runs, and unlocks the folder when that is dead."""
-    wanted, _ = victim.whole(PLAIN)
+    wanted, _ = victim.whole(ALONE)
     folder = miniature(tmp_path / "suite")
     first = snakemake(folder, RECORD)
     wait_for(folder, ".snakemake/locks/*", first)

@@ -118,7 +118,7 @@ def test_snakemake_starts_as_many_trainings_as_it_is_told_of_gpus(tmp_path: Path
     assert text.count("check_device(") == 1  # here is no GPU
     snakefile.write_text(text.replace("check_device(", "str("))
     names = ("aae_gaussian", "aae_mixture", "vae_gaussian")
-    every = [f"results/smoke/figure2_prior_matching/{name}.json" for name in names]
+    every = [f"results/quick/figure2_prior_matching/{name}.json" for name in names]
     for given, most, records in ((["--resources", "gpu=2"], 2, every), ([], 1, every[:2])):
         command = [SNAKEMAKE, "--profile", "profiles/gpu", *given, "--forceall"]
         command += ["--cores", "12", "--config", "device=cuda", "--", *records]
