@@ -99,26 +99,23 @@ def draw_table(drawing: Drawing) -> None:
 
 
 def generation(drawing: Drawing) -> Table:
-    """Both measures of both autoencoders, beside those of real images."""
-    aae, vae = (drawing.record(v) for v in GENERATION)
-    known = aae or vae
+    """Both measures of each autoencoder, beside those of real images."""
+    names = {variant: name for variant, name in GENERATION.items() if shown(drawing, variant)}
+    made = [drawing.record(variant) for variant in names]
+    known = next((record for record in made if record), None)
     rows: list[Row] = [
-        ["FID to test images", *(cell(r, "fid") for r in (aae, vae)), cell(known, FID_OF_REAL)],
-        [
-            "inception score",
-            *(cell(r, "inception_score") for r in (aae, vae)),
-            cell(known, SCORE_OF_REAL),
-        ],
+        ["FID to test images", *(cell(r, "fid") for r in made), cell(known, FID_OF_REAL)],
+        ["inception score", *(cell(r, "inception_score") for r in made), cell(known, SCORE_OF_REAL)],
     ]
     notes = [
-        f"Mean ± standard deviation over seeds: {counts(drawing, GENERATION)}.",
+        f"Mean ± standard deviation over seeds: {counts(drawing, names)}.",
         "FID and inception score are read through the suite's classifier, not through one of "
         "ImageNet: comparable within this table only. The classifier misreads "
         f"{cell(known, 'reader_error_percent')} % of the test images. Real images: training "
         "images for the FID (its sampling noise; the classifier was trained on them, so that it is "
         "no lower bound), test images for the score.",
     ]
-    columns = ["measure", *GENERATION.values(), "real images"]
+    columns = ["measure", *names.values(), "real images"]
     caption = drawing.caption("Generation: images decoded from the prior (no published number)")
     return Table(caption, columns, rows, notes)
 
@@ -218,8 +215,8 @@ def draw_figure(drawing: Drawing) -> None:
     figure = new_figure(11, 7.4)
     above, below = figure.subfigures(2, height_ratios=[1, 1.1], squeeze=False)[:, 0]
     samples = above.subplots(1, 3, width_ratios=[8, 8, 10])  # as many images wide
-    for axes, (variant, name) in zip(samples, GENERATION.items(), strict=False):
-        draw_samples(axes, drawing, variant, name)
+    for axes, variant in zip(samples, ("generation_aae", "generation_vae"), strict=False):
+        draw_samples(axes, drawing, variant, GENERATION[variant])
     draw_generated(samples[2], drawing)
     charts = below.subplots(1, 3)
     draw_anomalies(charts[0], drawing)

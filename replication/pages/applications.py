@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
     from replication.evidence.records import Record
 
-GENERATION = {"generation_aae": "AAE", "generation_vae": "VAE, same networks"}
+GENERATION = {
+    "generation_aae": "AAE",
+    "generation_aae_high_rates": "AAE, rates of Table 1",
+    "generation_vae": "VAE, same networks",
+}
 FID_OF_REAL, SCORE_OF_REAL = "fid_sampling_noise", "inception_score_ceiling"
 AUGMENTATION = {"augmentation_100": 100, "augmentation_1000": 1000}
 TAUGHT = {

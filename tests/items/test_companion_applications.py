@@ -85,7 +85,7 @@ def test_each_use_has_a_table_with_what_it_is_compared_with(stored: Callable[...
     rows = rows_of(drawing)
     assert len(list(read_tables(drawing.stem))) == 5
     assert not any("not run" in text for row in rows.values() for text in row.values())
-    assert "real images" in rows["FID to test images"]
+    assert [*rows["FID to test images"]] == ["AAE", "VAE, same networks", "real images"]
     assert "AUROC, mean over 2 digits" in rows
     assert rows["AUROC, digit 0"]["chance"] == "50.00"
     assert "with copies" in rows["100 labels"]
@@ -116,4 +116,6 @@ def test_nothing_stored_is_drawn(tmp_path: Path) -> None:
     rows = rows_of(Drawing("quick", ITEM, tmp_path, tmp_path / "figures"))
     assert all("not run" in row.values() for row in rows.values())
     assert sum(", digit " in name for name in rows) == 20
+    # A variant of the preset quick alone.
+    assert rows["FID to test images"]["AAE, rates of Table 1"] == "not run"
     companion.draw_figure(Drawing("quick", ITEM, tmp_path, tmp_path / "figures"))
