@@ -156,6 +156,25 @@ def test_device_and_precision_join_the_one_config(
     assert first == f"--cores 2 {config} results/quick/table8/first.json"
 
 
+def test_at_smoke_an_item_is_trained_and_logged_as_a_whole(
+    two_items: Experiments, workdir: Path
+) -> None:
+    started = []
+
+    def start(path: Path, left: float) -> int:
+        started.append(str(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name in two_items.runnable(path.parent.name, "smoke"):
+            (path.parent / f"{name}.json").write_text("{}")
+        return 0
+
+    campaigns.work_off("smoke", time.monotonic() + 60, start)
+    assert started == ["results/smoke/table8/first.json", "results/smoke/table9/small.json"]
+    assert campaigns.log_of(Path(started[0])) == Path("logs/smoke/table8.log")
+    snakefile = Path(__file__).parents[1] / "Snakefile"
+    assert 'f"logs/smoke/{ITEM}.log"' in snakefile.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("argument", ["--config", "-C", "--config=device=cuda"])
 def test_a_second_config_is_refused(
     two_items: Experiments, workdir: Path, snakemake, argument: str
