@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GENERATION = {
     "generation_aae": "AAE",
-    "generation_aae_high_rates": "AAE, rates of Table 1",
+    "generation_aae_longer": "AAE, 30 epochs",
     "generation_vae": "VAE, same networks",
 }
 FID_OF_REAL, SCORE_OF_REAL = "fid_sampling_noise", "inception_score_ceiling"

@@ -117,5 +117,5 @@ def test_nothing_stored_is_drawn(tmp_path: Path) -> None:
     assert all("not run" in row.values() for row in rows.values())
     assert sum(", digit " in name for name in rows) == 20
     # A variant of the preset quick alone.
-    assert rows["FID to test images"]["AAE, rates of Table 1"] == "not run"
+    assert rows["FID to test images"]["AAE, 30 epochs"] == "not run"
     companion.draw_figure(Drawing("quick", ITEM, tmp_path, tmp_path / "figures"))
