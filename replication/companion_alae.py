@@ -22,7 +22,7 @@ import numpy as np
 
 from .cli import main
 from .evidence.published import published
-from .pages.drawing import Drawing
+from .pages.drawing import Drawing, enumerated
 from .pages.image_grids import WHITE, gap_of, side_by_side
 from .pages.other_variants import other_variants
 from .pages.style import new_figure, not_run
@@ -191,20 +191,19 @@ def notes(drawing: Drawing) -> list[str]:
     settings = drawing.settings("alae")
     assert settings.alae is not None
     published_epochs = Drawing("paper", ITEM).settings("alae").epochs
-    size, classified = settings.style_dim, settings.svm_images
     epochs = {n: drawing.settings(v).epochs for v, n in trained().items()}
+    images = {n: count for v, n in trained().items() if (count := drawing.settings(v).svm_images)}
     other = "".join(f" {n}: {e}." for n, e in epochs.items() if e != settings.epochs)
     texts = [
-        f"Short codes: w, {size} numbers. Long codes: the features before the encoder's last "
+        f"Short codes: w, {settings.style_dim} numbers. Long codes: the features before the encoder's last "
         "layer. Ours: mean ± standard deviation over seeds (n).",
         f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.{other}",
         "The two variants named the tutorial's are not in the ALAE paper: a tutorial, whose "
         "address we do not have, describes ALAE with convolutions and with a bound on the updates.",
     ]
-    if classified:
-        texts.append(
-            f"The SVM is fitted on {classified:,} of the training images, the published on all."
-        )
+    for count in sorted(set(images.values())):
+        rows = enumerated([name for name, own in images.items() if own == count])
+        texts.append(f"The SVM is fitted on all training images, on {count:,} of them for: {rows}.")
     return texts
 
 

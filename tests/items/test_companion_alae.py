@@ -230,9 +230,7 @@ def test_nothing_stored_is_said_to_be_not_run(tmp_path: Path) -> None:
 
 
 def test_fewer_images_for_the_linear_classifier_are_told(tmp_path: Path) -> None:
-    drawing = Drawing("quick", ITEM, tmp_path)
-    settings = drawing.settings("alae")
-    fewer = settings.model_copy(update={"svm_images": 10_000})
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Drawing, "settings", lambda self, variant: fewer)
-        assert any("fitted on 10,000" in note for note in companion.notes(drawing))
+    *_, told = companion.notes(Drawing("quick", ITEM, tmp_path))
+    rows = ", ".join((companion.MAIN_BRANCH | companion.TUTORIAL).values())
+    assert told == f"The SVM is fitted on all training images, on 20,000 of them for: {rows}."
+    assert not any("SVM" in note for note in companion.notes(Drawing("smoke", ITEM, tmp_path)))
