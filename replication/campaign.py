@@ -1,7 +1,7 @@
 """A campaign: what a preset still misses, in the order of its value, within a time budget.
 
-A thin call of Snakemake, one variant at a time. What the budget cuts goes on from its checkpoint
-in the next campaign.
+A thin call of Snakemake, one variant at a time (at smoke one item). What the budget cuts goes on
+from its checkpoint in the next campaign.
 """
 
 import os
@@ -97,11 +97,11 @@ def work_off(
 
     failed: list[str] = []
     tried: set[Path] = set()
-    while left_over := [path for path in wanted() if path not in tried]:
+    while untried := [path for path in wanted() if path not in tried]:
         left = end - time.monotonic()
         if left <= 0:
             break
-        tried.add(path := left_over[0])
+        tried.add(path := untried[0])
         print(f"{path} ({duration(left)} left)", flush=True)
         started = time.time()
         if start(path, left) and time.monotonic() < end:

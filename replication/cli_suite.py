@@ -40,12 +40,32 @@ def add_training(command: argparse.ArgumentParser, name: str, run: cli_training.
         found = variants_named(options.names if many else [options.names], options.preset)
         if not many and len(found) > 1:
             raise UserError(f"{options.names} has several variants", "name one: item/variant")
+        failed: dict[str, UserError] = {}
         for number, (item, options.variant) in enumerate(found, 1):
+            place = f"{item}/{options.variant}"
             if len(found) > 1:
-                print(f"{number} of {len(found)}: {item}/{options.variant}", flush=True)
-            run(item, options)
+                print(f"{number} of {len(found)}: {place}", flush=True)
+            try:
+                run(item, options)
+            except UserError as error:
+                failed[place] = error  # the others go on
+        if failed:
+            raise next(iter(failed.values())) if len(found) == 1 else _together(failed)
 
     command.set_defaults(command=each, **({} if many else {"count": None}))
+
+
+def _together(failed: dict[str, UserError]) -> UserError:
+    """One error for all that ``failed``: each problem once, and where it was met."""
+    places: dict[str, list[str]] = {}
+    for place, error in failed.items():
+        places.setdefault(error.problem, []).append(place)
+    problems = [
+        f"{problem} ({own[0]}{f' and {len(own) - 1} more' if len(own) > 1 else ''})"
+        for problem, own in places.items()
+    ]
+    remedies = dict.fromkeys(error.remedy for error in failed.values())
+    return UserError("; ".join(problems), "; ".join(remedies))
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:

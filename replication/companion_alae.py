@@ -195,8 +195,8 @@ def notes(drawing: Drawing) -> list[str]:
     images = {n: count for v, n in trained().items() if (count := drawing.settings(v).svm_images)}
     other = "".join(f" {n}: {e}." for n, e in epochs.items() if e != settings.epochs)
     texts = [
-        f"Short codes: w, {settings.style_dim} numbers. Long codes: the features before the encoder's last "
-        "layer. Ours: mean ± standard deviation over seeds (n).",
+        f"Short codes: w, {settings.style_dim} numbers. Long codes: the features before the "
+        "encoder's last layer. Ours: mean ± standard deviation over seeds (n).",
         f"{settings.epochs} epochs; the published ALAE was trained for {published_epochs}.{other}",
         "The two variants named the tutorial's are not in the ALAE paper: a tutorial, whose "
         "address we do not have, describes ALAE with convolutions and with a bound on the updates.",

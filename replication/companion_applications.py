@@ -14,7 +14,7 @@
 - *Hashing*: images found again by one bit of each number of a code, against as many bits of
   principal components and of random projections, and against pixels.
 
-Test labels choose nothing: no threshold is set, and the schedules are those of quick runs.
+Test labels choose nothing: no threshold is set.
 """
 
 from typing import TYPE_CHECKING
@@ -105,10 +105,15 @@ def generation(drawing: Drawing) -> Table:
     known = next((record for record in made if record), None)
     rows: list[Row] = [
         ["FID to test images", *(cell(r, "fid") for r in made), cell(known, FID_OF_REAL)],
-        ["inception score", *(cell(r, "inception_score") for r in made), cell(known, SCORE_OF_REAL)],
+        [
+            "inception score",
+            *(cell(r, "inception_score") for r in made),
+            cell(known, SCORE_OF_REAL),
+        ],
     ]
+    epochs = ", ".join(f"{variant} {drawing.settings(variant).epochs}" for variant in names)
     notes = [
-        f"Mean ± standard deviation over seeds: {counts(drawing, names)}.",
+        f"Mean ± standard deviation over seeds: {counts(drawing, names)}. Epochs: {epochs}.",
         "FID and inception score are read through the suite's classifier, not through one of "
         "ImageNet: comparable within this table only. The classifier misreads "
         f"{cell(known, 'reader_error_percent')} % of the test images. Real images: training "

@@ -142,6 +142,28 @@ def test_seeds_are_added_and_stay(tiny: list[str], capsys: pytest.CaptureFixture
     assert np.load("codes.npy").shape == (397, 10)
 
 
+def test_of_several_variants_one_that_fails_ends_none_of_the_others(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = "".join(
+        f"\n      {name}: {{place: {name}, like: nn_100, smoke: {{data: {{npz: {name}.npz}}}}}}"
+        for name in ("broken", "torn")
+    )
+    Path("two.yaml").write_text(f"items:\n  {TABLE}:\n    variants:{own}\n")
+    for name in ("broken", "torn"):
+        Path("data").mkdir(exist_ok=True)
+        Path(f"data/{name}.npz").write_text("no archive")
+    train, _, *more = tiny
+    names = [f"table2/{name}" for name in ("broken", "tiny", "torn")]
+    assert aae.main([train, *names, *more, "--experiments", "two.yaml"]) == 2
+    assert record().seeds
+    told = capsys.readouterr()
+    assert f"2 of 3: {TABLE}/tiny\nstored" in told.out
+    (line,) = [line for line in told.err.splitlines() if line.startswith("error: ")]
+    assert f"({TABLE}/broken); " in line
+    assert f"({TABLE}/torn); " in line
+
+
 def test_a_record_says_which_file_describes_its_variant(
     tiny: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -187,9 +187,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiments = folder / "replication" / "experiments.yaml"
     text = experiments.read_text()
     start = text.index(f"\n  {ITEM}:\n")
-    before, own = text[:start], text[start:]
-    own = own.replace("    smoke:\n      epochs: 10\n", "    smoke: {epochs: 2}\n", 1)
-    experiments.write_text(before + own)
+    end = text.index("\n    variants:\n", start)
+    own = text[start:end]
+    assert own.count("    smoke:\n      epochs: 10\n") == 1
+    own = own.replace("    smoke:\n      epochs: 10\n", "    smoke: {epochs: 2}\n")
+    experiments.write_text(text[:start] + own + text[end:])
     done = snakemake(folder, RECORD)
     assert done.returncode == 0, done.stdout + done.stderr
     return folder
