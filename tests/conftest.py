@@ -1,6 +1,7 @@
 """What all tests share: no network trackers, a fresh working folder where one is written to."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -20,6 +21,15 @@ def as_torch_begins() -> None:
     """Results are promised bit for bit at equal thread counts; hypothesis draws any number."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(False)
+
+
+@pytest.fixture(autouse=True)
+def as_the_environment_began() -> Iterator[None]:
+    """A command sets its variables for a whole process, which here is that of other tests."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture

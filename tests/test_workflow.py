@@ -286,7 +286,7 @@ def test_one_setting_replans_its_item_alone(made: Path) -> None:
     content = yaml.safe_load(text)
     table = content["items"]["table2_semi_supervised"]["variants"]
     table["mnist_100"].setdefault("smoke", {})["input_noise_std"] = 0.2
-    path.write_text(yaml.safe_dump(content))
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
     names = experiments().runnable("table2_semi_supervised", "smoke")
     records = {f"results/smoke/table2_semi_supervised/{name}.json" for name in names}
     assert not records & set(before), "run make first"
