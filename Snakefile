@@ -219,6 +219,7 @@ rule draw:
         verdicts=[f"results/{{preset}}/verdicts/{item}.json" for item in JUDGED],
     log:
         "logs/{preset}/draw.log",
+    priority: 10_000  # what waits for no training is drawn beside it, not after it
     params:
         # Architecture diagrams are drawn from the settings, not from records.
         # As a hash: `snakemake --report` shows the parameters beside each of its results.
