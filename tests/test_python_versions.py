@@ -37,11 +37,8 @@ def test_the_project_claims_what_is_resolved_or_tested() -> None:
     assert [python for python in pythons if f"{python}.1" in claimed] == CLASSIFIED
 
 
-# CI's time is enough for one here; the workflow resolves both.
-@pytest.mark.parametrize(
-    "python",
-    [pytest.param("3.12", marks=pytest.mark.long), pytest.param("3.13", marks=pytest.mark.slow)],
-)
+@pytest.mark.long  # half a minute each; the workflow resolves both
+@pytest.mark.parametrize("python", RESOLVED)
 def test_the_pinned_versions_resolve(python: str, tmp_path: Path) -> None:
     extras = PROJECT["optional-dependencies"]
     wanted = [*PROJECT["dependencies"], *extras["suite"], *extras["test"]]

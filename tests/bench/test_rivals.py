@@ -105,7 +105,7 @@ def test_an_update_of_pythae_makes_fewer_products_than_ours() -> None:
         assert min(epoch(), epoch()) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.data
 def test_ours_is_measured_in_earnest() -> None:
     """Tiny: whether it is measured at all, not how fast it is."""

@@ -19,6 +19,8 @@ from replication.data.loaders import load
 from replication.data.synthetic import load_drawn_faces
 from tests.tools.builders import make_settings
 
+pytestmark = pytest.mark.usefixtures("read_in_this_process")
+
 # Face k: what is in row r and column c is told apart by k, r and c.
 FACES = np.arange(400)[:, None, None] + 2 * np.arange(64)[:, None] + 3 * np.arange(64)
 FACES = (FACES % 243).astype(np.uint8)

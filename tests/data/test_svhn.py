@@ -25,6 +25,8 @@ from replication.settings.schema import Seed
 from replication.training.run import Run
 from tests.tools.builders import make_settings
 
+pytestmark = pytest.mark.usefixtures("read_in_this_process")
+
 TRAIN, TEST, EXTRA = SVHN_FILES
 LABELS = np.array([[1], [9], [10], [2], [10]], np.uint8)
 
