@@ -195,15 +195,13 @@ def features(drawing: Drawing) -> Table:
 
 def hashing(drawing: Drawing) -> Table:
     """Precision at 100, by bits of codes and of what nobody trained."""
+    record = drawing.record("hashing")
     size = drawing.settings("hashing").style_dim
-    variants = [v for v in ("hashing", "hashing_longer") if shown(drawing, v)]
-    rows: list[Row] = []
-    for variant in variants:
-        record, epochs = drawing.record(variant), drawing.settings(variant).epochs
-        found = (cell(record, f"precision_percent_{s}") for s in HASHED)
-        rows.append([f"precision at 100, {epochs} epochs", *found])
+    rows: list[Row] = [
+        ["precision at 100", *(cell(record, f"precision_percent_{s}") for s in HASHED)],
+    ]
     notes = [
-        f"Mean ± standard deviation over seeds: {counts(drawing, variants)}. {size} bits: each "
+        f"Mean ± standard deviation over seeds: {counts(drawing, ['hashing'])}. {size} bits: each "
         "number above or below its median over the training images. Test images ask, training "
         "images are found; of images at the same distance any may come first, and the expected "
         "share is given. The distance of pixels is no hash.",

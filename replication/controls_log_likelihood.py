@@ -45,7 +45,11 @@ CONTROLS = {
     "centroids": "k-means centroids of training images",
 }
 MODELS = {"mnist": "AAE", "mnist_vae": "VAE, same networks"}
-MANY_SAMPLES = "mnist_10m"  # the AAE again, with ten million samples
+# The AAE again: by more samples, the bandwidth by fewer images.
+MORE_SAMPLES = {
+    "mnist_1m": ("AAE, a million samples", "--"),
+    "mnist_10m": ("AAE, ten million samples", ":"),
+}
 
 
 def train(run: "Run") -> "Outcome":
@@ -172,8 +176,9 @@ def draw_figure(drawing: Drawing) -> None:
         if record := models.record(variant):
             draw_counts(by_count, record, name, style)
             draw_curve(by_bandwidth, models, variant, first_count(models, variant), style)
-    if record := models.record(MANY_SAMPLES):
-        draw_counts(by_count, record, "AAE, ten million samples", (LINES[0], ":"))
+    for variant, (name, dashes) in MORE_SAMPLES.items():
+        if record := models.record(variant):
+            draw_counts(by_count, record, name, (LINES[0], dashes))
     if record := drawing.record(VARIANT):
         for name, text in CONTROLS.items():
             style = next(styles)
