@@ -119,6 +119,16 @@ def test_the_documented_command_gives_a_local_run_s_bits_though_a_job_is_cancell
     assert first["started"] < second["started"]  # that went on where the first was cut
 
 
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Ctrl-C, and after half a minute again: a Snakemake under load was once not ended by one."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
 @pytest.mark.slurm
 def test_jobs_for_gpus_wait_in_the_cluster_s_queue_and_not_for_one_another(
     slurm: dict[str, str], tmp_path: Path
@@ -135,8 +145,7 @@ def test_jobs_for_gpus_wait_in_the_cluster_s_queue_and_not_for_one_another(
 
     try:
         jobs = wait_for(queued, process)
-        process.send_signal(signal.SIGINT)  # cancels them
-        process.communicate(timeout=60)
+        interrupt(process)  # cancels them
     finally:
         process.kill()
     asked = [job.replace("/", ":").split() for job in jobs]  # newer ones say gres/gpu:1
